@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+/*
+ * A node's configuration: node.yaml and plugins/enabled/NAME.yaml (links into plugins/available),
+ * each checked against its schema.  An unknown or duplicate key, a wrong type or a value out of
+ * range is an error with file, line and "did you mean".  YAML is read with libyaml; anchors,
+ * aliases, tags and more than one document are refused.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cairn/error.h>
+
+/* ---- schema and values ------------------------------------------------------------------ */
+
+enum config_type { CONFIG_STRING, CONFIG_INTEGER, CONFIG_NUMBER, CONFIG_BOOL, CONFIG_LIST };
+
+/* One option of a schema.  Keys are dotted paths: "deid.options" is `deid: {options: ...}`. */
+struct config_option {
+	char *key;
+	enum config_type type; /* the items of a LIST are strings */
+	char *help;
+	bool has_min, has_max; /* of the value, or of a string's or list's length */
+	double min, max;
+	char **choices; /* allowed strings (of a LIST: allowed items), NULL-terminated, or NULL */
+	char *fallback; /* default as YAML text, NULL when the option is required */
+};
+
+struct config_schema {
+	struct config_option *options;
+	size_t count;
+};
+
+struct config_value {
+	const struct config_option *option;
+	char *text;       /* STRING */
+	int64_t integer;  /* INTEGER */
+	double number;    /* NUMBER */
+	bool boolean;     /* BOOL */
+	char **items;     /* LIST, NULL-terminated */
+	size_t item_count;
+};
+
+/* One value for every option of the schema, in the schema's order. */
+struct config_values {
+	struct config_value *values;
+	size_t count;
+};
+
+/* Reads `path` against `schema`; defaults fill what the file leaves out. */
+int config_load(const char *path, const struct config_schema *schema,
+    struct config_values *ret, struct cairn_error *err);
+void config_values_fini(struct config_values *values);
+/* NULL when the schema has no such key. */
+const struct config_value *config_find(const struct config_values *values, const char *key);
+
+/* ---- manifests -------------------------------------------------------------------------- */
+
+struct manifest_serve {
+	char *subject;
+	bool guarded;  /* default true: a plugin must say `guarded: false` */
+	char *request; /* full protobuf message name of the body ("cairn.CountRequest"), or NULL */
+};
+
+/* The text of a plugin's .cairn.manifest section, checked. */
+struct manifest {
+	char *name;    /* [a-z][a-z0-9-]{0,31} */
+	char *version;
+	unsigned abi;
+	char *kind;    /* connector, engine, sink, policy; default engine */
+	char *summary;
+	char *path;    /* the shared object it came from */
+	struct manifest_serve *serves;
+	size_t serve_count;
+	char **capabilities; /* "listen:tcp", "job:facts", "call:pseudonym.patient", "secret:uid", ... */
+	size_t capability_count;
+	struct config_schema schema;
+};
+
+/* Reads the ELF section (64-bit, this machine's byte order) without running anything; the file is
+ * hostile until proven otherwise. */
+int manifest_read(const char *shared_object, struct manifest **ret, struct cairn_error *err);
+int manifest_parse(const char *text, size_t length, const char *origin, struct manifest **ret,
+    struct cairn_error *err);
+void manifest_free(struct manifest *manifest);
+/* "job:facts" asked for exactly, or covered by a pattern such as "call:cohort.*". */
+bool manifest_has(const struct manifest *manifest, const char *capability);
+
+/* The commented YAML that `cairn init` puts in plugins/available/: every option with its help, type,
+ * range and default.  malloc'ed text. */
+int manifest_example(const struct manifest *manifest, char **ret_text, struct cairn_error *err);
+
+/* ---- the node --------------------------------------------------------------------------- */
+
+struct node_config {
+	char *home;
+	char *id;      /* [a-z0-9][a-z0-9.-]{0,62} */
+	char *name;    /* for people */
+	char *role;    /* "site" or "hub" */
+	char *project; /* pseudonyms of different projects never meet */
+	char *plugin_dir; /* where shared objects are */
+	unsigned restart_limit;     /* crashes within restart_window_s that open the breaker; 10 */
+	unsigned restart_window_s;  /* 60 */
+	unsigned stop_timeout_ms;   /* a host that has not stopped by then is killed; 10,000 */
+	unsigned heartbeat_ms;      /* 2,000; three missed are a crash */
+};
+
+int node_config_load(const char *home, struct node_config **ret, struct cairn_error *err);
+void node_config_free(struct node_config *config);
+/* The commented node.yaml that `cairn init` writes. malloc'ed text. */
+int node_config_example(const char *id, const char *name, const char *plugin_dir, char **ret_text,
+    struct cairn_error *err);
+
+/* One enabled plugin: its manifest and its checked values. */
+struct plugin_config {
+	struct manifest *manifest;
+	struct config_values values;
+};
+
+/* Every link in HOME/plugins/enabled, sorted by name.  Each plugin's shared object is
+ * PLUGIN_DIR/NAME.so, or plugin_dir/NAME/NAME.so in a build tree. */
+int plugin_configs_load(const struct node_config *node, struct plugin_config **ret,
+    size_t *ret_count, struct cairn_error *err);
+void plugin_configs_free(struct plugin_config *configs, size_t count);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OBJECTS_STORE_H
+#define OBJECTS_STORE_H
+
+/*
+ * The object store: de-identified instances in append-only segments, OBJECTS_DIR/segments/NNNNNNNN.seg,
+ * with an index in LMDB (OBJECTS_DIR/index).
+ *
+ * Creating a file per instance is what limits every peer, so instances of all associations are
+ * appended to one open file and made durable by one fdatasync for a whole group.  Each record in a
+ * segment describes itself (header with lengths, key, SHA-256 of the object and CRC-32C of header and
+ * note), so the index is only an index: it is committed without syncing, and what it lacks after a
+ * power cut is read again from the segments' tails.  A torn tail is cut off at open.
+ *
+ * The note is the writer's own bytes stored with the object in the same record: the transactional
+ * outbox.  A connector puts the facts of an instance there, so that instance and job become durable in
+ * one sync; after a crash it goes through the notes from its cursor and puts the jobs again.
+ *
+ * Objects larger than `large_size` stream into a segment of their own.
+ *
+ * One process writes (a lock file says so); any number read.  All calls of a writer from one thread,
+ * except where said; syncing happens on a worker thread.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include <cairn/error.h>
+
+#define OBJECTS_KEY_MAX 64 /* a UID */
+#define OBJECTS_NOTE_MAX (1u << 20)
+
+struct objects;
+struct objects_put;
+
+enum objects_durability {
+	OBJECTS_POWER,   /* acknowledged after fdatasync: survives a power cut */
+	OBJECTS_PROCESS, /* acknowledged after write: survives a killed process */
+};
+
+enum objects_layout {
+	OBJECTS_SEGMENTS,
+	OBJECTS_FILES, /* a plain tree OBJECTS_DIR/files/PATH, one file per object; notes still in segments */
+};
+
+struct objects_options {
+	const char *dir;
+	enum objects_durability durability;
+	enum objects_layout layout;
+	uint64_t segment_size;  /* a new segment is begun after this; 0 means 1 GiB */
+	uint64_t large_size;    /* 0 means 16 MiB */
+	uint64_t memory_max;    /* of all objects under way; 0 means 64 MiB; more is CAIRN_EAGAIN */
+	uint64_t disk_reserve;  /* refuse new objects when less is free; 0 means 64 MiB */
+};
+
+struct objects_ref {
+	char key[OBJECTS_KEY_MAX + 1];
+	uint8_t sha256[32];
+	uint32_t segment;
+	uint64_t offset; /* of the object's first byte in the segment */
+	uint64_t length;
+};
+
+/* Opens for writing; recovers; creates what is missing. */
+int objects_open(struct objects **ret, uv_loop_t *loop, const struct objects_options *options,
+    struct cairn_error *err);
+
+/* Begins an object.  `path` is its place under files/ for OBJECTS_FILES (may be NULL for segments;
+ * must be relative without "..").  CAIRN_EEXIST when the key is held already (`*ret_ref`, which may
+ * be NULL, says where), CAIRN_EAGAIN when memory_max is under way, CAIRN_ELIMIT when the disk is
+ * nearly full. */
+int objects_begin(struct objects *objects, const char *key, const char *path,
+    struct objects_put **ret, struct objects_ref *ret_ref, struct cairn_error *err);
+
+/* Appends bytes.  Copies. */
+int objects_write(struct objects_put *put, const void *bytes, size_t length,
+    struct cairn_error *err);
+
+/* Room for the caller to fill in place of objects_write: at least `want` bytes, then say how many
+ * were used.  Saves a copy for streamed pixel data. */
+int objects_reserve(struct objects_put *put, size_t want, uint8_t **ret, struct cairn_error *err);
+int objects_used(struct objects_put *put, size_t length, struct cairn_error *err);
+
+/* Ends the object; `durable` is called on the loop, once, as the durability option says.  `put` is
+ * gone whatever is returned; when non-zero is returned, `durable` is not called. */
+typedef void (*objects_durable_fn)(void *arg, int code, const struct objects_ref *ref);
+int objects_commit(struct objects_put *put, const void *note, size_t note_length,
+    objects_durable_fn durable, void *arg, struct cairn_error *err);
+void objects_abort(struct objects_put *put);
+
+/* ---- the outbox ------------------------------------------------------------------------- */
+
+/* Opaque position in the sequence of notes; zero is the beginning. */
+struct objects_cursor {
+	uint32_t segment;
+	uint64_t offset;
+};
+
+/* The next durable record after `*cursor`, which is advanced.  `*ret_note` is malloc'ed.
+ * CAIRN_ENOTFOUND at the end. */
+int objects_next(struct objects *objects, struct objects_cursor *cursor, struct objects_ref *ret_ref,
+    uint8_t **ret_note, size_t *ret_note_length, struct cairn_error *err);
+
+/* A named cursor kept in the index; written without sync (repeating is harmless). */
+int objects_cursor_get(struct objects *objects, const char *name, struct objects_cursor *ret,
+    struct cairn_error *err);
+int objects_cursor_set(struct objects *objects, const char *name,
+    const struct objects_cursor *cursor, struct cairn_error *err);
+
+bool objects_has(struct objects *objects, const char *key);
+uint64_t objects_count(struct objects *objects);
+
+/* Tombstone: durable before `done`; space comes back by objects_compact. CAIRN_ENOTFOUND. */
+int objects_erase(struct objects *objects, const char *key, objects_durable_fn done, void *arg,
+    struct cairn_error *err);
+
+void objects_close(struct objects *objects, void (*closed)(void *arg), void *arg);
+
+/* ---- reading, from any process ---------------------------------------------------------- */
+
+struct objects_reader;
+
+int objects_reader_open(struct objects_reader **ret, const char *dir, struct cairn_error *err);
+void objects_reader_close(struct objects_reader *reader);
+int objects_reader_find(struct objects_reader *reader, const char *key, struct objects_ref *ret,
+    struct cairn_error *err);
+/* Reads the whole object in pieces to `sink`, then checks length and SHA-256: CAIRN_ECORRUPT names
+ * the key, and the caller must throw away what it got.  A non-zero sink ends the read with it. */
+int objects_reader_get(struct objects_reader *reader, const struct objects_ref *ref,
+    int (*sink)(void *arg, const uint8_t *bytes, size_t length), void *arg,
+    struct cairn_error *err);
+
+#endif
