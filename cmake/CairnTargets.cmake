@@ -43,7 +43,7 @@ function(cairn_program name)
 endfunction()
 
 # cairn_plugin(NAME SOURCES a.c ... LIBS x ...): the target plugin_NAME, a shared object
-# plugins/NAME.so that exports one symbol.
+# lib/cairn/plugins/NAME.so that exports one symbol.
 function(cairn_plugin name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
   add_library(plugin_${name} MODULE ${ARG_SOURCES})
@@ -51,7 +51,7 @@ function(cairn_plugin name)
   target_link_options(plugin_${name} PRIVATE
     -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/plugin.map)
   set_target_properties(plugin_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
-    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/cairn/plugins)
 endfunction()
 
 # cairn_test(NAME SOURCES a.c ... LIBS x ...): a cmocka program run by ctest.

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/control.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "node/router.h"
+
+#define READ_CHUNK 65536
+#define BACKLOG 16
+#define UNSENT_MAX (64u << 20) /* a CLI that does not read is cut off */
+#define USER_MAX 64
+#define SOCKET_PATH_MAX 107
+
+struct connection {
+	struct control *control;
+	struct connection *next;
+	uv_pipe_t pipe;
+	struct buf in;
+	char user[USER_MAX]; /* "local:root" */
+	bool closing;
+	char chunk[READ_CHUNK];
+};
+
+struct control {
+	struct node *node;
+	uv_pipe_t listener;
+	struct connection *connections;
+	size_t count;
+	char *path;
+	bool closing;
+	bool listener_closed;
+	void (*closed)(void *arg);
+	void *closed_arg;
+};
+
+static void
+finish_if_closed(struct control *control)
+{
+	void (*closed)(void *arg) = control->closed;
+	void *arg = control->closed_arg;
+
+	if (!control->closing || !control->listener_closed || control->count > 0)
+		return;
+	unlink(control->path);
+	free(control->path);
+	free(control);
+	if (closed != NULL)
+		closed(arg);
+}
+
+static void
+connection_closed(uv_handle_t *handle)
+{
+	struct connection *connection = handle->data;
+	struct control *control = connection->control;
+	struct connection **at = &control->connections;
+
+	while (*at != connection)
+		at = &(*at)->next;
+	*at = connection->next;
+	control->count--;
+	buf_fini(&connection->in);
+	free(connection);
+	finish_if_closed(control);
+}
+
+static void
+connection_close(struct connection *connection)
+{
+	if (connection->closing)
+		return;
+	connection->closing = true;
+	router_cancel(connection->control->node->router, connection, 0, true);
+	uv_close((uv_handle_t *)&connection->pipe, connection_closed);
+}
+
+/* ---- out -------------------------------------------------------------------------------- */
+
+struct frame {
+	uv_write_t request;
+	uint8_t bytes[];
+};
+
+static void
+frame_written(uv_write_t *request, int status)
+{
+	struct connection *connection = request->handle->data;
+
+	free(request);
+	if (status != 0)
+		connection_close(connection);
+}
+
+static void
+put_length(uint8_t *at, size_t length)
+{
+	at[0] = (uint8_t)(length >> 24);
+	at[1] = (uint8_t)(length >> 16);
+	at[2] = (uint8_t)(length >> 8);
+	at[3] = (uint8_t)length;
+}
+
+static void
+send_envelope(void *arg, const Cairn__Envelope *envelope)
+{
+	struct connection *connection = arg;
+	size_t length = cairn__envelope__get_packed_size(envelope);
+	struct frame *frame;
+	uv_buf_t out;
+
+	if (connection->closing)
+		return;
+	if (length > CONTROL_FRAME_MAX ||
+	    uv_stream_get_write_queue_size((uv_stream_t *)&connection->pipe) > UNSENT_MAX) {
+		log_warning("control", "a client of %s does not take its answers; closing it",
+		    connection->user);
+		connection_close(connection);
+		return;
+	}
+	frame = malloc(sizeof *frame + 4 + length);
+	if (frame == NULL) {
+		connection_close(connection);
+		return;
+	}
+	put_length(frame->bytes, length);
+	cairn__envelope__pack(envelope, frame->bytes + 4);
+	out = uv_buf_init((char *)frame->bytes, (unsigned)(4 + length));
+	if (uv_write(&frame->request, (uv_stream_t *)&connection->pipe, &out, 1, frame_written) != 0) {
+		free(frame);
+		connection_close(connection);
+	}
+}
+
+/* ---- in --------------------------------------------------------------------------------- */
+
+/* In their own name local users are operators; in somebody else's they are what the policy says. */
+static void
+take_call(struct connection *connection, const Cairn__Envelope *envelope)
+{
+	struct node *node = connection->control->node;
+	struct router_origin origin = {send_envelope, connection, envelope->id, NULL};
+	struct router_principal principal = {connection->user, "operator", "control", ""};
+	const Cairn__Context *context = envelope->context;
+	const char *as = context != NULL && context->principal != NULL ? context->principal->name : "";
+
+	if (as[0] != 0 && strcmp(as, connection->user) != 0) {
+		principal.name = as;
+		principal.role = guard_role(node->guard, as);
+		principal.asked_by = connection->user;
+	}
+	router_call(node->router, &origin, &principal, envelope);
+}
+
+/* True while the connection lives. */
+static bool
+take_frame(struct connection *connection, const uint8_t *bytes, size_t length)
+{
+	Cairn__Envelope *envelope = cairn__envelope__unpack(NULL, length, bytes);
+
+	if (envelope == NULL) {
+		log_warning("control", "%s sent a frame that is no Envelope; closing the connection",
+		    connection->user);
+		connection_close(connection);
+		return false;
+	}
+	if (envelope->kind == CAIRN__ENVELOPE__KIND__CALL)
+		take_call(connection, envelope);
+	else if (envelope->kind == CAIRN__ENVELOPE__KIND__CANCEL)
+		router_cancel(connection->control->node->router, connection, envelope->id, false);
+	cairn__envelope__free_unpacked(envelope, NULL);
+	return !connection->closing;
+}
+
+static void
+take_frames(struct connection *connection)
+{
+	struct buf *in = &connection->in;
+	size_t at = 0;
+
+	while (in->length - at >= 4) {
+		const uint8_t *head = in->data + at;
+		size_t length = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+
+		if (length > CONTROL_FRAME_MAX) {
+			log_warning("control", "%s sent a frame of %zu bytes; closing the connection",
+			    connection->user, length);
+			connection_close(connection);
+			return;
+		}
+		if (in->length - at - 4 < length)
+			break;
+		if (!take_frame(connection, head + 4, length))
+			return;
+		at += 4 + length;
+	}
+	buf_consume(in, at);
+}
+
+static void
+on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	struct connection *connection = handle->data;
+
+	(void)suggested;
+	*buf = uv_buf_init(connection->chunk, sizeof connection->chunk);
+}
+
+static void
+on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
+{
+	struct connection *connection = stream->data;
+
+	if (got == 0 || connection->closing)
+		return;
+	if (got < 0 || buf_append(&connection->in, buf->base, (size_t)got) != 0)
+		connection_close(connection);
+	else
+		take_frames(connection);
+}
+
+/* ---- connections ------------------------------------------------------------------------ */
+
+static int
+find_user(uv_pipe_t *pipe, char ret[USER_MAX])
+{
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+	struct passwd entry, *found = NULL;
+	char scratch[4096];
+	uv_os_fd_t fd;
+
+	if (uv_fileno((uv_handle_t *)pipe, &fd) != 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+		return CAIRN_EIO;
+	if (getpwuid_r(peer.uid, &entry, scratch, sizeof scratch, &found) == 0 && found != NULL)
+		snprintf(ret, USER_MAX, "local:%.50s", entry.pw_name);
+	else
+		snprintf(ret, USER_MAX, "local:%u", (unsigned)peer.uid);
+	return 0;
+}
+
+static void
+on_connection(uv_stream_t *listener, int status)
+{
+	struct control *control = listener->data;
+	struct connection *connection;
+
+	if (status != 0 || control->closing)
+		return;
+	connection = calloc(1, sizeof *connection);
+	if (connection == NULL)
+		return;
+	connection->control = control;
+	buf_init(&connection->in, CONTROL_FRAME_MAX + READ_CHUNK + 4);
+	uv_pipe_init(control->node->loop, &connection->pipe, 0);
+	connection->pipe.data = connection;
+	connection->next = control->connections;
+	control->connections = connection;
+	control->count++;
+	if (uv_accept(listener, (uv_stream_t *)&connection->pipe) != 0 ||
+	    control->count > CONTROL_CONNECTIONS_MAX ||
+	    find_user(&connection->pipe, connection->user) != 0 ||
+	    uv_read_start((uv_stream_t *)&connection->pipe, on_alloc, on_read) != 0)
+		connection_close(connection);
+}
+
+static int
+listen_on(struct control *control, const char *path, struct cairn_error *err)
+{
+	mode_t mask;
+	int status;
+
+	if (strlen(path) > SOCKET_PATH_MAX)
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    "the path %s is too long for a socket (%d bytes at most); use a shorter home", path,
+		    SOCKET_PATH_MAX);
+	mask = umask(0177);
+	status = uv_pipe_bind(&control->listener, path);
+	umask(mask);
+	if (status == 0)
+		status = uv_listen((uv_stream_t *)&control->listener, BACKLOG, on_connection);
+	if (status != 0)
+		return cairn_error_set(err, CAIRN_EIO, "cannot listen on %s: %s", path,
+		    uv_strerror(status));
+	return 0;
+}
+
+int
+control_open(struct control **ret, struct node *node, const char *path, struct cairn_error *err)
+{
+	struct control *control = calloc(1, sizeof *control);
+	int code;
+
+	if (control == NULL || (control->path = strdup(path)) == NULL) {
+		free(control);
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	}
+	control->node = node;
+	uv_pipe_init(node->loop, &control->listener, 0);
+	control->listener.data = control;
+	unlink(path); /* the lock file says that no other kernel uses it */
+	code = listen_on(control, path, err);
+	if (code != 0) {
+		control_close(control, NULL, NULL);
+		return code;
+	}
+	*ret = control;
+	return 0;
+}
+
+static void
+listener_closed(uv_handle_t *handle)
+{
+	struct control *control = handle->data;
+
+	control->listener_closed = true;
+	finish_if_closed(control);
+}
+
+void
+control_close(struct control *control, void (*closed)(void *arg), void *arg)
+{
+	control->closing = true;
+	control->closed = closed;
+	control->closed_arg = arg;
+	for (struct connection *at = control->connections; at != NULL; at = at->next)
+		connection_close(at);
+	uv_close((uv_handle_t *)&control->listener, listener_closed);
+}

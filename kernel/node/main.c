@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cairnd --home DIR: runs a node in the foreground until SIGTERM or SIGINT.  Exit status: 0 after an
+ * orderly stop, 1 when it could not start, 2 for wrong usage.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uv.h>
+
+#include "base/log.h"
+#include "node/node.h"
+
+struct program {
+	struct node *node;
+	uv_signal_t signals[2];
+};
+
+static void
+node_closed(void *arg)
+{
+	struct program *program = arg;
+
+	program->node = NULL;
+	for (size_t i = 0; i < 2; i++)
+		uv_close((uv_handle_t *)&program->signals[i], NULL);
+	log_info("node", "stopped");
+}
+
+static void
+on_signal(uv_signal_t *handle, int number)
+{
+	struct program *program = handle->data;
+
+	(void)number;
+	if (program->node == NULL || program->node->closing)
+		return;
+	log_info("node", "stopping");
+	node_close(program->node, node_closed, program);
+}
+
+static int
+usage(FILE *to)
+{
+	fputs("usage: cairnd --home DIR\n"
+	      "Runs the node whose home is DIR (made by `cairn init DIR`) in the foreground.\n"
+	      "  --home DIR   the node's home; default: $CAIRN_HOME, else /var/lib/cairn\n"
+	      "  --debug      log at debug level\n",
+	    to);
+	return to == stdout ? 0 : 2;
+}
+
+static int
+run(const char *home)
+{
+	static const int numbers[2] = {SIGTERM, SIGINT};
+	struct program program = {0};
+	struct cairn_error err = {0};
+	uv_loop_t loop;
+	int code;
+
+	signal(SIGPIPE, SIG_IGN);
+	uv_loop_init(&loop);
+	code = node_open(&program.node, &loop, home, &err);
+	for (size_t i = 0; code == 0 && i < 2; i++) {
+		uv_signal_init(&loop, &program.signals[i]);
+		program.signals[i].data = &program;
+		uv_signal_start(&program.signals[i], on_signal, numbers[i]);
+	}
+	if (code != 0)
+		fprintf(stderr, "cairnd: the node did not start: %s\n", err.text);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_loop_close(&loop);
+	return code == 0 ? 0 : 1;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {{"home", required_argument, NULL, 'H'},
+	    {"debug", no_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'}, {0}};
+	const char *home = getenv("CAIRN_HOME");
+	int option;
+
+	if (home == NULL)
+		home = "/var/lib/cairn";
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (option) {
+		case 'H':
+			home = optarg;
+			break;
+		case 'd':
+			log_set_level(CAIRN_LOG_DEBUG);
+			break;
+		case 'h':
+			return usage(stdout);
+		default:
+			return usage(stderr);
+		}
+	}
+	if (optind != argc)
+		return usage(stderr);
+	return run(home);
+}

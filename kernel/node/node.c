@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "node/control.h"
+#include "node/router.h"
+
+/* ---- closing ---------------------------------------------------------------------------- */
+
+/*
+ * The parts close in the order in which answers depend on them: control (nobody asks any more),
+ * plugins, jobs, ledger.  Each step is called when the one before it is done; a part that was never
+ * opened is skipped, so this is also the way out of a failed opening.
+ */
+static void close_finish(void *arg);
+static void close_ledger(void *arg);
+static void close_jobs(void *arg);
+static void close_supervisor(void *arg);
+
+void
+node_close(struct node *node, void (*closed)(void *arg), void *arg)
+{
+	node->closing = true;
+	node->closed = closed;
+	node->closed_arg = arg;
+	if (node->control != NULL)
+		control_close(node->control, close_supervisor, node);
+	else
+		close_supervisor(node);
+}
+
+static void
+close_supervisor(void *arg)
+{
+	struct node *node = arg;
+
+	node->control = NULL;
+	if (node->supervisor != NULL)
+		supervisor_close(node->supervisor, close_jobs, node);
+	else
+		close_jobs(node);
+}
+
+static void
+close_jobs(void *arg)
+{
+	struct node *node = arg;
+
+	node->supervisor = NULL;
+	if (node->jobs != NULL)
+		jobs_close(node->jobs, close_ledger, node);
+	else
+		close_ledger(node);
+}
+
+static void
+close_ledger(void *arg)
+{
+	struct node *node = arg;
+
+	node->jobs = NULL;
+	if (node->ledger == NULL) {
+		close_finish(node);
+		return;
+	}
+	node_record(node, "node", node->config->id, "stopped", "");
+	ledger_close(node->ledger, close_finish, node);
+}
+
+static void
+close_finish(void *arg)
+{
+	struct node *node = arg;
+	void (*closed)(void *arg) = node->closed;
+	void *closed_arg = node->closed_arg;
+
+	router_free(node->router);
+	guard_free(node->guard);
+	identity_free(node->identity);
+	for (size_t i = 0; i < node->plugin_count; i++) {
+		manifest_free(node->plugins[i]->config.manifest);
+		config_values_fini(&node->plugins[i]->config.values);
+		free(node->plugins[i]);
+	}
+	node_config_free(node->config);
+	if (node->lock >= 0)
+		close(node->lock);
+	free(node);
+	if (closed != NULL)
+		closed(closed_arg);
+}
+
+/* ---- opening ---------------------------------------------------------------------------- */
+
+static int
+path_in_home(const struct node *node, const char *name, char ret[PATH_MAX], struct cairn_error *err)
+{
+	if (file_join(ret, PATH_MAX, node->config->home, name) != 0)
+		return cairn_error_set(err, CAIRN_ELIMIT, "the node's home has too long a path: %s",
+		    node->config->home);
+	return 0;
+}
+
+/* One kernel per home: the lock lasts as long as the process. */
+static int
+take_lock(struct node *node, struct cairn_error *err)
+{
+	char path[PATH_MAX];
+	int code = path_in_home(node, "run/lock", path, err);
+
+	if (code != 0)
+		return code;
+	node->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (node->lock < 0)
+		return cairn_error_set(err, CAIRN_EIO, "cannot open %s: %s", path, strerror(errno));
+	if (flock(node->lock, LOCK_EX | LOCK_NB) != 0)
+		return cairn_error_set(err, CAIRN_EEXIST,
+		    "a node is running in %s already (see: cairn status)", node->config->home);
+	return 0;
+}
+
+static int
+make_directories(struct node *node, struct cairn_error *err)
+{
+	static const char *const names[] = {"run", "log", "state/kernel", "objects", "intake"};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		int code = path_in_home(node, names[i], path, err);
+
+		if (code == 0)
+			code = file_mkdirs(path, 0700, err);
+		if (code != 0)
+			return code;
+	}
+	return 0;
+}
+
+static int
+open_identity(struct node *node, struct cairn_error *err)
+{
+	char path[PATH_MAX];
+	int code = path_in_home(node, "keys", path, err);
+
+	return code != 0 ? code : identity_open(&node->identity, path, err);
+}
+
+static int
+open_guard(struct node *node, struct cairn_error *err)
+{
+	char path[PATH_MAX];
+	struct guard_options options = {.policies_dir = path};
+	int code = path_in_home(node, "policies", path, err);
+
+	return code != 0 ? code : guard_open(&node->guard, &options, err);
+}
+
+static int
+open_ledger(struct node *node, struct cairn_error *err)
+{
+	char path[PATH_MAX];
+	char digest[65];
+	uint8_t bytes[32];
+	struct ledger_options options = {
+	    .dir = path, .origin = node->config->id, .key = identity_signing_key(node->identity)};
+	int code = path_in_home(node, "state/kernel/ledger", path, err);
+
+	if (code == 0)
+		code = ledger_open(&node->ledger, node->loop, &options, err);
+	if (code != 0)
+		return code;
+	guard_digest(node->guard, bytes);
+	text_hex(bytes, sizeof bytes, digest);
+	node_record(node, "node", node->config->id, "started", "");
+	node_record(node, "policy", digest, "loaded", "");
+	return 0;
+}
+
+static int
+open_jobs(struct node *node, struct cairn_error *err)
+{
+	char path[PATH_MAX];
+	struct jobs_options options = {.dir = path};
+	int code = path_in_home(node, "state/kernel/jobs", path, err);
+
+	return code != 0 ? code
+	                 : jobs_open(&node->jobs, node->loop, &options, dispatch_wake, node, err);
+}
+
+/* cairn-host lies beside cairnd. */
+static int
+find_host(char ret[PATH_MAX], struct cairn_error *err)
+{
+	size_t size = PATH_MAX;
+	char *slash;
+
+	if (uv_exepath(ret, &size) != 0 || (slash = strrchr(ret, '/')) == NULL ||
+	    (size_t)(slash - ret) + sizeof "/cairn-host" > PATH_MAX)
+		return cairn_error_set(err, CAIRN_EIO, "cannot tell where this program lies");
+	memcpy(slash, "/cairn-host", sizeof "/cairn-host");
+	if (access(ret, X_OK) != 0)
+		return cairn_error_set(err, CAIRN_ENOTFOUND,
+		    "%s is missing or not executable; is the installation complete?", ret);
+	return 0;
+}
+
+static int
+open_supervisor(struct node *node, struct cairn_error *err)
+{
+	char host[PATH_MAX], run[PATH_MAX], log[PATH_MAX];
+	const struct node_config *config = node->config;
+	struct supervisor_options options = {.host_path = host, .run_dir = run, .log_dir = log,
+	    .restart_limit = config->restart_limit, .restart_window_s = config->restart_window_s,
+	    .stop_timeout_ms = config->stop_timeout_ms, .heartbeat_ms = config->heartbeat_ms};
+	int code = find_host(host, err);
+
+	if (code == 0)
+		code = path_in_home(node, "run", run, err);
+	if (code == 0)
+		code = path_in_home(node, "log", log, err);
+	return code != 0
+	    ? code
+	    : supervisor_new(&node->supervisor, node->loop, &options, &node_supervisor_ops, node, err);
+}
+
+static int
+add_plugins(struct node *node, struct cairn_error *err)
+{
+	struct plugin_config *configs = NULL;
+	size_t count = 0;
+	int code = plugin_configs_load(node->config, &configs, &count, err);
+
+	for (size_t i = 0; code == 0 && i < count; i++)
+		code = node_plugins_add(node, &configs[i], err);
+	plugin_configs_free(configs, count);
+	return code;
+}
+
+static int
+start_plugins(struct node *node, struct cairn_error *err)
+{
+	node->starting = (unsigned)node->plugin_count;
+	for (size_t i = 0; i < node->plugin_count; i++) {
+		int code = supervisor_start(node->plugins[i]->process, err);
+
+		if (code != 0)
+			return code;
+	}
+	return 0;
+}
+
+static int
+open_control(struct node *node, struct cairn_error *err)
+{
+	char path[PATH_MAX];
+	int code = path_in_home(node, "run/control.sock", path, err);
+
+	return code != 0 ? code : control_open(&node->control, node, path, err);
+}
+
+static int
+open_router(struct node *node, struct cairn_error *err)
+{
+	return router_new(&node->router, node, err);
+}
+
+int
+node_open(struct node **ret, uv_loop_t *loop, const char *home, struct cairn_error *err)
+{
+	/* Everything that can be wrong with the configuration is found before anything starts. */
+	static int (*const steps[])(struct node *, struct cairn_error *) = {make_directories, take_lock,
+	    open_identity, open_guard, open_router, open_supervisor, add_plugins, open_ledger,
+	    open_jobs, open_control, start_plugins};
+	struct node *node = calloc(1, sizeof *node);
+	int code;
+
+	if (node == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	node->loop = loop;
+	node->lock = -1;
+	node->started_ms = clock_monotonic_ms();
+	code = node_config_load(home, &node->config, err);
+	if (code != 0) {
+		free(node);
+		return code;
+	}
+	for (size_t i = 0; code == 0 && i < sizeof steps / sizeof steps[0]; i++)
+		code = steps[i](node, err);
+	if (code != 0) {
+		node_close(node, NULL, NULL);
+		return code;
+	}
+	*ret = node;
+	return 0;
+}
+
+/* ---- rescan ----------------------------------------------------------------------------- */
+
+static bool
+is_listed(const struct plugin_config *configs, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(configs[i].manifest->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+remove_missing(struct node *node, const bool *keep, size_t known)
+{
+	for (size_t i = 0; i < known; i++) {
+		struct node_plugin *plugin = node->plugins[i];
+
+		if (plugin->removed || keep[i])
+			continue;
+		plugin->removed = true;
+		node_record(node, "plugin", plugin->config.manifest->name, "disabled",
+		    "asked by the operator");
+		supervisor_stop(plugin->process, NULL, NULL);
+	}
+}
+
+/* A plugin that was disabled while the node runs and is enabled again starts as it was; a changed
+ * configuration of a known plugin takes effect when the node starts anew. */
+static int
+start_listed(struct node *node, struct plugin_config *config, struct cairn_error *err)
+{
+	struct node_plugin *plugin = node_plugin_find(node, config->manifest->name);
+	int code;
+
+	if (plugin != NULL && !plugin->removed)
+		return 0;
+	if (plugin == NULL) {
+		code = node_plugins_add(node, config, err);
+		if (code != 0)
+			return code;
+		plugin = node->plugins[node->plugin_count - 1];
+	}
+	plugin->removed = false;
+	node_record(node, "plugin", plugin->config.manifest->name, "enabled", "asked by the operator");
+	return supervisor_start(plugin->process, err);
+}
+
+int
+node_rescan(struct node *node, struct cairn_error *err)
+{
+	struct plugin_config *configs = NULL;
+	size_t count = 0;
+	size_t known = node->plugin_count;
+	bool keep[NODE_PLUGINS_MAX] = {false};
+	int code = plugin_configs_load(node->config, &configs, &count, err);
+
+	for (size_t i = 0; code == 0 && i < known; i++)
+		keep[i] = is_listed(configs, count, node->plugins[i]->config.manifest->name);
+	for (size_t i = 0; code == 0 && i < count; i++)
+		code = start_listed(node, &configs[i], err);
+	if (code == 0)
+		remove_missing(node, keep, known);
+	plugin_configs_free(configs, count);
+	return code;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "node/node.h"
+#include "node/router.h"
+
+#define WIRE_VERSION 1
+#define SECRETS_MAX 8
+#define SECRET_BYTES 32
+
+/* ---- what a plugin is told at its start ------------------------------------------------- */
+
+/* Everything a Welcome points to, so that nothing needs to be freed field by field. */
+struct welcome {
+	Cairn__Welcome message;
+	Cairn__Setting *settings;
+	Cairn__Setting **setting_list;
+	Cairn__Secret secrets[SECRETS_MAX];
+	Cairn__Secret *secret_list[SECRETS_MAX];
+	uint8_t secret_bytes[SECRETS_MAX][SECRET_BYTES];
+	char state_dir[PATH_MAX], objects_dir[PATH_MAX], intake_dir[PATH_MAX];
+};
+
+static size_t
+settings_needed(const struct config_values *values)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < values->count; i++) {
+		const struct config_value *value = &values->values[i];
+
+		count += value->option->type == CONFIG_LIST && value->item_count > 0 ? value->item_count : 1;
+	}
+	return count;
+}
+
+static void
+fill_scalar(Cairn__Setting *setting, const struct config_value *value)
+{
+	switch (value->option->type) {
+	case CONFIG_STRING:
+		setting->value_case = CAIRN__SETTING__VALUE_TEXT;
+		setting->text = value->text;
+		break;
+	case CONFIG_INTEGER:
+		setting->value_case = CAIRN__SETTING__VALUE_INTEGER;
+		setting->integer = value->integer;
+		break;
+	case CONFIG_NUMBER:
+		setting->value_case = CAIRN__SETTING__VALUE_NUMBER;
+		setting->number = value->number;
+		break;
+	case CONFIG_BOOL:
+		setting->value_case = CAIRN__SETTING__VALUE_BOOLEAN;
+		setting->boolean = value->boolean;
+		break;
+	case CONFIG_LIST:
+		setting->empty_list = true;
+		break;
+	}
+}
+
+static int
+fill_settings(struct welcome *welcome, const struct config_values *values)
+{
+	size_t needed = settings_needed(values);
+	size_t count = 0;
+
+	welcome->settings = calloc(needed + 1, sizeof *welcome->settings);
+	welcome->setting_list = calloc(needed + 1, sizeof(Cairn__Setting *));
+	if (welcome->settings == NULL || welcome->setting_list == NULL)
+		return CAIRN_ENOMEM;
+	for (size_t i = 0; i < values->count; i++) {
+		const struct config_value *value = &values->values[i];
+		size_t items = value->option->type == CONFIG_LIST ? value->item_count : 0;
+
+		for (size_t j = 0; j < (items == 0 ? 1 : items); j++) {
+			Cairn__Setting *setting = &welcome->settings[count];
+
+			cairn__setting__init(setting);
+			setting->key = value->option->key;
+			if (items == 0) {
+				fill_scalar(setting, value);
+			} else {
+				setting->value_case = CAIRN__SETTING__VALUE_TEXT;
+				setting->text = value->items[j];
+			}
+			welcome->setting_list[count++] = setting;
+		}
+	}
+	welcome->message.settings = welcome->setting_list;
+	welcome->message.n_settings = count;
+	return 0;
+}
+
+/* A secret is a key of its own for one purpose in this project; the site key itself stays here. */
+static int
+fill_secrets(struct welcome *welcome, struct node *node, const struct manifest *manifest,
+    struct cairn_error *err)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < manifest->capability_count; i++) {
+		const char *capability = manifest->capabilities[i];
+		Cairn__Secret *secret = &welcome->secrets[count];
+		int code;
+
+		if (strncmp(capability, "secret:", 7) != 0)
+			continue;
+		if (count == SECRETS_MAX)
+			return cairn_error_set(err, CAIRN_ELIMIT, "plugin '%s' asks for more than %d secrets",
+			    manifest->name, SECRETS_MAX);
+		code = identity_subkey(node->identity, node->config->project, capability + 7,
+		    welcome->secret_bytes[count], err);
+		if (code != 0)
+			return code;
+		cairn__secret__init(secret);
+		secret->name = manifest->capabilities[i] + 7;
+		secret->value.data = welcome->secret_bytes[count];
+		secret->value.len = SECRET_BYTES;
+		welcome->secret_list[count++] = secret;
+	}
+	welcome->message.secrets = welcome->secret_list;
+	welcome->message.n_secrets = count;
+	return 0;
+}
+
+static bool
+wants(const struct manifest *manifest, const char *a, const char *b)
+{
+	return manifest_has(manifest, a) || (b != NULL && manifest_has(manifest, b));
+}
+
+static int
+fill_directories(struct welcome *welcome, struct node *node, const struct manifest *manifest,
+    struct cairn_error *err)
+{
+	const char *home = node->config->home;
+	int state = snprintf(welcome->state_dir, PATH_MAX, "%s/state/%s", home, manifest->name);
+	int objects = snprintf(welcome->objects_dir, PATH_MAX, "%s/objects", home);
+	int intake = snprintf(welcome->intake_dir, PATH_MAX, "%s/intake", home);
+
+	if (state < 0 || state >= PATH_MAX || objects < 0 || objects >= PATH_MAX || intake < 0 ||
+	    intake >= PATH_MAX)
+		return cairn_error_set(err, CAIRN_ELIMIT, "the node's home has too long a path: %s", home);
+	welcome->message.state_dir = welcome->state_dir;
+	if (wants(manifest, "objects:read", "objects:write"))
+		welcome->message.objects_dir = welcome->objects_dir;
+	if (wants(manifest, "intake:write", NULL))
+		welcome->message.intake_dir = welcome->intake_dir;
+	return file_mkdirs(welcome->state_dir, 0700, err);
+}
+
+static int
+fill_welcome(struct welcome *welcome, struct node *node, const struct plugin_config *config,
+    struct cairn_error *err)
+{
+	int code;
+
+	cairn__welcome__init(&welcome->message);
+	welcome->message.wire = WIRE_VERSION;
+	welcome->message.node_id = node->config->id;
+	welcome->message.project = node->config->project;
+	welcome->message.heartbeat_ms = node->config->heartbeat_ms;
+	code = fill_settings(welcome, &config->values);
+	if (code != 0)
+		return cairn_error_set(err, code, "out of memory");
+	code = fill_directories(welcome, node, config->manifest, err);
+	return code != 0 ? code : fill_secrets(welcome, node, config->manifest, err);
+}
+
+/* ---- the set ---------------------------------------------------------------------------- */
+
+struct node_plugin *
+node_plugin_find(const struct node *node, const char *name)
+{
+	for (size_t i = 0; i < node->plugin_count; i++) {
+		if (strcmp(node->plugins[i]->config.manifest->name, name) == 0)
+			return node->plugins[i];
+	}
+	return NULL;
+}
+
+/* Takes `config` over when it succeeds (it is emptied). */
+int
+node_plugins_add(struct node *node, struct plugin_config *config, struct cairn_error *err)
+{
+	struct node_plugin *plugin = calloc(1, sizeof *plugin);
+	struct welcome *welcome = calloc(1, sizeof *welcome);
+	struct supervisor_plugin_options options = {.name = config->manifest->name,
+	    .version = config->manifest->version, .path = config->manifest->path, .user = plugin};
+	int code = CAIRN_ENOMEM;
+
+	if (plugin == NULL || welcome == NULL) {
+		cairn_error_set(err, code, "out of memory");
+	} else if (node->plugin_count == NODE_PLUGINS_MAX) {
+		code = cairn_error_set(err, CAIRN_ELIMIT, "more than %d plugins", NODE_PLUGINS_MAX);
+	} else {
+		plugin->node = node;
+		code = fill_welcome(welcome, node, config, err);
+		options.welcome = &welcome->message;
+		if (code == 0)
+			code = supervisor_add(node->supervisor, &options, &plugin->process, err);
+	}
+	if (welcome != NULL) {
+		free(welcome->settings);
+		free(welcome->setting_list);
+		explicit_bzero(welcome, sizeof *welcome);
+	}
+	free(welcome);
+	if (code != 0) {
+		free(plugin);
+		return code;
+	}
+	plugin->config = *config;
+	*config = (struct plugin_config){0};
+	node->plugins[node->plugin_count++] = plugin;
+	return 0;
+}
+
+void
+node_record(struct node *node, const char *kind, const char *subject, const char *verdict,
+    const char *reason)
+{
+	struct ledger_entry entry = {.kind = kind, .subject = subject, .principal = "kernel",
+	    .verdict = verdict, .reason = reason};
+	struct cairn_error err = {0};
+
+	if (node->ledger != NULL && ledger_append(node->ledger, &entry, NULL, NULL, &err) != 0)
+		log_error("node", "not recorded (%s %s %s): %s", kind, subject, verdict, err.text);
+}
+
+/* ---- what the supervisor tells us ------------------------------------------------------- */
+
+static struct node_plugin *
+plugin_of(struct supervisor_plugin *process)
+{
+	return supervisor_user(process);
+}
+
+static void
+on_ready(void *arg, struct supervisor_plugin *process)
+{
+	struct node *node = arg;
+
+	if (node->starting > 0 && --node->starting == 0)
+		log_info("node", "ready after %llu ms",
+		    (unsigned long long)(clock_monotonic_ms() - node->started_ms));
+	dispatch_jobs(plugin_of(process));
+}
+
+static void
+on_gone(void *arg, struct supervisor_plugin *process)
+{
+	struct node *node = arg;
+
+	dispatch_release(plugin_of(process));
+	router_gone(node->router, plugin_of(process));
+}
+
+static void
+call_from_plugin(void *arg, const Cairn__Envelope *envelope)
+{
+	struct node_plugin *plugin = arg;
+
+	supervisor_send(plugin->process, envelope);
+}
+
+static void
+take_call(struct node_plugin *plugin, const Cairn__Envelope *envelope)
+{
+	char name[64];
+	struct router_origin origin = {call_from_plugin, plugin, envelope->id, plugin};
+	struct router_principal principal = {name, "plugin", plugin->config.manifest->name, ""};
+
+	snprintf(name, sizeof name, "plugin:%.48s", plugin->config.manifest->name);
+	router_call(plugin->node->router, &origin, &principal, envelope);
+}
+
+static void
+on_message(void *arg, struct supervisor_plugin *process, const Cairn__Envelope *envelope)
+{
+	struct node *node = arg;
+	struct node_plugin *plugin = plugin_of(process);
+
+	switch (envelope->kind) {
+	case CAIRN__ENVELOPE__KIND__CALL:
+		take_call(plugin, envelope);
+		break;
+	case CAIRN__ENVELOPE__KIND__CANCEL:
+		router_cancel(node->router, plugin, envelope->id, false);
+		break;
+	case CAIRN__ENVELOPE__KIND__REPLY:
+	case CAIRN__ENVELOPE__KIND__PROGRESS:
+		router_answer(node->router, plugin, envelope);
+		break;
+	case CAIRN__ENVELOPE__KIND__EVENT:
+		dispatch_event(plugin, envelope);
+		break;
+	case CAIRN__ENVELOPE__KIND__JOB_PUT:
+		dispatch_job_put(plugin, envelope);
+		break;
+	case CAIRN__ENVELOPE__KIND__JOB_DONE:
+	case CAIRN__ENVELOPE__KIND__JOB_RETRY:
+		dispatch_job_ack(plugin, envelope);
+		break;
+	default:
+		log_warning("node", "plugin '%s' sent a message of kind %d; ignoring it",
+		    plugin->config.manifest->name, (int)envelope->kind);
+		break;
+	}
+}
+
+static void
+on_event(void *arg, struct supervisor_plugin *process, const char *what, const char *reason)
+{
+	node_record(arg, "plugin", plugin_of(process)->config.manifest->name, what, reason);
+}
+
+const struct supervisor_ops node_supervisor_ops = {
+    .ready = on_ready, .gone = on_gone, .message = on_message, .event = on_event};

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODE_ROUTER_H
+#define NODE_ROUTER_H
+
+/*
+ * Calls.  A call goes: find who serves the subject, check the caller's capability, ask the guard
+ * and put its decision on disk (guarded subjects), deliver, hand progress and the reply back.  Then
+ * an outcome record follows.  A handler's answer to a guarded call is withheld unless it reports
+ * every obligation as fulfilled.
+ */
+
+#include "cairn/bus.pb-c.h"
+#include "node/node.h"
+
+#define ROUTER_CALLS_MAX 4096
+#define ROUTER_TIMEOUT_MS 30000u      /* when the caller names none */
+#define ROUTER_TIMEOUT_MAX_MS 86400000u
+
+/* Where a call came from.  `envelope` is a REPLY or PROGRESS whose id is the caller's own; borrowed. */
+struct router_origin {
+	void (*send)(void *arg, const Cairn__Envelope *envelope);
+	void *arg;
+	uint64_t id;                /* the caller's */
+	struct node_plugin *plugin; /* NULL: the control socket */
+};
+
+/* Who asks, as verified by whoever took the call in.  Strings are copied. */
+struct router_principal {
+	const char *name, *role, *via, *asked_by;
+};
+
+int router_new(struct router **ret, struct node *node, struct cairn_error *err);
+void router_free(struct router *router); /* after the supervisor is closed */
+
+/* Always ends in one REPLY to the origin, unless the origin is forgotten first. */
+void router_call(struct router *router, const struct router_origin *origin,
+    const struct router_principal *principal, const Cairn__Envelope *call);
+
+/* The caller no longer waits for its call `id` (or for any, when `all`). */
+void router_cancel(struct router *router, const void *origin_arg, uint64_t id, bool all);
+
+/* REPLY or PROGRESS from the plugin that serves a call. */
+void router_answer(struct router *router, struct node_plugin *from, const Cairn__Envelope *envelope);
+
+/* The plugin's process is gone: fail what it was working on, forget what it waited for. */
+void router_gone(struct router *router, struct node_plugin *plugin);
+
+size_t router_calls(const struct router *router);
+
+#endif

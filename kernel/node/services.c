@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/services.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cairn/imaging.pb-c.h"
+#include "node/node.h"
+
+#define JOBS_LISTED_MAX 1000
+#define QUEUES_MAX 64
+
+typedef int (*json_service_fn)(struct node *node, const json_t *request, json_t *reply,
+    struct cairn_error *err);
+
+/* ---- kernel.status ---------------------------------------------------------------------- */
+
+/* Proportional set size, 0 when the process is gone. */
+static json_int_t
+memory_kb(int pid)
+{
+	char path[64];
+	BUF_AUTO text = {.max = 65536};
+	const char *line;
+
+	snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
+	if (file_read(path, &text, NULL) != 0 || buf_text(&text) == NULL)
+		return 0;
+	line = strstr((const char *)text.data, "\nPss:");
+	return line == NULL ? 0 : (json_int_t)strtol(line + 5, NULL, 10);
+}
+
+static json_t *
+plugin_json(const struct node_plugin *plugin)
+{
+	struct supervisor_info info;
+
+	supervisor_info_get(plugin->process, &info);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:s}", "name",
+	    info.name, "version", info.version, "kind", plugin->config.manifest->kind, "path",
+	    info.path, "state", supervisor_state_text(info.state), "pid", info.pid, "restarts",
+	    (json_int_t)info.restarts, "ready_for_ms", (json_int_t)info.ready_for_ms, "jobs_taken",
+	    (json_int_t)plugin->taken_count, "events_dropped", (json_int_t)plugin->events_dropped,
+	    "memory_kb", info.pid == 0 ? (json_int_t)0 : memory_kb(info.pid), "last_error",
+	    info.last_error);
+}
+
+static json_t *
+queues_json(struct node *node)
+{
+	struct jobs_stats stats[QUEUES_MAX];
+	size_t count = jobs_stats_get(node->jobs, stats, QUEUES_MAX);
+	json_t *queues = json_array();
+
+	for (size_t i = 0; i < count && i < QUEUES_MAX; i++)
+		json_array_append_new(queues,
+		    json_pack("{s:s, s:I, s:I, s:I, s:I}", "queue", stats[i].queue, "ready",
+		        (json_int_t)stats[i].ready, "taken", (json_int_t)stats[i].taken, "dead",
+		        (json_int_t)stats[i].dead, "done", (json_int_t)stats[i].done));
+	return queues;
+}
+
+static int
+serve_status(struct node *node, const json_t *request, json_t *reply, struct cairn_error *err)
+{
+	const struct node_config *config = node->config;
+	json_t *plugins = json_array();
+
+	(void)request;
+	(void)err;
+	for (size_t i = 0; i < node->plugin_count; i++) {
+		if (!node->plugins[i]->removed)
+			json_array_append_new(plugins, plugin_json(node->plugins[i]));
+	}
+	json_object_set_new(reply, "node",
+	    json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I}", "id", config->id, "name",
+	        config->name, "role", config->role, "project", config->project, "home", config->home,
+	        "pid", (int)getpid(), "uptime_ms",
+	        (json_int_t)(clock_monotonic_ms() - node->started_ms), "memory_kb",
+	        memory_kb((int)getpid()), "calls", (json_int_t)router_calls(node->router)));
+	json_object_set_new(reply, "plugins", plugins);
+	json_object_set_new(reply, "queues", queues_json(node));
+	json_object_set_new(reply, "ledger",
+	    json_pack("{s:I}", "records", (json_int_t)ledger_count(node->ledger)));
+	json_object_set_new(reply, "policy",
+	    json_pack("{s:I}", "rules", (json_int_t)guard_rule_count(node->guard)));
+	return 0;
+}
+
+/* ---- kernel.jobs ------------------------------------------------------------------------ */
+
+static int
+serve_jobs(struct node *node, const json_t *request, json_t *reply, struct cairn_error *err)
+{
+	struct jobs_info *jobs = calloc(JOBS_LISTED_MAX, sizeof *jobs);
+	json_t *list = json_array();
+	size_t count;
+
+	(void)request;
+	if (jobs == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	count = jobs_list(node->jobs, jobs, JOBS_LISTED_MAX);
+	for (size_t i = 0; i < count && i < JOBS_LISTED_MAX; i++)
+		json_array_append_new(list,
+		    json_pack("{s:I, s:s, s:s, s:s, s:i, s:s}", "id", (json_int_t)jobs[i].id, "queue",
+		        jobs[i].queue, "key", jobs[i].key, "state", jobs[i].state, "attempt",
+		        (int)jobs[i].attempt, "reason", jobs[i].reason));
+	free(jobs);
+	json_object_set_new(reply, "queues", queues_json(node));
+	json_object_set_new(reply, "jobs", list);
+	json_object_set_new(reply, "listed_at_most", json_integer(JOBS_LISTED_MAX));
+	return 0;
+}
+
+/* ---- plugins ---------------------------------------------------------------------------- */
+
+static int
+serve_restart(struct node *node, const json_t *request, json_t *reply, struct cairn_error *err)
+{
+	const char *name = json_string_value(json_object_get(request, "name"));
+	struct node_plugin *plugin = name == NULL ? NULL : node_plugin_find(node, name);
+
+	(void)reply;
+	if (plugin == NULL || plugin->removed)
+		return cairn_error_set(err, CAIRN_ENOTFOUND, "no enabled plugin '%s' (cairn plugin list)",
+		    name == NULL ? "" : name);
+	node_record(node, "plugin", name, "restart", "asked by the operator");
+	return supervisor_restart(plugin->process, err);
+}
+
+static int
+serve_rescan(struct node *node, const json_t *request, json_t *reply, struct cairn_error *err)
+{
+	(void)request;
+	(void)reply;
+	return node_rescan(node, err);
+}
+
+/* ---- pseudonym.patient ------------------------------------------------------------------ */
+
+static int
+serve_pseudonym(struct node *node, const ProtobufCBinaryData *body, struct buf *reply,
+    struct cairn_error *err)
+{
+	Cairn__PseudonymRequest *request =
+	    cairn__pseudonym_request__unpack(NULL, body->len, body->data);
+	Cairn__PseudonymAnswer answer = CAIRN__PSEUDONYM_ANSWER__INIT;
+	char pseudonym[IDENTITY_PSEUDONYM_MAX];
+	int code;
+
+	if (request == NULL)
+		return cairn_error_set(err, CAIRN_EINVAL, "the body is no cairn.PseudonymRequest");
+	code = identity_pseudonym(node->identity, node->config->project, request->identifier_type,
+	    request->issuer, request->identifier, pseudonym, &answer.date_shift_days, err);
+	cairn__pseudonym_request__free_unpacked(request, NULL);
+	if (code != 0)
+		return code;
+	answer.pseudonym = pseudonym;
+	code = buf_reserve(reply, cairn__pseudonym_answer__get_packed_size(&answer));
+	if (code != 0)
+		return cairn_error_set(err, code, "out of memory");
+	reply->length = cairn__pseudonym_answer__pack(&answer, reply->data);
+	return 0;
+}
+
+/* ---- the table -------------------------------------------------------------------------- */
+
+static const struct {
+	const char *subject;
+	json_service_fn serve; /* NULL: protobuf, below */
+} services[] = {
+    {"kernel.status", serve_status},
+    {"kernel.jobs", serve_jobs},
+    {"kernel.plugin.restart", serve_restart},
+    {"kernel.rescan", serve_rescan},
+    {"pseudonym.patient", NULL},
+};
+
+const char *
+services_subject(size_t index)
+{
+	return index < sizeof services / sizeof services[0] ? services[index].subject : NULL;
+}
+
+static int
+serve_json(struct node *node, json_service_fn serve, const ProtobufCBinaryData *body,
+    struct buf *reply, struct cairn_error *err)
+{
+	json_t *request = body->len == 0 ? json_object()
+	                                 : json_loadb((const char *)body->data, body->len, 0, NULL);
+	json_t *answer = json_object();
+	char *text = NULL;
+	int code;
+
+	if (!json_is_object(request))
+		code = cairn_error_set(err, CAIRN_EINVAL, "the request's body is no JSON object");
+	else
+		code = serve(node, request, answer, err);
+	if (code == 0) {
+		text = json_dumps(answer, JSON_COMPACT);
+		code = text == NULL ? CAIRN_ENOMEM : buf_append_text(reply, text);
+		if (code != 0)
+			cairn_error_set(err, code, "the answer does not fit");
+	}
+	free(text);
+	json_decref(request);
+	json_decref(answer);
+	return code;
+}
+
+/* kernel.* is for the person at the machine, in their own name. */
+static bool
+is_operator(const struct router_origin *origin, const struct router_principal *principal)
+{
+	return origin->plugin == NULL && strcmp(principal->role, "operator") == 0 &&
+	    principal->asked_by[0] == 0;
+}
+
+bool
+services_call(struct node *node, const char *subject, const struct router_origin *origin,
+    const struct router_principal *principal, const ProtobufCBinaryData *body, int *ret_code,
+    struct buf *reply, struct cairn_error *err)
+{
+	for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
+		if (strcmp(services[i].subject, subject) != 0)
+			continue;
+		if (services[i].serve == NULL)
+			*ret_code = origin->plugin == NULL
+			    ? cairn_error_set(err, CAIRN_EDENIED, "%s is for plugins only", subject)
+			    : serve_pseudonym(node, body, reply, err);
+		else if (!is_operator(origin, principal))
+			*ret_code = cairn_error_set(err, CAIRN_EDENIED,
+			    "%s is for the local operator on the control socket only", subject);
+		else
+			*ret_code = serve_json(node, services[i].serve, body, reply, err);
+		return true;
+	}
+	return false;
+}
