@@ -16,6 +16,8 @@
  *   value      := number | word | "quoted text" | date (2026-01-31) | "*" (open end of between)
  *
  * Words are case-insensitive keywords; attributes are lower-case names with dots and underscores.
+ * A bare word holds letters, digits and . _ : / + -; anything else is quoted, with \" and \\ inside
+ * quotes.  For a known CODE attribute a number or date is taken as text (`model = 128`).
  */
 
 #include <stddef.h>
@@ -26,7 +28,9 @@
 
 #define COHORT_TEXT_MAX 65536
 #define COHORT_DEPTH_MAX 64
-#define COHORT_NODES_MAX 4096
+#define COHORT_NODES_MAX 4096 /* expressions and values together */
+#define COHORT_VALUE_MAX 1024  /* bytes of one value's text */
+#define COHORT_NAME_MAX 64     /* bytes of an attribute's name */
 
 /* CAIRN_EINVAL with the column, what was found, what was expected (and "did you mean"); a second
  * line with the text and a third with a caret.  The caller frees the tree with
@@ -36,8 +40,19 @@ int cohort_parse(const char *text, Cairn__Expression **ret, struct cairn_error *
 /* Canonical text: parses back to an equal tree.  malloc'ed. */
 int cohort_print(const Cairn__Expression *expression, char **ret, struct cairn_error *err);
 
-/* Depth, node count, arity, operators and value types of a tree that came from outside. */
+/* Depth, node count, arity, operators and value types of a tree that came from outside.  Types are
+ * held against the table below; an attribute that is not in it is no error here. */
 int cohort_check(const Cairn__Expression *expression, struct cairn_error *err);
+
+/* Nesting of the packed bytes of a message whose field 1 is an Expression (CountRequest,
+ * SelectRequest).  protobuf-c unpacks by recursion without a limit, so that bytes from outside must
+ * pass here before they are unpacked.  CAIRN_EINVAL, CAIRN_ELIMIT. */
+int cohort_check_packed(const void *bytes, size_t length, struct cairn_error *err);
+
+/* The first attribute (in reading order) that the table below does not know, or NULL; then
+ * `*ret_suggestion` is the one that was probably meant, or NULL.  Borrowed. */
+const char *cohort_unknown_attribute(const Cairn__Expression *expression,
+    const char **ret_suggestion);
 
 /* ---- the imaging attributes ------------------------------------------------------------- */
 
@@ -46,8 +61,13 @@ enum cohort_entity { COHORT_PATIENT, COHORT_STUDY, COHORT_SERIES, COHORT_INSTANC
 
 /* modality (CODE, series), body_part (CODE, series, upper case), manufacturer (CODE, series),
  * model (CODE, series), slice_thickness (NUMBER, series, mm), study_date (DAY, study, shifted),
+ * study_day (NUMBER, study, days since the patient's first study, computed by the engine),
  * age (NUMBER, study, years at imaging), sex (CODE, patient: female male other),
- * sop_class (CODE, series: UID; the name is accepted in text). */
+ * sop_class (CODE, series: UID; the name is accepted in text).
+ *
+ * Dates are shifted by up to 365 days per patient, so that only wide windows of study_date mean
+ * anything; study_day is exact, because the shift is the same for all studies of a patient.
+ * Codes are kept as written; engines compare them without regard to ASCII case. */
 struct cohort_attribute {
 	const char *name;
 	enum cohort_type type;

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Recursive descent over the grammar in expr.h.  The depth of the recursion is counted in factor(),
+ * through which every nesting goes, and stops at COHORT_DEPTH_MAX.
+ */
+#include "cohort/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+
+struct parser {
+	struct cohort_lexer lexer;
+	struct cohort_token token; /* the next one, not yet taken */
+	unsigned depth;
+	size_t nodes;
+	struct cairn_error *err;
+};
+
+static int parse_expression(struct parser *p, Cairn__Expression **ret);
+
+static int
+advance(struct parser *p)
+{
+	return cohort_next_token(&p->lexer, &p->token, p->err);
+}
+
+static bool
+at_symbol(const struct parser *p, const char *symbol)
+{
+	return p->token.kind == TOKEN_SYMBOL && strcmp(p->token.text, symbol) == 0;
+}
+
+static bool
+at_word(const struct parser *p, const char *word)
+{
+	return p->token.kind == TOKEN_WORD && strcasecmp(p->token.text, word) == 0;
+}
+
+static const char *
+keyword_at(const void *arg, size_t index)
+{
+	(void)arg;
+	return cohort_keyword_at(index);
+}
+
+/* "expected X, found Y", and the keyword that a misspelt word was probably meant to be. */
+static int
+unexpected(struct parser *p, const char *expected)
+{
+	const struct cohort_token *token = &p->token;
+	const char *guess = token->kind == TOKEN_WORD && !cohort_is_keyword(token->text)
+	    ? text_suggest(token->text, keyword_at, NULL) : NULL;
+
+	if (token->kind == TOKEN_END)
+		return cohort_error_at(p->lexer.text, token->at, p->err,
+		    "expected %s, found the end", expected);
+	return cohort_error_at(p->lexer.text, token->at, p->err,
+	    "expected %s, found \"%.*s\"%s%s%s", expected,
+	    token->length > 40 ? 40 : (int)token->length, p->lexer.text + token->at,
+	    guess != NULL ? "; did you mean \"" : "", guess != NULL ? guess : "",
+	    guess != NULL ? "\"?" : "");
+}
+
+static int
+expect_symbol(struct parser *p, const char *symbol, const char *expected)
+{
+	return at_symbol(p, symbol) ? advance(p) : unexpected(p, expected);
+}
+
+static int
+out_of_memory(struct parser *p)
+{
+	return cairn_error_set(p->err, CAIRN_ENOMEM, "out of memory");
+}
+
+static int
+count_node(struct parser *p)
+{
+	if (++p->nodes <= COHORT_NODES_MAX)
+		return 0;
+	return cairn_error_set(p->err, CAIRN_ELIMIT,
+	    "the expression has more than %d criteria and values", COHORT_NODES_MAX);
+}
+
+static int
+new_node(struct parser *p, Cairn__Expression__Operand operand, Cairn__Expression **ret)
+{
+	int code = count_node(p);
+
+	if (code != 0)
+		return code;
+	*ret = malloc(sizeof **ret);
+	if (*ret == NULL)
+		return out_of_memory(p);
+	cairn__expression__init(*ret);
+	(*ret)->operand = operand;
+	return 0;
+}
+
+static void
+free_node(Cairn__Expression **node)
+{
+	if (*node != NULL)
+		cairn__expression__free_unpacked(*node, NULL);
+}
+
+#define NODE_AUTO __attribute__((cleanup(free_node))) Cairn__Expression *
+
+/* Moves `*child` into `parent`. */
+static int
+add_child(struct parser *p, Cairn__Expression *parent, Cairn__Expression **child)
+{
+	Cairn__Expression **children = realloc(parent->children,
+	    (parent->n_children + 1) * sizeof *children);
+
+	if (children == NULL)
+		return out_of_memory(p);
+	parent->children = children;
+	children[parent->n_children++] = *child;
+	*child = NULL;
+	return 0;
+}
+
+/* ---- values ------------------------------------------------------------------------------ */
+
+/* The name of a SOP class becomes its UID: the tree holds UIDs only. */
+static int
+sop_class_text(struct parser *p, char *text)
+{
+	char uid[65];
+	const char *guess;
+
+	if (cohort_sop_class_is_uid(text))
+		return 0;
+	if (cohort_sop_class_find(text, uid, sizeof uid)) {
+		memcpy(text, uid, strlen(uid) + 1);
+		return 0;
+	}
+	guess = cohort_sop_class_suggest(text);
+	return cohort_error_at(p->lexer.text, p->token.at, p->err,
+	    "\"%.64s\" is neither a UID nor a storage SOP class%s%s%s", text,
+	    guess != NULL ? "; did you mean \"" : "", guess != NULL ? guess : "",
+	    guess != NULL ? "\"?" : "");
+}
+
+static int
+text_value(struct parser *p, const char *attribute, Cairn__Scalar *value)
+{
+	int code = strcmp(attribute, "sop_class") == 0 ? sop_class_text(p, p->token.text) : 0;
+
+	if (code != 0)
+		return code;
+	value->text = strdup(p->token.text);
+	if (value->text == NULL)
+		return out_of_memory(p);
+	value->value_case = CAIRN__SCALAR__VALUE_TEXT;
+	return 0;
+}
+
+static int
+fill_value(struct parser *p, const char *attribute, bool open_end, Cairn__Scalar *value)
+{
+	const struct cohort_attribute *known = cohort_attribute_find(attribute);
+	enum cohort_token_kind kind = p->token.kind;
+
+	if (open_end && at_symbol(p, "*"))
+		return advance(p);
+	if (kind == TOKEN_END || kind == TOKEN_SYMBOL)
+		return unexpected(p, open_end ? "a value or *" : "a value");
+	if (kind == TOKEN_WORD && cohort_is_keyword(p->token.text))
+		return unexpected(p, "a value (a keyword as a value goes in double quotes)");
+	if ((known != NULL && known->type == COHORT_CODE) || kind == TOKEN_WORD ||
+	    kind == TOKEN_QUOTED) {
+		int code = text_value(p, attribute, value);
+
+		if (code != 0)
+			return code;
+	} else if (kind == TOKEN_NUMBER) {
+		value->number = p->token.number;
+		value->value_case = CAIRN__SCALAR__VALUE_NUMBER;
+	} else {
+		value->day = p->token.day;
+		value->value_case = CAIRN__SCALAR__VALUE_DAY;
+	}
+	return advance(p);
+}
+
+static int
+parse_value(struct parser *p, Cairn__Leaf *leaf, bool open_end)
+{
+	Cairn__Scalar **values, *value;
+	int code = count_node(p);
+
+	if (code != 0)
+		return code;
+	values = realloc(leaf->values, (leaf->n_values + 1) * sizeof *values);
+	if (values == NULL)
+		return out_of_memory(p);
+	leaf->values = values;
+	value = malloc(sizeof *value);
+	if (value == NULL)
+		return out_of_memory(p);
+	cairn__scalar__init(value);
+	values[leaf->n_values++] = value;
+	return fill_value(p, leaf->attribute, open_end, value);
+}
+
+/* ---- leaves ------------------------------------------------------------------------------ */
+
+static int
+parse_between(struct parser *p, Cairn__Leaf *leaf)
+{
+	int code = parse_value(p, leaf, true);
+
+	if (code != 0)
+		return code;
+	if (!at_word(p, "and"))
+		return unexpected(p, "\"and\" and the upper end");
+	code = advance(p);
+	return code != 0 ? code : parse_value(p, leaf, true);
+}
+
+static int
+parse_set(struct parser *p, Cairn__Leaf *leaf)
+{
+	int code = expect_symbol(p, "(", "\"(\" and a list of values");
+
+	while (code == 0) {
+		code = parse_value(p, leaf, false);
+		if (code != 0 || at_symbol(p, ")"))
+			break;
+		code = expect_symbol(p, ",", "\",\" or \")\"");
+	}
+	return code != 0 ? code : advance(p);
+}
+
+static int
+parse_comparison(struct parser *p, Cairn__Leaf *leaf)
+{
+	static const char *const symbols[] = {"=", "!=", "<", "<=", ">", ">="};
+	int code;
+
+	for (unsigned i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
+		if (!at_symbol(p, symbols[i]))
+			continue;
+		leaf->operator_ = (Cairn__Leaf__Operator)i;
+		code = advance(p);
+		return code != 0 ? code : parse_value(p, leaf, false);
+	}
+	if (at_word(p, "in"))
+		leaf->operator_ = CAIRN__LEAF__OPERATOR__IN;
+	else if (at_word(p, "between"))
+		leaf->operator_ = CAIRN__LEAF__OPERATOR__BETWEEN;
+	else if (at_word(p, "exists"))
+		leaf->operator_ = CAIRN__LEAF__OPERATOR__EXISTS;
+	else
+		return unexpected(p, "=, !=, <, <=, >, >=, in, between or exists");
+	code = advance(p);
+	if (code != 0 || leaf->operator_ == CAIRN__LEAF__OPERATOR__EXISTS)
+		return code;
+	return leaf->operator_ == CAIRN__LEAF__OPERATOR__IN ? parse_set(p, leaf)
+	                                                     : parse_between(p, leaf);
+}
+
+static int
+bad_attribute(struct parser *p)
+{
+	const char *guess = cohort_attribute_suggest(p->token.text);
+
+	if (p->token.kind != TOKEN_WORD || cohort_is_keyword(p->token.text) || guess == NULL)
+		return unexpected(p, "a criterion such as modality = CT");
+	return cohort_error_at(p->lexer.text, p->token.at, p->err,
+	    "attributes are lower-case names; did you mean \"%s\"?", guess);
+}
+
+static int
+parse_leaf(struct parser *p, Cairn__Expression **ret)
+{
+	NODE_AUTO node = NULL;
+	struct cairn_error wrong = {0};
+	size_t at;
+	int code;
+
+	if (p->token.kind != TOKEN_WORD || !cohort_is_attribute_name(p->token.text))
+		return bad_attribute(p);
+	code = new_node(p, CAIRN__EXPRESSION__OPERAND__LEAF, &node);
+	if (code != 0)
+		return code;
+	node->leaf = malloc(sizeof *node->leaf);
+	if (node->leaf == NULL)
+		return out_of_memory(p);
+	cairn__leaf__init(node->leaf);
+	node->leaf->attribute = strdup(p->token.text);
+	if (node->leaf->attribute == NULL)
+		return out_of_memory(p);
+	code = advance(p);
+	at = p->token.at;
+	if (code == 0)
+		code = parse_comparison(p, node->leaf);
+	if (code != 0)
+		return code;
+	if (cohort_check_leaf(node->leaf, &wrong) != 0)
+		return cohort_error_at(p->lexer.text, at, p->err, "%s", wrong.text);
+	*ret = node;
+	node = NULL;
+	return 0;
+}
+
+/* ---- operators --------------------------------------------------------------------------- */
+
+static int
+parse_parentheses(struct parser *p, Cairn__Expression **ret)
+{
+	NODE_AUTO inside = NULL;
+	int code = expect_symbol(p, "(", "\"(\"");
+
+	if (code == 0)
+		code = parse_expression(p, &inside);
+	if (code == 0)
+		code = expect_symbol(p, ")", "\"and\", \"or\" or \")\"");
+	if (code != 0)
+		return code;
+	*ret = inside;
+	inside = NULL;
+	return 0;
+}
+
+static int parse_factor(struct parser *p, Cairn__Expression **ret);
+
+static int
+parse_not(struct parser *p, Cairn__Expression **ret)
+{
+	NODE_AUTO node = NULL;
+	NODE_AUTO child = NULL;
+	int code = new_node(p, CAIRN__EXPRESSION__OPERAND__NOT, &node);
+
+	if (code == 0)
+		code = advance(p);
+	if (code == 0)
+		code = parse_factor(p, &child);
+	if (code == 0)
+		code = add_child(p, node, &child);
+	if (code != 0)
+		return code;
+	*ret = node;
+	node = NULL;
+	return 0;
+}
+
+static int
+parse_same(struct parser *p, Cairn__Expression **ret)
+{
+	NODE_AUTO node = NULL;
+	NODE_AUTO child = NULL;
+	int code = new_node(p, CAIRN__EXPRESSION__OPERAND__SAME, &node);
+
+	if (code == 0)
+		code = advance(p);
+	if (code != 0)
+		return code;
+	if (!at_word(p, "study") && !at_word(p, "series"))
+		return unexpected(p, "\"study\" or \"series\" after \"same\"");
+	node->entity = strdup(at_word(p, "study") ? "study" : "series");
+	if (node->entity == NULL) {
+		node->entity = (char *)protobuf_c_empty_string;
+		return out_of_memory(p);
+	}
+	code = advance(p);
+	if (code == 0)
+		code = parse_parentheses(p, &child);
+	if (code == 0)
+		code = add_child(p, node, &child);
+	if (code != 0)
+		return code;
+	*ret = node;
+	node = NULL;
+	return 0;
+}
+
+static int
+parse_factor(struct parser *p, Cairn__Expression **ret)
+{
+	int code;
+
+	if (p->depth == COHORT_DEPTH_MAX)
+		return cairn_error_set(p->err, CAIRN_ELIMIT,
+		    "the expression is nested deeper than %d", COHORT_DEPTH_MAX);
+	p->depth++;
+	if (at_word(p, "not")) {
+		code = parse_not(p, ret);
+	} else if (at_word(p, "same")) {
+		code = parse_same(p, ret);
+	} else if (at_symbol(p, "(")) {
+		code = parse_parentheses(p, ret);
+	} else if (at_symbol(p, "*")) {
+		code = new_node(p, CAIRN__EXPRESSION__OPERAND__ALL, ret);
+		if (code == 0)
+			code = advance(p);
+	} else {
+		code = parse_leaf(p, ret);
+	}
+	p->depth--;
+	return code;
+}
+
+/* operand { WORD operand }, as one node with all of them as children. */
+static int
+parse_list(struct parser *p, Cairn__Expression__Operand operand, const char *word,
+    int (*parse_operand)(struct parser *, Cairn__Expression **), Cairn__Expression **first)
+{
+	NODE_AUTO list = NULL;
+	int code = new_node(p, operand, &list);
+
+	if (code == 0)
+		code = add_child(p, list, first);
+	while (code == 0 && at_word(p, word)) {
+		NODE_AUTO child = NULL;
+
+		code = advance(p);
+		if (code == 0)
+			code = parse_operand(p, &child);
+		if (code == 0)
+			code = add_child(p, list, &child);
+	}
+	if (code != 0)
+		return code;
+	*first = list;
+	list = NULL;
+	return 0;
+}
+
+static int
+parse_term(struct parser *p, Cairn__Expression **ret)
+{
+	NODE_AUTO node = NULL;
+	int code = parse_factor(p, &node);
+
+	if (code == 0 && at_word(p, "and"))
+		code = parse_list(p, CAIRN__EXPRESSION__OPERAND__AND, "and", parse_factor, &node);
+	if (code != 0)
+		return code;
+	*ret = node;
+	node = NULL;
+	return 0;
+}
+
+static int
+parse_expression(struct parser *p, Cairn__Expression **ret)
+{
+	NODE_AUTO node = NULL;
+	int code = parse_term(p, &node);
+
+	if (code == 0 && at_word(p, "or"))
+		code = parse_list(p, CAIRN__EXPRESSION__OPERAND__OR, "or", parse_term, &node);
+	else if (code == 0 && at_word(p, "xor"))
+		code = parse_list(p, CAIRN__EXPRESSION__OPERAND__XOR, "xor", parse_term, &node);
+	if (code == 0 && (at_word(p, "or") || at_word(p, "xor")))
+		code = cohort_error_at(p->lexer.text, p->token.at, p->err,
+		    "\"or\" and \"xor\" side by side: put one of them in parentheses");
+	if (code != 0)
+		return code;
+	*ret = node;
+	node = NULL;
+	return 0;
+}
+
+int
+cohort_parse(const char *text, Cairn__Expression **ret, struct cairn_error *err)
+{
+	NODE_AUTO node = NULL;
+	struct parser p = {.lexer = {.text = text}, .err = err};
+	int code;
+
+	p.lexer.length = strnlen(text, COHORT_TEXT_MAX + 1);
+	if (p.lexer.length > COHORT_TEXT_MAX)
+		return cairn_error_set(err, CAIRN_ELIMIT,
+		    "the expression is longer than %d bytes", COHORT_TEXT_MAX);
+	code = advance(&p);
+	if (code == 0)
+		code = parse_expression(&p, &node);
+	if (code == 0 && p.token.kind != TOKEN_END)
+		code = unexpected(&p, "\"and\", \"or\", \"xor\" or the end");
+	if (code == 0)
+		code = cohort_check(node, err);
+	if (code != 0)
+		return code;
+	*ret = node;
+	node = NULL;
+	return 0;
+}
