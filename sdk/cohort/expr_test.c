@@ -121,8 +121,8 @@ static void
 wrong_texts_are_refused(void **state)
 {
 	static const char *const texts[] = {"", "  ", "and", "modality", "modality = ", "= CT", "(",
-	    "()", "modality = CT)", "(modality = CT", "modality = and", "modality CT", "a = b or c = d "
-	    "xor e = f", "a = b xor c = d or e = f", "same (a = b)", "same patient (a = b)",
+	    "()", "modality = CT)", "(modality = CT", "modality = and", "modality CT",
+	    "a = b or c = d xor e = f", "a = b xor c = d or e = f", "same (a = b)", "same patient (a = b)",
 	    "same study a = b", "modality < CT", "age = old", "age between 60 and 40",
 	    "age between * and *", "age between 40", "age in ()", "age in (1,)", "age in (1 2)",
 	    "age in (1, 2020-01-01)", "study_date = 2023-02-29", "study_date > 2020", "a = \"x",

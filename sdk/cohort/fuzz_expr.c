@@ -64,6 +64,8 @@ try_packed(const uint8_t *data, size_t size)
 	cairn__count_request__free_unpacked(request, NULL);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
