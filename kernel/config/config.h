@@ -43,6 +43,7 @@ struct config_value {
 	bool boolean;     /* BOOL */
 	char **items;     /* LIST, NULL-terminated */
 	size_t item_count;
+	unsigned line;    /* where the file says it, 0 for a default */
 };
 
 /* One value for every option of the schema, in the schema's order. */

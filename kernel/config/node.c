@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node.yaml.  Its schema is written as a plugin's is. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "config/example.h"
+#include "config/schema.h"
+
+static const char node_schema[] =
+    "id: {type: string, min: 1, max: 63, help: 'The name of this node in the network and in its "
+    "ledger: a-z, 0-9, dots and hyphens.'}\n"
+    "name: {type: string, default: '', max: 200, help: 'The name of this node for people. "
+    "Empty: the id.'}\n"
+    "role: {type: string, default: site, choices: [site, hub], help: 'site: a hospital that holds "
+    "data. hub: the coordination node.'}\n"
+    "project: {type: string, default: local, min: 1, max: 63, help: 'The project that pseudonyms "
+    "belong to: a patient has other pseudonyms in every project. Do not change it once data has "
+    "been received.'}\n"
+    "plugin_dir: {type: string, default: /usr/lib/cairn/plugins, min: 1, max: 1000, help: 'Where "
+    "the plugins (shared objects) are. A relative path starts at this folder.'}\n"
+    "restart_limit: {type: integer, default: 10, min: 1, max: 1000, help: 'So many crashes of one "
+    "plugin within restart_window_s, and it is not started again until an operator asks.'}\n"
+    "restart_window_s: {type: integer, default: 60, min: 1, max: 86400, help: 'In seconds.'}\n"
+    "stop_timeout_ms: {type: integer, default: 10000, min: 100, max: 600000, help: 'A plugin that "
+    "has not stopped after so many milliseconds is killed.'}\n"
+    "heartbeat_ms: {type: integer, default: 2000, min: 100, max: 60000, help: 'Every plugin is "
+    "asked for a sign of life this often, in milliseconds; three missed ones are a crash.'}\n";
+
+static int
+load_schema(struct config_schema *ret, struct cairn_error *err)
+{
+	struct tree *tree;
+	int code = tree_parse(node_schema, sizeof node_schema - 1, "schema of node.yaml", &tree,
+	    err);
+
+	if (code != 0)
+		return code;
+	code = schema_parse(tree, tree->root, ret, err);
+	tree_free(tree);
+	return code;
+}
+
+static int
+check_word(const struct config_values *values, const char *key, struct cairn_error *err)
+{
+	const struct config_value *value = config_find(values, key);
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789.-";
+
+	if (strspn(value->text, letters) == strlen(value->text) && value->text[0] != '.'
+	    && value->text[0] != '-')
+		return 0;
+	return cairn_error_set(err, CAIRN_EINVAL,
+	    "node.yaml:%u: '%s' must be made of a-z, 0-9, '.' and '-' and begin with a letter or "
+	    "digit, found the text '%s'", value->line, key, value->text);
+}
+
+static char *
+take_text(struct config_values *values, const char *key)
+{
+	for (size_t i = 0; i < values->count; i++) {
+		char *text = values->values[i].text;
+
+		if (strcmp(values->values[i].option->key, key) != 0)
+			continue;
+		values->values[i].text = NULL;
+		return text;
+	}
+	return NULL;
+}
+
+static char *
+absolute(const char *home, char *path)
+{
+	BUF_AUTO buf = {.max = 8192};
+	char *joined;
+
+	if (path[0] == '/')
+		return path;
+	joined = buf_append_format(&buf, "%s/%s", home, path) != 0 || buf_text(&buf) == NULL
+	    ? NULL : strdup(buf_text(&buf));
+	free(path);
+	return joined;
+}
+
+static unsigned
+take_unsigned(const struct config_values *values, const char *key)
+{
+	return (unsigned)config_find(values, key)->integer;
+}
+
+static int
+fill(struct node_config *config, struct config_values *values, struct cairn_error *err)
+{
+	int code = check_word(values, "id", err);
+
+	if (code == 0)
+		code = check_word(values, "project", err);
+	if (code != 0)
+		return code;
+	config->id = take_text(values, "id");
+	config->name = take_text(values, "name");
+	if (config->name[0] == 0) {
+		free(config->name);
+		config->name = strdup(config->id);
+	}
+	config->role = take_text(values, "role");
+	config->project = take_text(values, "project");
+	config->plugin_dir = absolute(config->home, take_text(values, "plugin_dir"));
+	config->restart_limit = take_unsigned(values, "restart_limit");
+	config->restart_window_s = take_unsigned(values, "restart_window_s");
+	config->stop_timeout_ms = take_unsigned(values, "stop_timeout_ms");
+	config->heartbeat_ms = take_unsigned(values, "heartbeat_ms");
+	if (config->name == NULL || config->plugin_dir == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "node.yaml: out of memory");
+	return 0;
+}
+
+static int
+load_values(const char *path, const struct config_schema *schema, struct config_values *ret,
+    struct cairn_error *err)
+{
+	struct tree *tree;
+	int code = tree_read(path, "node.yaml", &tree, err);
+
+	if (code != 0)
+		return code;
+	code = schema_load(tree, schema, ret, err);
+	tree_free(tree);
+	return code;
+}
+
+static int
+load_file(struct node_config *config, struct cairn_error *err)
+{
+	struct config_schema schema = {0};
+	struct config_values values = {0};
+	char path[4096];
+	int code = file_join(path, sizeof path, config->home, "node.yaml");
+
+	if (code != 0)
+		return cairn_error_set(err, code, "%s: the path is too long", config->home);
+	if (!file_exists(path))
+		return cairn_error_set(err, CAIRN_ENOTFOUND,
+		    "%s holds no node.yaml; `cairn init %s` makes a node there", config->home,
+		    config->home);
+	code = load_schema(&schema, err);
+	if (code == 0)
+		code = load_values(path, &schema, &values, err);
+	if (code == 0)
+		code = fill(config, &values, err);
+	config_values_fini(&values);
+	schema_fini(&schema);
+	return code;
+}
+
+int
+node_config_load(const char *home, struct node_config **ret, struct cairn_error *err)
+{
+	struct node_config *config = calloc(1, sizeof *config);
+	int code;
+
+	if (config == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "node.yaml: out of memory");
+	/* Absolute, because hosts are started in directories of their own. */
+	config->home = realpath(home, NULL);
+	if (config->home == NULL)
+		code = cairn_error_set(err, CAIRN_ENOTFOUND,
+		    "%s: no such folder; `cairn init %s` makes a node there", home, home);
+	else
+		code = load_file(config, err);
+	if (code != 0)
+		node_config_free(config);
+	else
+		*ret = config;
+	return code;
+}
+
+void
+node_config_free(struct node_config *config)
+{
+	if (config == NULL)
+		return;
+	free(config->home);
+	free(config->id);
+	free(config->name);
+	free(config->role);
+	free(config->project);
+	free(config->plugin_dir);
+	free(config);
+}
+
+/* ---- the example ------------------------------------------------------------------------ */
+
+static int
+append_quoted(struct buf *buf, const char *key, const char *text)
+{
+	int code = buf_append_format(buf, "%s: \"", key);
+
+	for (; *text != 0 && code == 0; text++) {
+		if (*text == '"' || *text == '\\')
+			code = buf_append_text(buf, "\\");
+		if (code == 0)
+			code = buf_append(buf, text, 1);
+	}
+	return code == 0 ? buf_append_text(buf, "\"\n") : code;
+}
+
+int
+node_config_example(const char *id, const char *name, const char *plugin_dir, char **ret_text,
+    struct cairn_error *err)
+{
+	BUF_AUTO buf = {.max = EXAMPLE_TEXT_MAX};
+	struct config_schema schema = {0};
+	int code;
+
+	if (!schema_text_is_plain(id) || !schema_text_is_plain(name)
+	    || !schema_text_is_plain(plugin_dir))
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    "id, name and plugin_dir must be single lines of text");
+	code = load_schema(&schema, err);
+	if (code != 0)
+		return code;
+	code = buf_append_text(&buf, "# This node. `cairn check` says whether the file is right.\n");
+	if (code == 0)
+		code = append_quoted(&buf, "id", id);
+	if (code == 0)
+		code = append_quoted(&buf, "name", name);
+	if (code == 0)
+		code = append_quoted(&buf, "plugin_dir", plugin_dir);
+	if (code == 0)
+		code = buf_append_text(&buf,
+		    "\n# Every option with its default; remove the '#' before one to change it.\n");
+	if (code == 0)
+		code = example_schema(&buf, &schema);
+	schema_fini(&schema);
+	return example_take(&buf, code, ret_text, err);
+}
