@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "dicom/dict.h"
+#include "dicom/reader.h"
 
 struct dcm_writer {
 	struct buf *out; /* borrowed */
@@ -32,6 +33,14 @@ int dcm_put_sequence_begin(struct dcm_writer *w, uint32_t tag);
 int dcm_put_item_begin(struct dcm_writer *w);
 int dcm_put_item_end(struct dcm_writer *w);
 int dcm_put_sequence_end(struct dcm_writer *w);
+/* One fragment of encapsulated pixel data; before the first dcm_put_header(..., DCM_UNDEFINED), after
+ * the last dcm_put_sequence_end(). */
+int dcm_put_fragment(struct dcm_writer *w, const void *value, size_t length);
+/* Writes what the reader read from `data`, swapping bytes where the encodings differ.  DCM_MORE,
+ * DCM_PIXELS and DCM_END cannot be written: CAIRN_EINVAL. */
+int dcm_put_token(struct dcm_writer *w, const uint8_t *data, const struct dcm_token *token);
+/* Reverses the bytes of every `unit` (2, 4 or 8); an incomplete last unit stays as it is. */
+void dcm_swap(uint8_t *value, size_t length, size_t unit);
 /* Tag, VR and length only, for a value that the caller streams (length may be DCM_UNDEFINED). */
 int dcm_put_header(struct dcm_writer *w, uint32_t tag, uint16_t vr, uint32_t length);
 
