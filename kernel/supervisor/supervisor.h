@@ -48,6 +48,7 @@ struct supervisor_options {
 	unsigned restart_window_s;
 	unsigned stop_timeout_ms;
 	unsigned heartbeat_ms;
+	unsigned handshake_ms; /* 0 means 10,000 */
 };
 
 struct supervisor_plugin; /* one plugin; lives as long as the supervisor */

@@ -36,6 +36,8 @@ enum cairn_code {
 
 #define CAIRN_ERROR_TEXT_MAX 512
 
+#pragma GCC visibility push(default)
+
 /* Copyable; needs no clean-up.  `code` is 0 when nothing has been set. */
 struct cairn_error {
 	int code;
@@ -54,6 +56,8 @@ int cairn_error_prefix(struct cairn_error *err, int code, const char *format, ..
 
 /* A short lower-case phrase for a code ("not found"); never NULL. */
 const char *cairn_code_text(int code);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

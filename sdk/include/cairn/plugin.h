@@ -76,6 +76,9 @@ struct cairn_plugin {
 
 /* ---- what a plugin may ask of the kernel ------------------------------------------------ */
 
+/* The host program exports these; a plugin only refers to them. */
+#pragma GCC visibility push(default)
+
 struct uv_loop_s *cairn_loop(struct cairn *cairn);
 
 enum cairn_log_level { CAIRN_LOG_ERROR, CAIRN_LOG_WARNING, CAIRN_LOG_INFO, CAIRN_LOG_DEBUG };
@@ -165,6 +168,8 @@ unsigned cairn_job_attempt(const struct cairn_job *job); /* 1 the first time */
 void cairn_job_done(struct cairn_job *job);
 /* Comes again after a growing pause; after the queue's last attempt it is a dead letter. */
 void cairn_job_retry(struct cairn_job *job, const char *reason);
+
+#pragma GCC visibility pop
 
 /* ---- the entry -------------------------------------------------------------------------- */
 

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cairn-host: one plugin's process.  Started by the kernel only: it needs the socket to dial, the
+ * plugin's shared object and its name. */
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "base/log.h"
+#include "runtime/runtime.h"
+
+/* At once and without destructors, whatever threads the plugin has: its ports must be free. */
+static void
+finished(void *arg, int status)
+{
+	(void)arg;
+	_exit(status);
+}
+
+/* We die with the kernel.  It may have died before prctl(), hence the second look. */
+static int
+bind_to_kernel(pid_t kernel)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+		return -1;
+	return getppid() == kernel ? 0 : -1;
+}
+
+int
+main(int argc, char **argv)
+{
+	pid_t kernel = getppid();
+	struct cairn_error err = {0};
+	struct cairn *cairn;
+	struct runtime_options options = {.kernel_pid = kernel, .finished = finished};
+
+	if (argc != 4) {
+		fprintf(stderr, "usage: cairn-host SOCKET-URL PLUGIN.so NAME (started by cairnd)\n");
+		return 2;
+	}
+	if (bind_to_kernel(kernel) != 0) {
+		log_error("host", "the kernel is gone, leaving");
+		return 1;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	options.url = argv[1];
+	options.path = argv[2];
+	options.name = argv[3];
+	if (runtime_new(&cairn, uv_default_loop(), &options, &err) != 0) {
+		log_error("host", "%s", err.text);
+		return 1;
+	}
+	uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+	_exit(1); /* not reached: the channel keeps the loop alive until finished() */
+}

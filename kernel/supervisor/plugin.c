@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "runtime/channel.h"
+#include "supervisor/private.h"
+
+/* One plugin's life.  Only a process's exit decides that an incarnation is gone: everything that
+ * goes wrong before sets a verdict and sends SIGKILL, and the rest happens in on_exited(). */
+
+#define HEARTBEATS_MISSED 3
+#define WIRE 1
+
+static void
+tell(struct supervisor_plugin *plugin, const char *what, const char *reason)
+{
+	struct supervisor *supervisor = plugin->supervisor;
+
+	if (supervisor->ops.event != NULL)
+		supervisor->ops.event(supervisor->arg, plugin, what, reason);
+}
+
+/* The first verdict stays: later ones are consequences. */
+static void __attribute__((format(printf, 2, 3)))
+condemn(struct supervisor_plugin *plugin, const char *format, ...)
+{
+	va_list args;
+
+	if (plugin->verdict[0] == 0) {
+		va_start(args, format);
+		if (vsnprintf(plugin->verdict, sizeof plugin->verdict, format, args) < 0)
+			plugin->verdict[0] = 0;
+		va_end(args);
+	}
+	if (plugin->process != NULL)
+		process_kill(plugin->process);
+}
+
+static int
+command(struct supervisor_plugin *plugin, Cairn__Envelope__Kind kind)
+{
+	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
+
+	envelope.kind = kind;
+	if (kind == CAIRN__ENVELOPE__KIND__WELCOME) {
+		envelope.body.data = plugin->welcome;
+		envelope.body.len = plugin->welcome_length;
+	}
+	return process_command(plugin->process, &envelope);
+}
+
+static void
+timer_set(struct supervisor_plugin *plugin, unsigned delay_ms, unsigned repeat_ms)
+{
+	uv_timer_start(&plugin->timer, plugin_timer, delay_ms, repeat_ms);
+}
+
+/* ---- messages --------------------------------------------------------------------------- */
+
+static void
+on_hello(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
+{
+	Cairn__Hello *hello = cairn__hello__unpack(&plugin->supervisor->arena.allocator,
+	    envelope->body.len, envelope->body.data);
+
+	if (hello == NULL || strcmp(hello->plugin, plugin->name) != 0) {
+		condemn(plugin, "said hello in a way that we do not understand");
+		return;
+	}
+	if (hello->wire_min > WIRE || hello->wire_max < WIRE) {
+		condemn(plugin, "its host speaks wire versions %u to %u, the kernel speaks %u",
+		    hello->wire_min, hello->wire_max, WIRE);
+		return;
+	}
+	if (command(plugin, CAIRN__ENVELOPE__KIND__WELCOME) != 0)
+		condemn(plugin, "its configuration is too large to send");
+}
+
+static void
+on_ready(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
+{
+	struct supervisor *supervisor = plugin->supervisor;
+	char reason[SUPERVISOR_REASON_MAX];
+
+	if (envelope->code != 0) {
+		if (snprintf(plugin->verdict, sizeof plugin->verdict, "cannot start: %s",
+		    envelope->text) < 0)
+			plugin->verdict[0] = 0;
+		if (command(plugin, CAIRN__ENVELOPE__KIND__STOP) != 0)
+			process_kill(plugin->process);
+		return; /* it leaves now; the handshake's deadline still runs */
+	}
+	plugin->state = SUPERVISOR_READY;
+	plugin->ready_told = true;
+	plugin->ready_since_ms = clock_monotonic_ms();
+	plugin->unanswered = 0;
+	timer_set(plugin, supervisor->options.heartbeat_ms, supervisor->options.heartbeat_ms);
+	if (snprintf(reason, sizeof reason, "%s %s is ready, pid %d", plugin->name, plugin->version,
+	    process_pid(plugin->process)) < 0)
+		reason[0] = 0;
+	log_info(SUPERVISOR_TOPIC, "%s", reason);
+	tell(plugin, "started", reason);
+	if (supervisor->ops.ready != NULL)
+		supervisor->ops.ready(supervisor->arg, plugin);
+}
+
+/* STOPPED is answered with a second STOP, so that the host does not end before we have read all it
+ * sent. */
+static void
+on_stopped_message(struct supervisor_plugin *plugin)
+{
+	if (plugin->state != SUPERVISOR_STOPPING)
+		condemn(plugin, "stopped without being asked");
+	else if (command(plugin, CAIRN__ENVELOPE__KIND__STOP) != 0)
+		process_kill(plugin->process);
+}
+
+static void
+handle(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
+{
+	struct supervisor *supervisor = plugin->supervisor;
+
+	plugin->unanswered = 0;
+	switch (envelope->kind) {
+	case CAIRN__ENVELOPE__KIND__HELLO:
+		if (plugin->state == SUPERVISOR_STARTING)
+			on_hello(plugin, envelope);
+		return;
+	case CAIRN__ENVELOPE__KIND__READY:
+		if (plugin->state == SUPERVISOR_STARTING)
+			on_ready(plugin, envelope);
+		return;
+	case CAIRN__ENVELOPE__KIND__PONG:
+		return;
+	case CAIRN__ENVELOPE__KIND__STOPPED:
+		on_stopped_message(plugin);
+		return;
+	default:
+		/* Before READY nothing else may come; after a failed READY it is what start() sent. */
+		if (plugin->ready_told && supervisor->ops.message != NULL)
+			supervisor->ops.message(supervisor->arg, plugin, envelope);
+	}
+}
+
+static void
+on_message(void *arg, const uint8_t *bytes, size_t length)
+{
+	struct supervisor_plugin *plugin = arg;
+	struct arena *arena = &plugin->supervisor->arena;
+	Cairn__Envelope *envelope;
+
+	if (plugin->verdict[0] != 0)
+		return; /* condemned: it is being killed, or leaves after a failed start() */
+	envelope = cairn__envelope__unpack(&arena->allocator, length, bytes);
+	if (envelope == NULL)
+		condemn(plugin, "sent bytes that are not an envelope");
+	else
+		handle(plugin, envelope);
+	arena_reset(arena);
+}
+
+static void
+on_down(void *arg)
+{
+	struct supervisor_plugin *plugin = arg;
+
+	if (plugin->state != SUPERVISOR_STOPPING)
+		condemn(plugin, "closed its connection to the kernel");
+}
+
+/* ---- the end of a process --------------------------------------------------------------- */
+
+static void
+describe_exit(const struct supervisor_plugin *plugin, int64_t status, int term_signal,
+    char ret[SUPERVISOR_REASON_MAX])
+{
+	const char *name = plugin->name, *version = plugin->version;
+	/* A connection that closes first is only how a death looks from here. */
+	bool verdict = plugin->verdict[0] != 0 &&
+	    (term_signal == SIGKILL || (term_signal == 0 && status != 0));
+	int wrote;
+
+	if (verdict)
+		wrote = snprintf(ret, SUPERVISOR_REASON_MAX, "%s %s %s", name, version,
+		    plugin->verdict);
+	else if (term_signal != 0)
+		wrote = snprintf(ret, SUPERVISOR_REASON_MAX, "%s %s was killed by signal %d (%s)", name,
+		    version, term_signal, strsignal(term_signal));
+	else
+		wrote = snprintf(ret, SUPERVISOR_REASON_MAX,
+		    "%s %s ended by itself with status %d; its log may say why", name, version,
+		    (int)status);
+	if (wrote < 0)
+		ret[0] = 0;
+}
+
+static void
+crashed(struct supervisor_plugin *plugin, const char *reason, uint64_t ready_for_ms)
+{
+	unsigned delay_ms = 0;
+	bool again = breaker_crash(&plugin->breaker, clock_monotonic_ms(), ready_for_ms, &delay_ms);
+
+	if (snprintf(plugin->last_error, sizeof plugin->last_error, "%s", reason) < 0)
+		plugin->last_error[0] = 0;
+	if (!again) {
+		plugin->state = SUPERVISOR_FAILED;
+		log_error(SUPERVISOR_TOPIC, "%s; that was crash %u within %u s, giving up until "
+		    "`cairn plugin restart %s`", reason, plugin->breaker.limit,
+		    plugin->supervisor->options.restart_window_s, plugin->name);
+		tell(plugin, "failed", reason);
+		return;
+	}
+	plugin->state = SUPERVISOR_WAITING;
+	timer_set(plugin, delay_ms, 0);
+	log_warning(SUPERVISOR_TOPIC, "%s; starting it again in %u ms", reason, delay_ms);
+	tell(plugin, "crashed", reason);
+}
+
+static void
+stopped(struct supervisor_plugin *plugin)
+{
+	char reason[SUPERVISOR_REASON_MAX];
+
+	plugin->state = SUPERVISOR_STOPPED;
+	if (snprintf(reason, sizeof reason, "%s %s %s", plugin->name, plugin->version,
+	    plugin->verdict[0] != 0 ? plugin->verdict : "stopped in order") < 0)
+		reason[0] = 0;
+	log_info(SUPERVISOR_TOPIC, "%s", reason);
+	tell(plugin, "stopped", reason);
+	if (plugin->state == SUPERVISOR_STOPPED)
+		plugin_tell_waiters(plugin);
+}
+
+static void
+on_exited(void *arg, int64_t status, int term_signal)
+{
+	struct supervisor_plugin *plugin = arg;
+	struct supervisor *supervisor = plugin->supervisor;
+	char reason[SUPERVISOR_REASON_MAX];
+	uint64_t ready_for_ms = 0;
+	bool asked = plugin->state == SUPERVISOR_STOPPING;
+
+	uv_timer_stop(&plugin->timer);
+	process_release(plugin->process);
+	plugin->process = NULL;
+	plugin->state = asked ? SUPERVISOR_STOPPED : SUPERVISOR_WAITING;
+	describe_exit(plugin, status, term_signal, reason);
+	if (plugin->ready_told) {
+		plugin->ready_told = false;
+		ready_for_ms = clock_monotonic_ms() - plugin->ready_since_ms;
+		if (supervisor->ops.gone != NULL)
+			supervisor->ops.gone(supervisor->arg, plugin);
+	}
+	if (asked)
+		stopped(plugin);
+	else if (plugin->state == SUPERVISOR_WAITING) /* gone() may have stopped it */
+		crashed(plugin, reason, ready_for_ms);
+	supervisor_progress(supervisor);
+}
+
+/* ---- starting and stopping -------------------------------------------------------------- */
+
+static void
+on_released(void *arg)
+{
+	struct supervisor *supervisor = arg;
+
+	supervisor->processes--;
+	supervisor_progress(supervisor);
+}
+
+static const struct process_ops process_ops = {on_message, on_down, on_exited};
+
+int
+plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err)
+{
+	struct supervisor *supervisor = plugin->supervisor;
+	char socket_path[PATH_MAX], log_path[PATH_MAX];
+	struct process_options options = {.host_path = supervisor->host_path,
+	    .plugin_path = plugin->path, .name = plugin->name, .log_path = log_path,
+	    .socket_path = socket_path, .ops = &process_ops, .arg = plugin,
+	    .released = on_released, .released_arg = supervisor};
+	int a = snprintf(socket_path, sizeof socket_path, "%s/%s.%llu.sock", supervisor->run_dir,
+	    plugin->name, (unsigned long long)++supervisor->incarnation);
+	int b = snprintf(log_path, sizeof log_path, "%s/%s.log", supervisor->log_dir, plugin->name);
+	int code;
+
+	if (a < 0 || b < 0 || a >= (int)sizeof socket_path || b >= (int)sizeof log_path)
+		return cairn_error_set(err, CAIRN_EINVAL, "the node's home has too long a path");
+	plugin->verdict[0] = 0;
+	supervisor->processes++;
+	code = process_start(&plugin->process, supervisor->loop, &options, err);
+	if (code != 0)
+		return cairn_error_prefix(err, code, "plugin %s %s", plugin->name, plugin->version);
+	plugin->state = SUPERVISOR_STARTING;
+	timer_set(plugin, supervisor->options.handshake_ms, 0);
+	return 0;
+}
+
+void
+plugin_stop(struct supervisor_plugin *plugin)
+{
+	switch (plugin->state) {
+	case SUPERVISOR_STARTING:
+	case SUPERVISOR_READY:
+		plugin->state = SUPERVISOR_STOPPING;
+		timer_set(plugin, plugin->supervisor->options.stop_timeout_ms, 0);
+		if (command(plugin, CAIRN__ENVELOPE__KIND__STOP) != 0)
+			condemn(plugin, "could not be asked to stop");
+		break;
+	case SUPERVISOR_WAITING:
+		uv_timer_stop(&plugin->timer);
+		/* fallthrough */
+	case SUPERVISOR_FAILED:
+	case SUPERVISOR_STOPPED:
+		plugin->state = SUPERVISOR_STOPPED;
+		plugin_tell_waiters(plugin);
+		break;
+	case SUPERVISOR_STOPPING:
+		break;
+	}
+}
+
+void
+plugin_tell_waiters(struct supervisor_plugin *plugin)
+{
+	timer_set(plugin, 0, 0);
+}
+
+/* ---- the timer -------------------------------------------------------------------------- */
+
+static void
+heartbeat(struct supervisor_plugin *plugin)
+{
+	if (plugin->unanswered >= HEARTBEATS_MISSED) {
+		condemn(plugin, "did not answer %d heartbeats, killed", HEARTBEATS_MISSED);
+		return;
+	}
+	plugin->unanswered++;
+	if (command(plugin, CAIRN__ENVELOPE__KIND__PING) != 0)
+		condemn(plugin, "does not read what the kernel sends, killed");
+}
+
+static void
+retry_start(struct supervisor_plugin *plugin)
+{
+	struct cairn_error err = {0};
+
+	plugin->restarts++;
+	if (plugin_start(plugin, &err) != 0)
+		crashed(plugin, err.text, 0);
+}
+
+/* Those who wait may add themselves again or start the plugin: the list is taken first. */
+static void
+wake_waiters(struct supervisor_plugin *plugin)
+{
+	struct waiter *waiter = plugin->waiters;
+	struct cairn_error err = {0};
+
+	plugin->waiters = NULL;
+	if (plugin->start_again && !plugin->supervisor->closing) {
+		plugin->start_again = false;
+		if (plugin_start(plugin, &err) != 0)
+			crashed(plugin, err.text, 0);
+	}
+	while (waiter != NULL) {
+		struct waiter *next = waiter->next;
+
+		waiter->stopped(waiter->arg);
+		free(waiter);
+		waiter = next;
+	}
+	supervisor_progress(plugin->supervisor);
+}
+
+void
+plugin_timer(uv_timer_t *timer)
+{
+	struct supervisor_plugin *plugin = timer->data;
+	struct supervisor_options *options = &plugin->supervisor->options;
+
+	switch (plugin->state) {
+	case SUPERVISOR_STARTING:
+		condemn(plugin, "was not ready within %u ms, killed", options->handshake_ms);
+		break;
+	case SUPERVISOR_READY:
+		heartbeat(plugin);
+		break;
+	case SUPERVISOR_WAITING:
+		retry_start(plugin);
+		break;
+	case SUPERVISOR_STOPPING:
+		condemn(plugin, "did not stop within %u ms, killed", options->stop_timeout_ms);
+		break;
+	case SUPERVISOR_STOPPED:
+		wake_waiters(plugin);
+		break;
+	case SUPERVISOR_FAILED:
+		break;
+	}
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervisor/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "runtime/channel.h"
+
+#define URL_MAX_BYTES 256
+#define ENVIRONMENT_MAX 16
+#define ENVIRONMENT_TEXT_MAX 4096
+
+struct process {
+	uv_process_t handle;
+	uv_loop_t *loop;
+	struct channel *channel;
+	struct process_ops ops; /* zero once nobody wants to know */
+	void *arg;
+	void (*released)(void *arg);
+	void *released_arg;
+	unsigned parts; /* that must close before we are gone */
+	bool exited;
+};
+
+/* ---- releasing -------------------------------------------------------------------------- */
+
+static void
+part_closed(struct process *process)
+{
+	void (*released)(void *) = process->released;
+	void *arg = process->released_arg;
+
+	if (--process->parts > 0)
+		return;
+	free(process);
+	released(arg);
+}
+
+static void
+handle_closed(uv_handle_t *handle)
+{
+	part_closed(handle->data);
+}
+
+static void
+channel_closed(void *arg)
+{
+	part_closed(arg);
+}
+
+void
+process_release(struct process *process)
+{
+	process->ops = (struct process_ops){0};
+	process->parts = process->channel == NULL ? 1 : 2;
+	if (process->channel != NULL)
+		channel_close(process->channel, channel_closed, process);
+	process->channel = NULL;
+	uv_close((uv_handle_t *)&process->handle, handle_closed);
+}
+
+/* ---- running ---------------------------------------------------------------------------- */
+
+static void
+on_exit_status(uv_process_t *handle, int64_t status, int term_signal)
+{
+	struct process *process = handle->data;
+
+	process->exited = true;
+	if (process->ops.exited != NULL)
+		process->ops.exited(process->arg, status, term_signal);
+	else
+		process_release(process); /* its start failed half way */
+}
+
+static void
+on_message(void *arg, const uint8_t *bytes, size_t length)
+{
+	struct process *process = arg;
+
+	process->ops.message(process->arg, bytes, length);
+}
+
+static void
+on_down(void *arg)
+{
+	struct process *process = arg;
+
+	process->ops.down(process->arg);
+}
+
+int
+process_send(struct process *process, const Cairn__Envelope *envelope)
+{
+	return channel_send(process->channel, envelope);
+}
+
+int
+process_command(struct process *process, const Cairn__Envelope *envelope)
+{
+	return channel_answer(process->channel, envelope);
+}
+
+void
+process_kill(struct process *process)
+{
+	if (!process->exited)
+		uv_process_kill(&process->handle, SIGKILL);
+}
+
+int
+process_pid(const struct process *process)
+{
+	return process->exited ? 0 : uv_process_get_pid(&process->handle);
+}
+
+/* ---- starting --------------------------------------------------------------------------- */
+
+/* A plugin sees little of the kernel's environment: what programs need, and the sanitizers'. */
+struct environment {
+	char text[ENVIRONMENT_MAX][ENVIRONMENT_TEXT_MAX];
+	char *pointers[ENVIRONMENT_MAX + 1];
+};
+
+static void
+environment_fill(struct environment *environment)
+{
+	static const char *const allowed[] = {"PATH", "LANG", "TZ", "ASAN_OPTIONS",
+	    "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"};
+	size_t count = 0;
+
+	for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
+		const char *value = getenv(allowed[i]);
+		int wrote;
+
+		if (value == NULL)
+			continue;
+		wrote = snprintf(environment->text[count], ENVIRONMENT_TEXT_MAX, "%s=%s", allowed[i],
+		    value);
+		if (wrote < 0 || wrote >= ENVIRONMENT_TEXT_MAX)
+			continue; /* nobody's PATH; a cut one would be worse than none */
+		environment->pointers[count] = environment->text[count];
+		count++;
+	}
+	environment->pointers[count] = NULL;
+}
+
+/* A session of its own keeps a terminal's Ctrl-C from reaching the host before our orderly STOP. */
+static int
+spawn(struct process *process, const struct process_options *options, char *url, int log_fd)
+{
+	char *args[] = {(char *)(uintptr_t)options->host_path, url,
+	    (char *)(uintptr_t)options->plugin_path, (char *)(uintptr_t)options->name, NULL};
+	uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE},
+	    {.flags = UV_INHERIT_FD, .data.fd = log_fd}, {.flags = UV_INHERIT_FD, .data.fd = log_fd}};
+	struct environment *environment = calloc(1, sizeof *environment);
+	uv_process_options_t spawn_options = {.exit_cb = on_exit_status,
+	    .file = options->host_path, .args = args, .stdio = stdio, .stdio_count = 3,
+	    .flags = UV_PROCESS_DETACHED};
+	int rv;
+
+	if (environment == NULL)
+		return UV_ENOMEM;
+	environment_fill(environment);
+	spawn_options.env = environment->pointers;
+	rv = uv_spawn(process->loop, &process->handle, &spawn_options);
+	free(environment);
+	return rv;
+}
+
+static const struct channel_ops channel_ops = {.message = on_message, .down = on_down};
+
+/* Listening begins after the spawn, for then the one pid that may connect is known; the host dials
+ * until we are there. */
+static int
+process_listen(struct process *process, const char *url, struct cairn_error *err)
+{
+	const struct channel_options channel = {.url = url, .listen = true,
+	    .peer_pid = uv_process_get_pid(&process->handle), .ops = &channel_ops, .arg = process};
+
+	return channel_open(&process->channel, process->loop, &channel, err);
+}
+
+static int
+start(struct process *process, const struct process_options *options, bool *ret_spawned,
+    struct cairn_error *err)
+{
+	char url[URL_MAX_BYTES];
+	int wrote = snprintf(url, sizeof url, "ipc://%s", options->socket_path);
+	FD_AUTO log_fd = open(options->log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	int rv;
+
+	if (log_fd < 0)
+		return cairn_error_set(err, CAIRN_EIO, "cannot open %s: %s", options->log_path,
+		    strerror(errno));
+	if (wrote < 0 || (size_t)wrote >= sizeof url)
+		return cairn_error_set(err, CAIRN_EINVAL, "the socket path %s is too long",
+		    options->socket_path);
+	rv = spawn(process, options, url, log_fd);
+	if (rv != 0)
+		return cairn_error_set(err, CAIRN_EIO, "cannot run %s: %s", options->host_path,
+		    uv_strerror(rv));
+	*ret_spawned = true;
+	return process_listen(process, url, err);
+}
+
+int
+process_start(struct process **ret, uv_loop_t *loop, const struct process_options *options,
+    struct cairn_error *err)
+{
+	struct process *process = calloc(1, sizeof *process);
+	bool spawned = false;
+	int code;
+
+	if (process == NULL) {
+		options->released(options->released_arg);
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	}
+	process->loop = loop;
+	process->handle.data = process;
+	process->released = options->released;
+	process->released_arg = options->released_arg;
+	code = start(process, options, &spawned, err);
+	if (code == 0) {
+		process->ops = *options->ops;
+		process->arg = options->arg;
+		*ret = process;
+		return 0;
+	}
+	if (spawned)
+		process_kill(process); /* its exit releases it */
+	else if (process->handle.loop != NULL)
+		process_release(process);
+	else {
+		free(process); /* uv_spawn() was not reached: there is no handle */
+		options->released(options->released_arg);
+	}
+	return code;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SUPERVISOR_PROCESS_H
+#define SUPERVISOR_PROCESS_H
+
+/*
+ * One incarnation of a plugin: a cairn-host process and the channel to it, on a socket of its own.
+ * Knows nothing of handshakes or restarts.
+ */
+
+#include <stdint.h>
+
+#include <uv.h>
+
+#include <cairn/error.h>
+
+#include "cairn/bus.pb-c.h"
+
+struct process;
+
+struct process_ops {
+	void (*message)(void *arg, const uint8_t *bytes, size_t length);
+	void (*down)(void *arg); /* the connection is lost; the process may still be there */
+	void (*exited)(void *arg, int64_t status, int signal);
+};
+
+struct process_options {
+	const char *host_path;
+	const char *plugin_path;
+	const char *name;
+	const char *log_path;
+	const char *socket_path; /* must not exist */
+	const struct process_ops *ops;
+	void *arg;
+	/* Called once after each process_start(), failed or not, when nothing of it is left. */
+	void (*released)(void *arg);
+	void *released_arg;
+};
+
+int process_start(struct process **ret, uv_loop_t *loop, const struct process_options *options,
+    struct cairn_error *err);
+int process_send(struct process *process, const Cairn__Envelope *envelope);
+/* For the supervisor's own messages, which are not refused while the host is only slow. */
+int process_command(struct process *process, const Cairn__Envelope *envelope);
+void process_kill(struct process *process); /* SIGKILL; `exited` follows */
+int process_pid(const struct process *process);
+/* After `exited`: drops what is in flight, closes and frees.  No callback but `released` follows. */
+void process_release(struct process *process);
+
+#endif

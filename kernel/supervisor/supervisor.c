@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervisor/supervisor.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "runtime/channel.h"
+#include "supervisor/private.h"
+
+#define HANDSHAKE_MS 10000u
+#define WELCOME_MAX ((size_t)4 << 20)
+
+const char *
+supervisor_state_text(enum supervisor_state state)
+{
+	static const char *const texts[] = {"stopped", "starting", "ready", "waiting", "stopping",
+	    "failed"};
+
+	return texts[state];
+}
+
+/* ---- making ----------------------------------------------------------------------------- */
+
+/* A kernel that was killed leaves its sockets behind; their hosts died with it. */
+static void
+remove_old_sockets(const char *run_dir)
+{
+	DIR *dir = opendir(run_dir);
+	const struct dirent *entry;
+
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL) {
+		size_t length = strlen(entry->d_name);
+		const char *number = strchr(entry->d_name, '.');
+
+		if (number == NULL || length < 5 || strcmp(entry->d_name + length - 5, ".sock") != 0)
+			continue;
+		number++;
+		if (strspn(number, "0123456789") == 0 ||
+		    strcmp(number + strspn(number, "0123456789"), ".sock") != 0)
+			continue; /* the kernel's other sockets have no number */
+		if (unlinkat(dirfd(dir), entry->d_name, 0) != 0)
+			log_warning(SUPERVISOR_TOPIC, "cannot remove %s/%s, ignoring", run_dir,
+			    entry->d_name);
+	}
+	closedir(dir);
+}
+
+static void
+supervisor_free(struct supervisor *supervisor)
+{
+	arena_fini(&supervisor->arena);
+	free(supervisor->host_path);
+	free(supervisor->run_dir);
+	free(supervisor->log_dir);
+	free(supervisor);
+}
+
+int
+supervisor_new(struct supervisor **ret, uv_loop_t *loop, const struct supervisor_options *options,
+    const struct supervisor_ops *ops, void *arg, struct cairn_error *err)
+{
+	struct supervisor *supervisor = calloc(1, sizeof *supervisor);
+
+	if (supervisor == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	supervisor->loop = loop;
+	supervisor->options = *options;
+	supervisor->ops = *ops;
+	supervisor->arg = arg;
+	arena_init(&supervisor->arena, CHANNEL_ARENA_MAX);
+	if (supervisor->options.handshake_ms == 0)
+		supervisor->options.handshake_ms = HANDSHAKE_MS;
+	supervisor->host_path = strdup(options->host_path);
+	supervisor->run_dir = strdup(options->run_dir);
+	supervisor->log_dir = strdup(options->log_dir);
+	if (supervisor->host_path == NULL || supervisor->run_dir == NULL ||
+	    supervisor->log_dir == NULL) {
+		supervisor_free(supervisor);
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	}
+	remove_old_sockets(supervisor->run_dir);
+	*ret = supervisor;
+	return 0;
+}
+
+static void
+plugin_free(struct supervisor_plugin *plugin)
+{
+	breaker_fini(&plugin->breaker);
+	free(plugin->name);
+	free(plugin->version);
+	free(plugin->path);
+	free(plugin->welcome);
+	free(plugin);
+}
+
+static int
+plugin_copy(struct supervisor_plugin *plugin, const struct supervisor_plugin_options *options)
+{
+	size_t size = cairn__welcome__get_packed_size(options->welcome);
+
+	plugin->name = strdup(options->name);
+	plugin->version = strdup(options->version);
+	plugin->path = strdup(options->path);
+	plugin->welcome = malloc(size + 1); /* an empty one is not a failure */
+	if (plugin->name == NULL || plugin->version == NULL || plugin->path == NULL ||
+	    plugin->welcome == NULL)
+		return CAIRN_ENOMEM;
+	plugin->welcome_length = cairn__welcome__pack(options->welcome, plugin->welcome);
+	return breaker_init(&plugin->breaker, plugin->supervisor->options.restart_limit,
+	    plugin->supervisor->options.restart_window_s);
+}
+
+int
+supervisor_add(struct supervisor *supervisor, const struct supervisor_plugin_options *options,
+    struct supervisor_plugin **ret, struct cairn_error *err)
+{
+	struct supervisor_plugin *plugin;
+	int code;
+
+	if (strlen(options->name) > SUPERVISOR_NAME_MAX || strpbrk(options->name, "/.") != NULL)
+		return cairn_error_set(err, CAIRN_EINVAL, "'%s' is not a plugin's name", options->name);
+	if (cairn__welcome__get_packed_size(options->welcome) > WELCOME_MAX)
+		return cairn_error_set(err, CAIRN_ELIMIT,
+		    "the configuration of plugin %s is larger than %zu bytes", options->name,
+		    WELCOME_MAX);
+	plugin = calloc(1, sizeof *plugin);
+	if (plugin == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	plugin->supervisor = supervisor;
+	plugin->user = options->user;
+	code = plugin_copy(plugin, options);
+	if (code != 0) {
+		plugin_free(plugin);
+		return cairn_error_set(err, code, "out of memory");
+	}
+	plugin->timer.data = plugin;
+	uv_timer_init(supervisor->loop, &plugin->timer);
+	plugin->next = supervisor->plugins;
+	supervisor->plugins = plugin;
+	*ret = plugin;
+	return 0;
+}
+
+/* ---- using ------------------------------------------------------------------------------ */
+
+int
+supervisor_start(struct supervisor_plugin *plugin, struct cairn_error *err)
+{
+	if (plugin->supervisor->closing)
+		return cairn_error_set(err, CAIRN_ECANCELLED, "the node is stopping");
+	if (plugin->state != SUPERVISOR_STOPPED)
+		return cairn_error_set(err, CAIRN_EEXIST, "plugin %s is %s already", plugin->name,
+		    supervisor_state_text(plugin->state));
+	return plugin_start(plugin, err);
+}
+
+void
+supervisor_stop(struct supervisor_plugin *plugin, void (*stopped)(void *arg), void *arg)
+{
+	struct waiter *waiter = stopped == NULL ? NULL : calloc(1, sizeof *waiter);
+
+	plugin->start_again = false;
+	if (waiter != NULL) {
+		*waiter = (struct waiter){.next = plugin->waiters, .stopped = stopped, .arg = arg};
+		plugin->waiters = waiter;
+	}
+	plugin_stop(plugin);
+	if (stopped != NULL && waiter == NULL)
+		stopped(arg); /* out of memory: too early is better than never */
+}
+
+int
+supervisor_restart(struct supervisor_plugin *plugin, struct cairn_error *err)
+{
+	if (plugin->supervisor->closing)
+		return cairn_error_set(err, CAIRN_ECANCELLED, "the node is stopping");
+	breaker_clear(&plugin->breaker);
+	plugin->restarts++;
+	plugin->start_again = true;
+	plugin_stop(plugin);
+	return 0;
+}
+
+int
+supervisor_send(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
+{
+	if (plugin->state != SUPERVISOR_READY || plugin->process == NULL)
+		return CAIRN_EUNAVAILABLE;
+	return process_send(plugin->process, envelope);
+}
+
+void
+supervisor_info_get(const struct supervisor_plugin *plugin, struct supervisor_info *ret)
+{
+	*ret = (struct supervisor_info){.name = plugin->name, .version = plugin->version,
+	    .path = plugin->path, .state = plugin->state, .restarts = plugin->restarts};
+	if (plugin->process != NULL)
+		ret->pid = process_pid(plugin->process);
+	if (plugin->state == SUPERVISOR_READY)
+		ret->ready_for_ms = clock_monotonic_ms() - plugin->ready_since_ms;
+	memcpy(ret->last_error, plugin->last_error, sizeof ret->last_error);
+}
+
+void *
+supervisor_user(const struct supervisor_plugin *plugin)
+{
+	return plugin->user;
+}
+
+/* ---- closing ---------------------------------------------------------------------------- */
+
+static void
+timer_closed(uv_handle_t *handle)
+{
+	struct supervisor_plugin *plugin = handle->data;
+	struct supervisor *supervisor = plugin->supervisor;
+	void (*closed)(void *) = supervisor->closed;
+	void *arg = supervisor->closed_arg;
+
+	plugin_free(plugin);
+	if (--supervisor->timers > 0)
+		return;
+	supervisor_free(supervisor);
+	if (closed != NULL)
+		closed(arg);
+}
+
+static bool
+all_stopped(const struct supervisor *supervisor)
+{
+	for (const struct supervisor_plugin *plugin = supervisor->plugins; plugin != NULL;
+	     plugin = plugin->next) {
+		if (plugin->state != SUPERVISOR_STOPPED || plugin->waiters != NULL)
+			return false;
+	}
+	return supervisor->processes == 0;
+}
+
+/* May be reached from a callback of any part, so that freeing waits for the timers' close. */
+void
+supervisor_progress(struct supervisor *supervisor)
+{
+	if (!supervisor->closing || supervisor->timers > 0 || !all_stopped(supervisor))
+		return;
+	for (struct supervisor_plugin *plugin = supervisor->plugins; plugin != NULL;
+	     plugin = plugin->next) {
+		supervisor->timers++;
+		uv_close((uv_handle_t *)&plugin->timer, timer_closed);
+	}
+}
+
+void
+supervisor_close(struct supervisor *supervisor, void (*closed)(void *arg), void *arg)
+{
+	supervisor->closing = true;
+	supervisor->closed = closed;
+	supervisor->closed_arg = arg;
+	if (supervisor->plugins == NULL) {
+		supervisor_free(supervisor);
+		if (closed != NULL)
+			closed(arg);
+		return;
+	}
+	for (struct supervisor_plugin *plugin = supervisor->plugins; plugin != NULL;
+	     plugin = plugin->next) {
+		plugin->start_again = false;
+		plugin_stop(plugin);
+	}
+}

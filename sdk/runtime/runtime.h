@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_RUNTIME_H
+#define RUNTIME_RUNTIME_H
+
+/*
+ * A plugin's side of the bus: what cairn-host is made of, and what a unit test runs a plugin in.
+ * Implements the functions of cairn/plugin.h on top of a channel.
+ *
+ *   dial -> HELLO -> WELCOME -> load, start() -> READY -> traffic -> STOP -> stop() -> STOPPED
+ *
+ * READY with an error and STOPPED are acknowledged by the kernel with STOP, so that the process
+ * does not end before they are read.  Losing the kernel ends everything at once.
+ */
+
+#include <uv.h>
+
+#include <cairn/plugin.h>
+
+struct runtime_options {
+	const char *url;                   /* the kernel's socket */
+	int kernel_pid;                    /* who must be listening on it */
+	const char *name;                  /* the plugin's */
+	const char *path;                  /* its shared object; or, in tests: */
+	const struct cairn_plugin *plugin; /* a plugin linked into this program */
+	/* The process should end now with this status.  Called once, on the loop. */
+	void (*finished)(void *arg, int status);
+	void *arg;
+};
+
+int runtime_new(struct cairn **ret, uv_loop_t *loop, const struct runtime_options *options,
+    struct cairn_error *err);
+
+/* Only tests need this: a host simply ends.  Calls that wait are never answered. */
+void runtime_close(struct cairn *cairn, void (*closed)(void *arg), void *arg);
+
+#endif
