@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+
+#define FRAME_MAX (16u << 20)
+#define GRACE_MS 2000u /* the node itself answers at the deadline; this is for a node that hangs */
+
+static int
+connect_to(const char *home, int *ret_fd, struct cairn_error *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (file_join(address.sun_path, sizeof address.sun_path, home, "run/control.sock") != 0)
+		return cairn_error_set(err, CAIRN_EINVAL, "the home's path is too long: %s", home);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return cairn_error_set(err, CAIRN_EIO, "no socket: %s", strerror(errno));
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
+		*ret_fd = fd;
+		return 0;
+	}
+	close(fd);
+	if (errno == EACCES)
+		return cairn_error_set(err, CAIRN_EDENIED,
+		    "the node in %s belongs to another user; ask as that user", home);
+	if (!file_exists(home))
+		return cairn_error_set(err, CAIRN_ENOTFOUND, "there is no node in %s; make one with: cairn "
+		    "init %s", home, home);
+	return cairn_error_set(err, CAIRN_EUNAVAILABLE,
+	    "no node is running in %s; start it with: cairn --home %s run", home, home);
+}
+
+static int
+send_call(int fd, const struct client_call *call, struct cairn_error *err)
+{
+	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
+	Cairn__Context context = CAIRN__CONTEXT__INIT;
+	Cairn__Principal principal = CAIRN__PRINCIPAL__INIT;
+	size_t length;
+	uint8_t *frame;
+	int code;
+
+	principal.name = (char *)(uintptr_t)(call->as == NULL ? "" : call->as);
+	context.principal = &principal;
+	context.purpose = (char *)(uintptr_t)(call->purpose == NULL ? "" : call->purpose);
+	context.permit = (char *)(uintptr_t)(call->permit == NULL ? "" : call->permit);
+	envelope.kind = CAIRN__ENVELOPE__KIND__CALL;
+	envelope.id = 1;
+	envelope.subject = (char *)(uintptr_t)call->subject;
+	envelope.timeout_ms = call->timeout_ms;
+	envelope.context = &context;
+	envelope.body.data = (uint8_t *)(uintptr_t)call->body;
+	envelope.body.len = call->length;
+	length = cairn__envelope__get_packed_size(&envelope);
+	if (length > FRAME_MAX)
+		return cairn_error_set(err, CAIRN_ELIMIT, "the request is larger than 16 MiB");
+	frame = malloc(length + 4);
+	if (frame == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	for (unsigned i = 0; i < 4; i++)
+		frame[i] = (uint8_t)(length >> (24 - 8 * i));
+	cairn__envelope__pack(&envelope, frame + 4);
+	code = file_write_all(fd, frame, length + 4);
+	free(frame);
+	return code == 0 ? 0 : cairn_error_set(err, CAIRN_EIO, "the node closed the connection");
+}
+
+/* Reads exactly `length` bytes before the monotonic `deadline`. */
+static int
+read_before(int fd, void *bytes, size_t length, uint64_t deadline, struct cairn_error *err)
+{
+	uint8_t *at = bytes;
+
+	while (length > 0) {
+		uint64_t now = clock_monotonic_ms();
+		struct pollfd ready = {.fd = fd, .events = POLLIN};
+		ssize_t got;
+
+		if (now >= deadline || poll(&ready, 1, (int)(deadline - now)) == 0)
+			return cairn_error_set(err, CAIRN_ETIMEOUT, "the node does not answer");
+		got = read(fd, at, length);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return cairn_error_set(err, CAIRN_EUNAVAILABLE,
+			    "the node stopped before it answered");
+		at += got;
+		length -= (size_t)got;
+	}
+	return 0;
+}
+
+static int
+read_envelope(int fd, uint64_t deadline, Cairn__Envelope **ret, struct cairn_error *err)
+{
+	uint8_t head[4];
+	uint8_t *body;
+	size_t length;
+	int code = read_before(fd, head, sizeof head, deadline, err);
+
+	if (code != 0)
+		return code;
+	length = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+	if (length > FRAME_MAX || (body = malloc(length + 1)) == NULL)
+		return cairn_error_set(err, CAIRN_EPROTO, "the node sent a frame of %zu bytes", length);
+	code = read_before(fd, body, length, deadline, err);
+	if (code == 0) {
+		*ret = cairn__envelope__unpack(NULL, length, body);
+		if (*ret == NULL)
+			code = cairn_error_set(err, CAIRN_EPROTO, "the node sent no Envelope");
+	}
+	free(body);
+	return code;
+}
+
+int
+client_call(const char *home, const struct client_call *call, Cairn__Envelope **ret_reply,
+    struct cairn_error *err)
+{
+	FD_AUTO fd = -1;
+	uint64_t deadline = clock_monotonic_ms() + call->timeout_ms + GRACE_MS;
+	int code = connect_to(home, &fd, err);
+
+	if (code == 0)
+		code = send_call(fd, call, err);
+	while (code == 0) {
+		Cairn__Envelope *envelope = NULL;
+
+		code = read_envelope(fd, deadline, &envelope, err);
+		if (code != 0)
+			break;
+		if (envelope->kind == CAIRN__ENVELOPE__KIND__REPLY) {
+			*ret_reply = envelope;
+			return 0;
+		}
+		if (call->progress != NULL)
+			call->progress(call->arg, envelope);
+		cairn__envelope__free_unpacked(envelope, NULL);
+	}
+	return code;
+}
+
+int
+client_json(const char *home, const char *subject, json_t *request, json_t **ret,
+    struct cairn_error *err)
+{
+	char *text = request == NULL ? NULL : json_dumps(request, JSON_COMPACT);
+	struct client_call call = {.subject = subject, .body = text,
+	    .length = text == NULL ? 0 : strlen(text), .timeout_ms = 10000};
+	Cairn__Envelope *reply = NULL;
+	int code = client_call(home, &call, &reply, err);
+
+	free(text);
+	json_decref(request);
+	if (code != 0)
+		return code;
+	if (reply->code != 0) {
+		code = cairn_error_set(err, reply->code, "%s", reply->text);
+	} else {
+		*ret = json_loadb((const char *)reply->body.data, reply->body.len, 0, NULL);
+		if (*ret == NULL)
+			code = cairn_error_set(err, CAIRN_EPROTO, "the node's answer is no JSON");
+	}
+	cairn__envelope__free_unpacked(reply, NULL);
+	return code;
+}
+
+bool
+client_running(const char *home)
+{
+	FD_AUTO fd = -1;
+
+	return connect_to(home, &fd, NULL) == 0;
+}

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The node as a whole: init, run, check, status. */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include "base/file.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/paths.h"
+#include "config/config.h"
+#include "guard/guard.h"
+#include "identity/identity.h"
+
+#define POLICY_FILE_MAX (1u << 20)
+
+/* ---- init ------------------------------------------------------------------------------- */
+
+static bool
+ends_with(const char *name, const char *suffix)
+{
+	size_t length = strlen(name), tail = strlen(suffix);
+
+	return length > tail && strcmp(name + length - tail, suffix) == 0;
+}
+
+static int
+make_home(const char *home, struct cairn_error *err)
+{
+	static const char *const names[] = {"plugins/available", "plugins/enabled", "policies",
+	    "workflows", "keys", "state/kernel", "objects", "intake", "run", "log"};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		int code = file_join(path, sizeof path, home, names[i]);
+
+		if (code != 0)
+			return cairn_error_set(err, code, "the path is too long: %s", home);
+		code = file_mkdirs(path, 0700, err);
+		if (code != 0)
+			return code;
+	}
+	return 0;
+}
+
+static int
+write_new(const char *home, const char *name, const char *text, struct cairn_error *err)
+{
+	char path[PATH_MAX];
+
+	if (file_join(path, sizeof path, home, name) != 0)
+		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", home);
+	return file_write(path, text, strlen(text), 0600, err);
+}
+
+static int
+write_node_yaml(const char *home, const char *id, const char *name, struct cairn_error *err)
+{
+	char plugins[PATH_MAX];
+	char *text = NULL;
+	int code;
+
+	if (paths_plugins(plugins) != 0)
+		return cairn_error_set(err, CAIRN_EIO, "cannot tell where this program lies");
+	code = node_config_example(id, name, plugins, &text, err);
+	if (code == 0)
+		code = write_new(home, "node.yaml", text, err);
+	free(text);
+	return code;
+}
+
+static int
+write_available(const char *home, const char *plugin_path, struct cairn_error *err)
+{
+	struct manifest *manifest = NULL;
+	char name[NAME_MAX];
+	char *text = NULL;
+	int code = manifest_read(plugin_path, &manifest, err);
+
+	if (code == 0)
+		code = manifest_example(manifest, &text, err);
+	if (code == 0) {
+		snprintf(name, sizeof name, "plugins/available/%.100s.yaml", manifest->name);
+		code = write_new(home, name, text, err);
+	}
+	free(text);
+	manifest_free(manifest);
+	return code;
+}
+
+/* Calls `each(home, path)` for every file of `folder` with that suffix. */
+static int
+for_files(const char *home, const char *folder, const char *suffix,
+    int (*each)(const char *home, const char *path, struct cairn_error *err),
+    struct cairn_error *err)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	char path[PATH_MAX];
+	int code = 0;
+
+	if (dir == NULL)
+		return cairn_error_set(err, CAIRN_ENOTFOUND,
+		    "cannot read %s: %s; is the installation complete?", folder, strerror(errno));
+	while (code == 0 && (entry = readdir(dir)) != NULL) {
+		if (ends_with(entry->d_name, suffix) && file_join(path, sizeof path, folder,
+		        entry->d_name) == 0)
+			code = each(home, path, err);
+	}
+	closedir(dir);
+	return code;
+}
+
+static int
+copy_policy(const char *home, const char *path, struct cairn_error *err)
+{
+	BUF_AUTO text = {.max = POLICY_FILE_MAX};
+	char to[PATH_MAX];
+	int code = file_read(path, &text, err);
+
+	if (code != 0)
+		return code;
+	if (snprintf(to, sizeof to, "%s/policies%s", home, strrchr(path, '/')) >= (int)sizeof to)
+		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", home);
+	return file_write(to, text.data, text.length, 0600, err);
+}
+
+static int
+fill_home(const char *home, const char *id, const char *name, struct cairn_error *err)
+{
+	char plugins[PATH_MAX], policies[PATH_MAX], keys[PATH_MAX];
+	int code;
+
+	if (paths_plugins(plugins) != 0 || paths_share("policies", policies) != 0 ||
+	    file_join(keys, sizeof keys, home, "keys") != 0)
+		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", home);
+	code = make_home(home, err);
+	if (code == 0)
+		code = for_files(home, plugins, ".so", write_available, err);
+	if (code == 0)
+		code = for_files(home, policies, ".lua", copy_policy, err);
+	if (code == 0)
+		code = for_files(home, policies, ".yaml", copy_policy, err);
+	if (code == 0)
+		code = identity_create(keys, err);
+	/* Last, because node.yaml is what says that a home is whole. */
+	return code == 0 ? write_node_yaml(home, id, name, err) : code;
+}
+
+/* "St. Anna Hospital" or "/srv/anna" to "st-anna-hospital", "anna". */
+static void
+make_id(const char *from, char ret[64])
+{
+	size_t length = 0;
+
+	for (; *from != 0 && length < 62; from++) {
+		char c = *from;
+
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+			ret[length++] = c;
+		else if (length > 0 && ret[length - 1] != '-')
+			ret[length++] = '-';
+	}
+	while (length > 0 && ret[length - 1] == '-')
+		length--;
+	ret[length] = 0;
+	if (length == 0)
+		memcpy(ret, "site", 5);
+}
+
+static const char *
+last_component(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? path : slash + 1;
+}
+
+static int
+print_made(const struct cli *cli, const char *home, const char *id)
+{
+	EVP_PKEY *key = NULL;
+	char keys[PATH_MAX], fingerprint[128] = "";
+
+	if (file_join(keys, sizeof keys, home, "keys") == 0 &&
+	    identity_public_key(keys, &key, NULL) == 0)
+		identity_fingerprint(key, fingerprint, sizeof fingerprint);
+	EVP_PKEY_free(key);
+	if (cli->json)
+		return cli_print_json(
+		    json_pack("{s:s, s:s, s:s}", "home", home, "id", id, "fingerprint", fingerprint));
+	printf("made the node '%s' in %s\n"
+	       "  key        %s\n"
+	       "  settings   %s/node.yaml, %s/policies/settings.yaml\n\n"
+	       "next:\n"
+	       "  cairn --home %s plugin enable dicom cohort\n"
+	       "  cairn --home %s check\n"
+	       "  cairn --home %s run\n",
+	    id, home, fingerprint, home, home, home, home, home);
+	return CLI_DONE;
+}
+
+static int
+run_init(struct cli *cli, int argc, char **argv)
+{
+	const char *id = NULL, *name = NULL;
+	const struct cli_option options[] = {{"--id", &id, NULL}, {"--name", &name, NULL}, {0}};
+	struct cairn_error err = {0};
+	char made[64], home[PATH_MAX], path[PATH_MAX];
+
+	argc = cli_options(cli, options, argc, argv);
+	if (argc < 0)
+		return CLI_USAGE;
+	if (argc != 1)
+		return cli_usage(cli, "name the directory to make");
+	if (file_mkdirs(argv[0], 0700, &err) != 0)
+		return cli_fail(cli, &err);
+	if (realpath(argv[0], home) == NULL || file_join(path, sizeof path, home, "node.yaml") != 0)
+		return cli_failf(cli, CAIRN_EIO, "cannot use %s: %s", argv[0], strerror(errno));
+	if (file_exists(path))
+		return cli_failf(cli, CAIRN_EEXIST,
+		    "%s holds a node already; nothing was changed (see: cairn --home %s check)", home, home);
+	if (id == NULL) {
+		make_id(name != NULL ? name : last_component(home), made);
+		id = made;
+	}
+	if (fill_home(home, id, name == NULL ? id : name, &err) != 0)
+		return cli_fail(cli, &err);
+	return print_made(cli, home, id);
+}
+
+/* ---- run -------------------------------------------------------------------------------- */
+
+static int
+run_run(struct cli *cli, int argc, char **argv)
+{
+	const struct cli_option options[] = {{0}};
+	char program[PATH_MAX];
+
+	argc = cli_options(cli, options, argc, argv);
+	if (argc < 0)
+		return CLI_USAGE;
+	if (argc != 0)
+		return cli_usage(cli, "takes no arguments");
+	if (paths_program("cairnd", program) != 0)
+		return cli_failf(cli, CAIRN_EIO, "cannot tell where this program lies");
+	execl(program, "cairnd", "--home", cli->home, (char *)NULL);
+	return cli_failf(cli, CAIRN_ENOTFOUND, "cannot run %s: %s", program, strerror(errno));
+}
+
+/* ---- check ------------------------------------------------------------------------------ */
+
+struct check {
+	const struct cli *cli;
+	json_t *results;
+	int failed;
+};
+
+static void
+report(struct check *check, const char *what, int code, const char *detail)
+{
+	const struct cli *cli = check->cli;
+
+	if (code != 0)
+		check->failed++;
+	if (cli->json) {
+		json_array_append_new(check->results, json_pack("{s:s, s:b, s:s}", "what", what, "ok",
+		    code == 0, "detail", detail));
+		return;
+	}
+	printf("%s%s%s  %-18s ", cli_colour(cli, code == 0 ? CLI_GREEN : CLI_RED),
+	    code == 0 ? "ok  " : "FAIL", cli_colour(cli, CLI_PLAIN), what);
+	cli_print_safe(stdout, detail);
+	putchar('\n');
+}
+
+static void
+check_keys(struct check *check)
+{
+	struct cairn_error err = {0};
+	struct identity *identity = NULL;
+	char keys[PATH_MAX];
+	int code = file_join(keys, sizeof keys, check->cli->home, "keys");
+
+	if (code == 0)
+		code = identity_open(&identity, keys, &err);
+	report(check, "keys", code, code == 0 ? "node key and pseudonym key are readable by the owner only"
+	                                      : err.text);
+	identity_free(identity);
+}
+
+static void
+check_policies(struct check *check)
+{
+	struct cairn_error err = {0};
+	struct guard *guard = NULL;
+	char policies[PATH_MAX], detail[80] = "";
+	struct guard_options options = {.policies_dir = policies};
+	int code = file_join(policies, sizeof policies, check->cli->home, "policies");
+
+	if (code == 0)
+		code = guard_open(&guard, &options, &err);
+	if (code == 0)
+		snprintf(detail, sizeof detail, "%zu rules", guard_rule_count(guard));
+	report(check, "policies", code, code == 0 ? detail : err.text);
+	guard_free(guard);
+}
+
+static void
+check_plugins(struct check *check, const struct node_config *node)
+{
+	struct cairn_error err = {0};
+	struct plugin_config *configs = NULL;
+	size_t count = 0;
+	int code = plugin_configs_load(node, &configs, &count, &err);
+
+	if (code != 0)
+		report(check, "plugins", code, err.text);
+	else if (count == 0)
+		report(check, "plugins", 0, "none enabled (cairn plugin enable NAME)");
+	for (size_t i = 0; code == 0 && i < count; i++) {
+		char what[64];
+
+		snprintf(what, sizeof what, "plugin %.32s", configs[i].manifest->name);
+		report(check, what, 0, configs[i].manifest->summary);
+	}
+	plugin_configs_free(configs, count);
+}
+
+static int
+run_check(struct cli *cli, int argc, char **argv)
+{
+	const struct cli_option options[] = {{0}};
+	struct check check = {.cli = cli, .results = json_array()};
+	struct cairn_error err = {0};
+	struct node_config *node = NULL;
+	int code;
+
+	argc = cli_options(cli, options, argc, argv);
+	if (argc != 0) {
+		json_decref(check.results);
+		return argc < 0 ? CLI_USAGE : cli_usage(cli, "takes no arguments");
+	}
+	code = node_config_load(cli->home, &node, &err);
+	report(&check, "node.yaml", code, code == 0 ? node->id : err.text);
+	check_keys(&check);
+	check_policies(&check);
+	if (code == 0)
+		check_plugins(&check, node);
+	node_config_free(node);
+	if (cli->json)
+		cli_print_json(json_pack("{s:b, s:o}", "ok", check.failed == 0, "checks", check.results));
+	else
+		json_decref(check.results);
+	return check.failed == 0 ? CLI_DONE : CLI_FAILED;
+}
+
+/* ---- status ----------------------------------------------------------------------------- */
+
+static const char *
+text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text == NULL ? "" : text;
+}
+
+static long long
+number_of(const json_t *object, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static enum cli_colour
+state_colour(const char *state)
+{
+	if (strcmp(state, "ready") == 0)
+		return CLI_PLAIN;
+	return strcmp(state, "failed") == 0 ? CLI_RED : CLI_YELLOW;
+}
+
+static void
+print_plugins(const struct cli *cli, const json_t *plugins)
+{
+	struct cli_table table = {0};
+	size_t index;
+	const json_t *plugin;
+
+	cli_table_row(&table, CLI_DIM, 6, (const char *const[]){"PLUGIN", "VERSION", "STATE", "RESTARTS",
+	    "MEMORY", "LAST ERROR"});
+	json_array_foreach(plugins, index, plugin) {
+		char restarts[24], memory[24];
+
+		snprintf(restarts, sizeof restarts, "%lld", number_of(plugin, "restarts"));
+		snprintf(memory, sizeof memory, "%.1f MB", (double)number_of(plugin, "memory_kb") / 1024);
+		cli_table_row(&table, state_colour(text_of(plugin, "state")), 6,
+		    (const char *const[]){text_of(plugin, "name"), text_of(plugin, "version"),
+		        text_of(plugin, "state"), restarts, memory, text_of(plugin, "last_error")});
+	}
+	cli_table_print(cli, &table);
+}
+
+static void
+print_status(const struct cli *cli, const json_t *status)
+{
+	const json_t *node = json_object_get(status, "node");
+	const json_t *queues = json_object_get(status, "queues"), *queue;
+	size_t index;
+
+	printf("%s%s%s (%s), role %s, project %s\n", cli_colour(cli, CLI_BOLD), text_of(node, "name"),
+	    cli_colour(cli, CLI_PLAIN), text_of(node, "id"), text_of(node, "role"),
+	    text_of(node, "project"));
+	printf("  home      %s\n  up        %lld s, pid %lld, %.1f MB, %lld calls under way\n",
+	    text_of(node, "home"), number_of(node, "uptime_ms") / 1000, number_of(node, "pid"),
+	    (double)number_of(node, "memory_kb") / 1024, number_of(node, "calls"));
+	printf("  ledger    %lld records\n  policy    %lld rules\n",
+	    number_of(json_object_get(status, "ledger"), "records"),
+	    number_of(json_object_get(status, "policy"), "rules"));
+	json_array_foreach(queues, index, queue)
+		printf("  queue     %s: %lld ready, %lld taken, %lld dead, %lld done\n",
+		    text_of(queue, "queue"), number_of(queue, "ready"), number_of(queue, "taken"),
+		    number_of(queue, "dead"), number_of(queue, "done"));
+	putchar('\n');
+	print_plugins(cli, json_object_get(status, "plugins"));
+}
+
+static int
+run_status(struct cli *cli, int argc, char **argv)
+{
+	const struct cli_option options[] = {{0}};
+	struct cairn_error err = {0};
+	json_t *status = NULL;
+
+	argc = cli_options(cli, options, argc, argv);
+	if (argc != 0)
+		return argc < 0 ? CLI_USAGE : cli_usage(cli, "takes no arguments");
+	if (client_json(cli->home, "kernel.status", NULL, &status, &err) != 0)
+		return cli_fail(cli, &err);
+	if (cli->json)
+		return cli_print_json(status);
+	print_status(cli, status);
+	json_decref(status);
+	return CLI_DONE;
+}
+
+const struct cli_command cli_node_commands[] = {
+    {"init", "DIR [--id ID] [--name NAME]", "make a node's home in DIR",
+        "  --id ID      short name in ledgers and catalogues (letters, digits, - and .);\n"
+        "               default: from --name or the directory\n"
+        "  --name NAME  the hospital's name, for people\n\n"
+        "Makes keys, node.yaml, the policies and one commented plugins/available/*.yaml for every\n"
+        "installed plugin. A home that is there already is never touched.\n",
+        "cairn init /var/lib/cairn --name 'St. Anna Hospital'", run_init},
+    {"run", "", "run the node in the foreground",
+        "Stops in order on Ctrl-C or SIGTERM. Logs go to standard error, each plugin's to\n"
+        "HOME/log/NAME.log.\n",
+        "cairn --home /var/lib/cairn run", run_run},
+    {"check", "", "check the whole configuration without starting anything",
+        "Reads node.yaml, keys, policies and every enabled plugin's settings as the node would.\n",
+        "cairn --home /var/lib/cairn check", run_check},
+    {"status", "", "show the running node", "", "cairn --home /var/lib/cairn status --json",
+        run_status},
+    {0}};

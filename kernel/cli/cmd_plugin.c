@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plugins: list, enable, disable, restart, info, logs. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "config/config.h"
+
+#define LOG_LINES 20
+#define LOG_TAIL_MAX (4u << 20)
+#define FOLLOW_PAUSE_NS 200000000
+
+/* ---- names ------------------------------------------------------------------------------ */
+
+#define NAMES_MAX 256
+
+struct names {
+	char *list[NAMES_MAX];
+	size_t count;
+};
+
+static int
+compare_names(const void *a, const void *b)
+{
+	const char *const *left = a;
+	const char *const *right = b;
+
+	return strcmp(*left, *right);
+}
+
+/* The plugins in plugins/available, by name. */
+static int
+names_load(const char *home, struct names *names, struct cairn_error *err)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+
+	if (file_join(path, sizeof path, home, "plugins/available") != 0 ||
+	    (dir = opendir(path)) == NULL)
+		return cairn_error_set(err, CAIRN_ENOTFOUND,
+		    "there is no node in %s; make one with: cairn init %s", home, home);
+	while ((entry = readdir(dir)) != NULL && names->count < NAMES_MAX) {
+		size_t length = strlen(entry->d_name);
+
+		if (length <= 5 || strcmp(entry->d_name + length - 5, ".yaml") != 0)
+			continue;
+		names->list[names->count] = strndup(entry->d_name, length - 5);
+		if (names->list[names->count] != NULL)
+			names->count++;
+	}
+	closedir(dir);
+	qsort(names->list, names->count, sizeof names->list[0], compare_names);
+	return 0;
+}
+
+static void
+names_free(struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->list[i]);
+	names->count = 0;
+}
+
+static const char *
+names_at(const void *arg, size_t index)
+{
+	const struct names *names = arg;
+
+	return index < names->count ? names->list[index] : NULL;
+}
+
+static int
+names_need(const struct names *names, const char *name, struct cairn_error *err)
+{
+	const char *near;
+
+	for (size_t i = 0; i < names->count; i++) {
+		if (strcmp(names->list[i], name) == 0)
+			return 0;
+	}
+	near = text_suggest(name, names_at, names);
+	if (near != NULL)
+		return cairn_error_set(err, CAIRN_ENOTFOUND, "no plugin '%s' is available; did you mean "
+		    "'%s'?", name, near);
+	return cairn_error_set(err, CAIRN_ENOTFOUND,
+	    "no plugin '%s' is available (see: cairn plugin list)", name);
+}
+
+static int
+link_paths(const char *home, const char *name, char link[PATH_MAX], char target[PATH_MAX])
+{
+	int a = snprintf(link, PATH_MAX, "%s/plugins/enabled/%s.yaml", home, name);
+	int b = snprintf(target, PATH_MAX, "../available/%s.yaml", name);
+
+	return a < 0 || a >= PATH_MAX || b < 0 || b >= PATH_MAX ? CAIRN_ELIMIT : 0;
+}
+
+static bool
+is_enabled(const char *home, const char *name)
+{
+	char link[PATH_MAX], target[PATH_MAX];
+	struct stat st;
+
+	return link_paths(home, name, link, target) == 0 && lstat(link, &st) == 0;
+}
+
+/* What the running node says of a plugin, NULL when it does not run. Borrowed from `status`. */
+static const json_t *
+running_state(const json_t *status, const char *name)
+{
+	const json_t *plugin;
+	size_t index;
+
+	json_array_foreach(json_object_get(status, "plugins"), index, plugin) {
+		const char *other = json_string_value(json_object_get(plugin, "name"));
+
+		if (other != NULL && strcmp(other, name) == 0)
+			return plugin;
+	}
+	return NULL;
+}
+
+static json_t *
+ask_status(const char *home)
+{
+	json_t *status = NULL;
+
+	if (client_json(home, "kernel.status", NULL, &status, NULL) != 0)
+		return NULL;
+	return status;
+}
+
+static const char *
+state_text(const struct cli *cli, const json_t *status, const char *name)
+{
+	const json_t *plugin = running_state(status, name);
+
+	if (plugin != NULL)
+		return json_string_value(json_object_get(plugin, "state"));
+	if (!is_enabled(cli->home, name))
+		return "disabled";
+	return status == NULL ? "enabled, node not running" : "enabled, not loaded";
+}
+
+/* The plugin's manifest, from wherever the node would load it. */
+static int
+read_manifest(const struct cli *cli, const char *name, struct manifest **ret,
+    struct cairn_error *err)
+{
+	struct node_config *node = NULL;
+	char path[PATH_MAX];
+	int code = node_config_load(cli->home, &node, err);
+	int wrote;
+
+	if (code != 0)
+		return code;
+	wrote = snprintf(path, sizeof path, "%s/%s.so", node->plugin_dir, name);
+	node_config_free(node);
+	if (wrote < 0 || wrote >= (int)sizeof path)
+		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long");
+	return manifest_read(path, ret, err);
+}
+
+/* ---- list ------------------------------------------------------------------------------- */
+
+static void
+list_row(struct cli *cli, struct cli_table *table, json_t *array, const json_t *status,
+    const char *name)
+{
+	struct manifest *manifest = NULL;
+	struct cairn_error err = {0};
+	bool readable = read_manifest(cli, name, &manifest, &err) == 0;
+	const char *state = state_text(cli, status, name);
+	const char *version = readable ? manifest->version : "?";
+	const char *summary = readable ? manifest->summary : err.text;
+
+	if (cli->json)
+		json_array_append_new(array,
+		    json_pack("{s:s, s:s, s:b, s:s, s:s}", "name", name, "version", version, "enabled",
+		        is_enabled(cli->home, name), "state", state, "summary", summary));
+	else
+		cli_table_row(table, readable ? CLI_PLAIN : CLI_RED, 4,
+		    (const char *const[]){name, version, state, summary});
+	manifest_free(manifest);
+}
+
+static int
+run_list(struct cli *cli, int argc, char **argv)
+{
+	const struct cli_option options[] = {{0}};
+	struct cli_table table = {0};
+	struct cairn_error err = {0};
+	struct names names = {0};
+	json_t *status, *array;
+
+	argc = cli_options(cli, options, argc, argv);
+	if (argc != 0)
+		return argc < 0 ? CLI_USAGE : cli_usage(cli, "takes no arguments");
+	if (names_load(cli->home, &names, &err) != 0)
+		return cli_fail(cli, &err);
+	status = ask_status(cli->home);
+	array = json_array();
+	cli_table_row(&table, CLI_DIM, 4, (const char *const[]){"PLUGIN", "VERSION", "STATE", "SUMMARY"});
+	for (size_t i = 0; i < names.count; i++)
+		list_row(cli, &table, array, status, names.list[i]);
+	names_free(&names);
+	json_decref(status);
+	if (cli->json)
+		cli_print_json(json_pack("{s:O}", "plugins", array));
+	else
+		cli_table_print(cli, &table);
+	json_decref(array);
+	return CLI_DONE;
+}
+
+/* ---- enable, disable, restart ----------------------------------------------------------- */
+
+static int
+set_link(const char *home, const char *name, bool enable, struct cairn_error *err)
+{
+	char link[PATH_MAX], target[PATH_MAX];
+
+	if (link_paths(home, name, link, target) != 0)
+		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", home);
+	if (enable && symlink(target, link) != 0 && errno != EEXIST)
+		return cairn_error_set(err, CAIRN_EIO, "cannot link %s: %s", link, strerror(errno));
+	if (!enable && unlink(link) != 0 && errno != ENOENT)
+		return cairn_error_set(err, CAIRN_EIO, "cannot remove %s: %s", link, strerror(errno));
+	return 0;
+}
+
+/* A running node takes the new set at once; when it refuses, the links are put back. */
+static int
+apply_links(struct cli *cli, int argc, char **argv, bool enable)
+{
+	struct cairn_error err = {0};
+	bool before[NAMES_MAX];
+	bool running = client_running(cli->home);
+	json_t *reply = NULL;
+
+	for (int i = 0; i < argc; i++) {
+		before[i] = is_enabled(cli->home, argv[i]);
+		if (set_link(cli->home, argv[i], enable, &err) != 0)
+			return cli_fail(cli, &err);
+	}
+	if (running && client_json(cli->home, "kernel.rescan", NULL, &reply, &err) != 0) {
+		for (int i = 0; i < argc; i++)
+			set_link(cli->home, argv[i], before[i], NULL);
+		cairn_error_prefix(&err, err.code, "the node refused, nothing was changed");
+		return cli_fail(cli, &err);
+	}
+	json_decref(reply);
+	if (cli->json)
+		return cli_print_json(json_pack("{s:b, s:b}", "enabled", enable, "running", running));
+	for (int i = 0; i < argc; i++)
+		printf("%s %s%s\n", enable ? "enabled" : "disabled", argv[i],
+		    running ? "" : " (takes effect when the node starts)");
+	return CLI_DONE;
+}
+
+static int
+enable_or_disable(struct cli *cli, int argc, char **argv, bool enable)
+{
+	const struct cli_option options[] = {{0}};
+	struct cairn_error err = {0};
+	struct names names = {0};
+	int code;
+
+	argc = cli_options(cli, options, argc, argv);
+	if (argc < 0)
+		return CLI_USAGE;
+	if (argc == 0 || argc > NAMES_MAX)
+		return cli_usage(cli, "name one or more plugins");
+	code = names_load(cli->home, &names, &err);
+	for (int i = 0; code == 0 && i < argc; i++)
+		code = names_need(&names, argv[i], &err);
+	names_free(&names);
+	return code != 0 ? cli_fail(cli, &err) : apply_links(cli, argc, argv, enable);
+}
+
+static int
+run_enable(struct cli *cli, int argc, char **argv)
+{
+	return enable_or_disable(cli, argc, argv, true);
+}
+
+static int
+run_disable(struct cli *cli, int argc, char **argv)
+{
+	return enable_or_disable(cli, argc, argv, false);
+}
+
+static int
+run_restart(struct cli *cli, int argc, char **argv)
+{
+	const struct cli_option options[] = {{0}};
+	struct cairn_error err = {0};
+	json_t *reply = NULL;
+
+	argc = cli_options(cli, options, argc, argv);
+	if (argc != 1)
+		return argc < 0 ? CLI_USAGE : cli_usage(cli, "name one plugin");
+	if (client_json(cli->home, "kernel.plugin.restart", json_pack("{s:s}", "name", argv[0]), &reply,
+	        &err) != 0)
+		return cli_fail(cli, &err);
+	json_decref(reply);
+	if (cli->json)
+		return cli_print_json(json_pack("{s:s}", "restarting", argv[0]));
+	printf("restarting %s (see: cairn status)\n", argv[0]);
+	return CLI_DONE;
+}
+
+/* ---- info ------------------------------------------------------------------------------- */
+
+static json_t *
+manifest_json(const struct manifest *manifest, const char *state)
+{
+	json_t *serves = json_array(), *capabilities = json_array(), *options = json_array();
+
+	for (size_t i = 0; i < manifest->serve_count; i++)
+		json_array_append_new(serves, json_pack("{s:s, s:b}", "subject",
+		    manifest->serves[i].subject, "guarded", manifest->serves[i].guarded));
+	for (size_t i = 0; i < manifest->capability_count; i++)
+		json_array_append_new(capabilities, json_string(manifest->capabilities[i]));
+	for (size_t i = 0; i < manifest->schema.count; i++)
+		json_array_append_new(options, json_pack("{s:s, s:s?, s:s?}", "key",
+		    manifest->schema.options[i].key, "default", manifest->schema.options[i].fallback, "help",
+		    manifest->schema.options[i].help));
+	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "name", manifest->name,
+	    "version", manifest->version, "abi", (int)manifest->abi, "kind", manifest->kind, "summary",
+	    manifest->summary, "path", manifest->path, "state", state, "serves", serves, "capabilities",
+	    capabilities, "options", options);
+}
+
+static void
+print_manifest(const struct cli *cli, const struct manifest *manifest, const char *state)
+{
+	printf("%s%s%s %s: %s\n\n", cli_colour(cli, CLI_BOLD), manifest->name,
+	    cli_colour(cli, CLI_PLAIN), manifest->version, manifest->summary);
+	printf("  state      %s\n  kind       %s, ABI %u\n  file       %s\n", state, manifest->kind,
+	    manifest->abi, manifest->path);
+	printf("  settings   %s/plugins/available/%s.yaml\n", cli->home, manifest->name);
+	for (size_t i = 0; i < manifest->serve_count; i++)
+		printf("  serves     %s%s\n", manifest->serves[i].subject,
+		    manifest->serves[i].guarded ? " (guarded by the policy)" : "");
+	for (size_t i = 0; i < manifest->capability_count; i++)
+		printf("  may        %s\n", manifest->capabilities[i]);
+	for (size_t i = 0; i < manifest->schema.count; i++) {
+		const struct config_option *option = &manifest->schema.options[i];
+
+		printf("  option     %-22s %s%s%s\n", option->key, option->help == NULL ? "" : option->help,
+		    option->fallback == NULL ? " (required)" : "; default ",
+		    option->fallback == NULL ? "" : option->fallback);
+	}
+}
+
+static int
+run_info(struct cli *cli, int argc, char **argv)
+{
+	const struct cli_option options[] = {{0}};
+	struct cairn_error err = {0};
+	struct manifest *manifest = NULL;
+	struct names names = {0};
+	json_t *status;
+	int code;
+
+	argc = cli_options(cli, options, argc, argv);
+	if (argc != 1)
+		return argc < 0 ? CLI_USAGE : cli_usage(cli, "name one plugin");
+	code = names_load(cli->home, &names, &err);
+	if (code == 0)
+		code = names_need(&names, argv[0], &err);
+	names_free(&names);
+	if (code == 0)
+		code = read_manifest(cli, argv[0], &manifest, &err);
+	if (code != 0)
+		return cli_fail(cli, &err);
+	status = ask_status(cli->home);
+	if (cli->json)
+		cli_print_json(manifest_json(manifest, state_text(cli, status, argv[0])));
+	else
+		print_manifest(cli, manifest, state_text(cli, status, argv[0]));
+	json_decref(status);
+	manifest_free(manifest);
+	return CLI_DONE;
+}
+
+/* ---- logs ------------------------------------------------------------------------------- */
+
+/* Where the last `lines` lines of what was read begin. */
+static size_t
+tail_start(const struct buf *text, int64_t lines)
+{
+	size_t at = text->length;
+
+	while (at > 0 && lines > 0) {
+		at--;
+		if (text->data[at] == '\n' && at + 1 < text->length && --lines == 0)
+			return at + 1;
+	}
+	return at;
+}
+
+static void
+print_lines(const uint8_t *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		putchar(bytes[i] < 32 && bytes[i] != '\n' && bytes[i] != '\t' ? '?' : bytes[i]);
+	fflush(stdout);
+}
+
+static int
+follow(int fd)
+{
+	const struct timespec pause = {.tv_nsec = FOLLOW_PAUSE_NS};
+	uint8_t bytes[4096];
+
+	for (;;) {
+		ssize_t got = read(fd, bytes, sizeof bytes);
+
+		if (got < 0)
+			return CLI_FAILED;
+		if (got == 0)
+			nanosleep(&pause, NULL);
+		else
+			print_lines(bytes, (size_t)got);
+	}
+}
+
+static json_t *
+lines_json(const struct buf *text, size_t at)
+{
+	json_t *lines = json_array();
+
+	while (at < text->length) {
+		const uint8_t *start = text->data + at;
+		const uint8_t *newline = memchr(start, '\n', text->length - at);
+		size_t length = newline == NULL ? text->length - at : (size_t)(newline - start);
+		json_t *line = json_stringn((const char *)start, length);
+
+		json_array_append_new(lines, line == NULL ? json_string("(not UTF-8)") : line);
+		at += length + 1;
+	}
+	return lines;
+}
+
+static int
+show_log(struct cli *cli, const char *path, int64_t lines, bool follow_it)
+{
+	BUF_AUTO text = {.max = LOG_TAIL_MAX + 1};
+	FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	off_t from;
+	size_t start;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return cli_failf(cli, CAIRN_ENOTFOUND, "no log yet (%s: %s)", path, strerror(errno));
+	from = st.st_size > (off_t)LOG_TAIL_MAX ? st.st_size - (off_t)LOG_TAIL_MAX : 0;
+	if (lseek(fd, from, SEEK_SET) < 0 || buf_append_zero(&text, (size_t)(st.st_size - from)) != 0 ||
+	    file_read_all(fd, text.data, text.length) != 0)
+		return cli_failf(cli, CAIRN_EIO, "cannot read %s", path);
+	start = tail_start(&text, lines);
+	if (cli->json)
+		return cli_print_json(json_pack("{s:o}", "lines", lines_json(&text, start)));
+	print_lines(text.data + start, text.length - start);
+	return follow_it ? follow(fd) : CLI_DONE;
+}
+
+static int
+run_logs(struct cli *cli, int argc, char **argv)
+{
+	const char *lines_text = NULL;
+	bool follow_it = false;
+	const struct cli_option options[] = {
+	    {"--lines", &lines_text, NULL}, {"--follow", NULL, &follow_it}, {0}};
+	struct cairn_error err = {0};
+	struct names names = {0};
+	int64_t lines = LOG_LINES;
+	char path[PATH_MAX];
+	int code;
+
+	argc = cli_options(cli, options, argc, argv);
+	if (argc != 1)
+		return argc < 0 ? CLI_USAGE : cli_usage(cli, "name one plugin");
+	if (lines_text != NULL && text_to_integer(lines_text, 1, 1000000, &lines) != 0)
+		return cli_usage(cli, "--lines takes a number from 1 to 1000000, not '%s'", lines_text);
+	if (follow_it && cli->json)
+		return cli_usage(cli, "--follow and --json do not go together");
+	code = names_load(cli->home, &names, &err);
+	if (code == 0)
+		code = names_need(&names, argv[0], &err);
+	names_free(&names);
+	if (code != 0)
+		return cli_fail(cli, &err);
+	snprintf(path, sizeof path, "%s/log/%s.log", cli->home, argv[0]);
+	return show_log(cli, path, lines, follow_it);
+}
+
+const struct cli_command cli_plugin_commands[] = {
+    {"plugin list", "", "list the installed plugins and their state", "", "cairn plugin list",
+        run_list},
+    {"plugin enable", "NAME...", "enable plugins, now if the node runs",
+        "Makes a link in HOME/plugins/enabled. When a running node refuses, nothing is changed.\n",
+        "cairn plugin enable dicom cohort", run_enable},
+    {"plugin disable", "NAME...", "disable plugins, now if the node runs",
+        "Removes the link in HOME/plugins/enabled; settings and data stay.\n",
+        "cairn plugin disable cohort", run_disable},
+    {"plugin restart", "NAME", "stop a plugin in order and start it anew",
+        "Also closes the crash-loop breaker of a plugin that failed. Settings are read when the\n"
+        "node starts.\n",
+        "cairn plugin restart dicom", run_restart},
+    {"plugin info", "NAME", "show what a plugin serves, may do and can be set to", "",
+        "cairn plugin info dicom", run_info},
+    {"plugin logs", "NAME [--lines N] [--follow]", "show the end of a plugin's log",
+        "  --lines N   how many lines; default 20\n  --follow    go on as the log grows\n",
+        "cairn plugin logs dicom --lines 50", run_logs},
+    {0}};

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_QUESTION_H
+#define CLI_QUESTION_H
+
+/* A guarded question to the node: what count, import and export have in common. */
+
+#include "cli/cli.h"
+#include "cli/client.h"
+
+struct question {
+	const struct cli *cli;
+	const char *subject;
+	const char *purpose;
+	const char *permit; /* may be NULL */
+	const char *as;     /* may be NULL */
+	const ProtobufCMessage *message;
+	unsigned timeout_ms; /* unless --timeout says otherwise */
+	void (*progress)(void *arg, const Cairn__Envelope *envelope); /* arg is the cli */
+};
+
+/* CLI_DONE with a reply whose code is 0.  Otherwise the denial (with its rule) or the error has been
+ * printed, and the exit status is returned. */
+int question_ask(const struct question *question, Cairn__Envelope **ret_reply);
+
+/* "permitted by 30-researchers.lua: ...; ledger: cairn ledger show --request ..." */
+void question_print_decision(const struct cli *cli, const Cairn__Envelope *reply);
+
+#endif
