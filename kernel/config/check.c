@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/text.h"
 #include "config/schema.h"
 
 #define RANGE_TEXT_MAX 96
@@ -70,18 +69,12 @@ check_range(const struct check *c, double value, const char *of)
 	    *of == 0 ? "be" : "have", range, of, value);
 }
 
-static const char *
-next_choice(const void *arg, size_t index)
-{
-	return ((char *const *)arg)[index];
-}
-
 static int
 check_choice(const struct check *c, const struct tree_node *node)
 {
 	BUF_AUTO list = {.max = CHOICES_TEXT_MAX};
 	char *const *choices = c->option->choices;
-	const char *meant;
+	char advice[SCHEMA_ADVICE_MAX];
 	const char *text;
 
 	for (size_t i = 0; choices != NULL && choices[i] != NULL; i++) {
@@ -93,11 +86,10 @@ check_choice(const struct check *c, const struct tree_node *node)
 	}
 	if (choices == NULL)
 		return 0;
-	meant = text_suggest(node->text, next_choice, choices);
 	text = buf_text(&list);
-	return tree_error(c->tree, node, c->err, "'%s' does not know '%.40s'%s%s%s; it takes %s",
-	    c->option->key, node->text, meant == NULL ? "" : "; did you mean '",
-	    meant == NULL ? "" : meant, meant == NULL ? "" : "'?", text == NULL ? "" : text);
+	return tree_error(c->tree, node, c->err, "'%s' takes %s, not '%.40s'%s", c->option->key,
+	    text == NULL ? "" : text, node->text,
+	    schema_advice(node->text, schema_next_word, choices, advice));
 }
 
 static int

@@ -136,12 +136,6 @@ read_abi(const struct reader *r)
 	return 0;
 }
 
-static const char *
-next_word(const void *arg, size_t index)
-{
-	return ((const char *const *)arg)[index];
-}
-
 static bool
 is_one_of(const char *word, const char *const *words)
 {
@@ -155,15 +149,13 @@ read_kind(const struct reader *r)
 {
 	static const char *const kinds[] = {"connector", "engine", "sink", "policy", NULL};
 	int code = read_text(r, "kind", "engine", 32, &r->manifest->kind);
-	const char *meant;
+	char advice[SCHEMA_ADVICE_MAX];
 
 	if (code != 0 || is_one_of(r->manifest->kind, kinds))
 		return code;
-	meant = text_suggest(r->manifest->kind, next_word, kinds);
 	return tree_error(r->tree, tree_find(r->tree->root, "kind"), r->err,
-	    "unknown kind '%s'%s%s%s; kinds are connector, engine, sink and policy",
-	    r->manifest->kind, meant == NULL ? "" : "; did you mean '",
-	    meant == NULL ? "" : meant, meant == NULL ? "" : "'?");
+	    "'kind' takes connector, engine, sink or policy, not '%s'%s", r->manifest->kind,
+	    schema_advice(r->manifest->kind, schema_next_word, kinds, advice));
 }
 
 /* ---- subjects --------------------------------------------------------------------------- */
@@ -303,7 +295,7 @@ check_capability(const struct reader *r, const struct tree_node *node)
 {
 	char kind[CAPABILITY_MAX + 1];
 	const char *value = strchr(node->text, ':');
-	const char *meant;
+	char advice[SCHEMA_ADVICE_MAX];
 
 	snprintf(kind, sizeof kind, "%.*s", (int)strcspn(node->text, ":"), node->text);
 	value = value == NULL ? "" : value + 1;
@@ -315,10 +307,8 @@ check_capability(const struct reader *r, const struct tree_node *node)
 		return tree_error(r->tree, node, r->err, "capability '%s' must read %s", node->text,
 		    capability_kinds[i].form);
 	}
-	meant = text_suggest(kind, next_capability, NULL);
-	return tree_error(r->tree, node, r->err, "unknown capability '%s'%s%s%s", node->text,
-	    meant == NULL ? "" : "; did you mean '", meant == NULL ? "" : meant,
-	    meant == NULL ? "" : ":...'?");
+	return tree_error(r->tree, node, r->err, "unknown capability '%s'%s", node->text,
+	    schema_advice(kind, next_capability, NULL, advice));
 }
 
 static int

@@ -30,25 +30,35 @@ schema_text_is_plain(const char *text)
 	return true;
 }
 
-static const char *
-next_word(const void *arg, size_t index)
+const char *
+schema_next_word(const void *arg, size_t index)
 {
 	return ((const char *const *)arg)[index];
+}
+
+const char *
+schema_advice(const char *word, const char *(*next)(const void *arg, size_t index),
+    const void *arg, char ret[SCHEMA_ADVICE_MAX])
+{
+	const char *meant = text_suggest(word, next, arg);
+
+	ret[0] = 0;
+	if (meant != NULL)
+		snprintf(ret, SCHEMA_ADVICE_MAX, "; did you mean '%s'?", meant);
+	return ret;
 }
 
 int
 schema_unknown_key(const struct tree *tree, const struct tree_node *node,
     const char *const *known, const char *where, struct cairn_error *err)
 {
-	const char *meant = text_suggest(node->key, next_word, known);
 	char in[SCHEMA_KEY_MAX + 8] = "";
-	char advice[SCHEMA_KEY_MAX + 32] = "";
+	char advice[SCHEMA_ADVICE_MAX];
 
 	if (where != NULL)
 		snprintf(in, sizeof in, " in '%s'", where);
-	if (meant != NULL)
-		snprintf(advice, sizeof advice, "; did you mean '%s'?", meant);
-	else if (strchr(node->key, '.') != NULL)
+	if (*schema_advice(node->key, schema_next_word, known, advice) == 0
+	    && strchr(node->key, '.') != NULL)
 		snprintf(advice, sizeof advice, "; write 'a.b: 1' as 'a: {b: 1}'");
 	return tree_error(tree, node, err, "unknown key '%s'%s%s", node->key, in, advice);
 }
@@ -126,7 +136,7 @@ parse_type(const struct tree *tree, const struct tree_node *map, struct config_o
 {
 	static const char *const types[] = {"string", "integer", "number", "bool", "list", NULL};
 	const struct tree_node *node = tree_find(map, "type");
-	const char *meant;
+	char advice[SCHEMA_ADVICE_MAX];
 
 	if (node == NULL || node->kind != TREE_SCALAR)
 		return tree_error(tree, map, err, "option '%s' has no type", option->key);
@@ -136,11 +146,10 @@ parse_type(const struct tree *tree, const struct tree_node *map, struct config_o
 			return 0;
 		}
 	}
-	meant = text_suggest(node->text, next_word, types);
 	return tree_error(tree, node, err,
-	    "option '%s': unknown type '%.40s'%s%s%s; types are string, integer, number, bool and "
-	    "list", option->key, node->text, meant == NULL ? "" : "; did you mean '",
-	    meant == NULL ? "" : meant, meant == NULL ? "" : "'?");
+	    "option '%s': a type is string, integer, number, bool or list, not '%.40s'%s",
+	    option->key, node->text,
+	    schema_advice(node->text, schema_next_word, types, advice));
 }
 
 static int

@@ -37,6 +37,13 @@ const char *schema_type_text(enum config_type type);
 /* One line of printable UTF-8: what may be shown on a terminal or written behind a '#'. */
 bool schema_text_is_plain(const char *text);
 
+#define SCHEMA_ADVICE_MAX 160
+/* "; did you mean 'WORD'?" with the candidate nearest to `word`, or "". */
+const char *schema_advice(const char *word, const char *(*next)(const void *arg, size_t index),
+    const void *arg, char ret[SCHEMA_ADVICE_MAX]);
+/* The `next` for an array of words that ends in NULL. */
+const char *schema_next_word(const void *arg, size_t index);
+
 /* The keys a map may hold.  An unknown one is an error that suggests the nearest; `where` is the
  * map's name for the message, or NULL at the top. */
 int schema_known_keys(const struct tree *tree, const struct tree_node *map,
