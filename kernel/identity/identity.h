@@ -37,8 +37,8 @@ int identity_fingerprint(EVP_PKEY *key, char *ret, size_t size);
  *   HMAC(site key, "cairn.pseudonym.v1" 0 project 0 type 0 issuer 0 identifier), each part (the
  *   label too) preceded by its length in 32 bits, big endian, so that no two inputs meet.
  * The pseudonym is the first 16 bytes in base32 (RFC 4648, lower case, no padding).  The date shift
- * of a patient comes from a second HMAC (label "cairn.dateshift.v1") and is in [-365, 365] without 0;
- * `ret_date_shift_days` may be NULL.  The project, the type and the identifier may not be empty
+ * of a patient comes from a second HMAC (label "cairn.dateshift.v1") and is in [-365, 365] without
+ * 0; `ret_date_shift_days` may be NULL.  The project, the type and the identifier may not be empty
  * (CAIRN_EINVAL), and none may be longer than 4096 bytes (CAIRN_ELIMIT).  One thread at a time.
  */
 int identity_pseudonym(struct identity *identity, const char *project, const char *type,
