@@ -248,7 +248,8 @@ end_level(const struct dcm_view *v, struct dcm_token *t)
 	return pop(v, t);
 }
 
-/* Zero bytes after the last element are padding to a block or a word, if nothing else follows. */
+/* Zero bytes after the last element are padding to a block or a word, if nothing else follows.  In
+ * big endian a zero may be the first byte of a tag that was cut off, so there is no padding there. */
 static int
 at_padding(const struct dcm_view *v, struct dcm_token *t)
 {
@@ -273,7 +274,7 @@ looks_like_padding(const struct dcm_view *v, size_t offset)
 	static const uint8_t zeros[4];
 	size_t there = v->length - offset;
 
-	return v->data[offset] == 0 && v->reader->elements > 0 &&
+	return v->data[offset] == 0 && v->reader->elements > 0 && !v->reader->big_endian &&
 	       memcmp(v->data + offset, zeros, there < sizeof zeros ? there : sizeof zeros) == 0;
 }
 
