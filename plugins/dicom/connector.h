@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DICOM_CONNECTOR_H
+#define DICOM_CONNECTOR_H
+
+/*
+ * The DICOM connector.  An instance goes the same way wherever it comes from:
+ *
+ *   scp.c (network) \                    patients.c: who the patient becomes
+ *                     -> ingest.c ------ deid/: the header is rewritten in memory
+ *   import.c (files) /                   sdk/objects: appended, durable with its facts
+ *                                        outbox.c: the facts become jobs
+ *
+ * Everything runs on the plugin's loop.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include <cairn/plugin.h>
+
+#include "deid/deid.h"
+#include "objects/store.h"
+
+struct patients;
+struct outbox;
+struct scp;
+struct import;
+
+/* What to do with images whose pixels may show who the patient is. */
+enum pixel_risk_policy {
+	PIXEL_RISK_REFUSE_DECLARED, /* refuse what the object itself says */
+	PIXEL_RISK_REFUSE_SUSPECTED, /* and the kinds of image that often do */
+	PIXEL_RISK_ACCEPT,
+};
+
+struct connector {
+	struct cairn *cairn;
+	struct deid_profile *profile;
+	struct objects *objects;
+	struct patients *patients;
+	struct outbox *outbox;
+	struct scp *scp;
+	struct import *imports; /* under way */
+	enum pixel_risk_policy pixel_risk;
+	bool stopping;
+	uint64_t stored, duplicates, refused;
+};
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "outbox.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cairn/facts.pb-c.h"
+
+#define CURSOR_NAME "facts"
+#define BATCH_MAX 256
+#define BATCH_BYTES_MAX (1u << 20)
+#define GATHER_MS 10 /* waits so long for more, so that a busy store sends full batches */
+#define RETRY_MS 500
+
+struct outbox {
+	struct connector *connector;
+	uv_timer_t timer;
+	struct objects_cursor cursor; /* what the kernel has */
+	struct objects_cursor next;   /* what the batch under way reaches to */
+	bool putting;
+	bool kicked; /* something may follow `next` */
+	bool closing;
+	void (*freed)(void *arg);
+	void *freed_arg;
+};
+
+struct batch {
+	Cairn__FactBatch message;
+	Cairn__InstanceFacts *instances[BATCH_MAX];
+	Cairn__ObjectRef refs[BATCH_MAX];
+	uint8_t digests[BATCH_MAX][32];
+	size_t bytes;
+	struct objects_cursor end;
+};
+
+static void
+add(struct batch *batch, Cairn__InstanceFacts *facts, const struct objects_ref *ref)
+{
+	size_t index = batch->message.n_instances++;
+	Cairn__ObjectRef *object = &batch->refs[index];
+
+	cairn__object_ref__init(object);
+	memcpy(batch->digests[index], ref->sha256, 32);
+	object->sha256.data = batch->digests[index];
+	object->sha256.len = 32;
+	object->segment = ref->segment;
+	object->offset = ref->offset;
+	object->length = ref->length;
+	facts->object = object;
+	batch->instances[index] = facts;
+}
+
+static void
+batch_fini(struct batch *batch)
+{
+	for (size_t i = 0; i < batch->message.n_instances; i++) {
+		batch->instances[i]->object = NULL; /* ours */
+		cairn__instance_facts__free_unpacked(batch->instances[i], NULL);
+	}
+}
+
+/* Reads what follows the cursor.  A note that cannot be read is passed over, and said. */
+static int
+gather(struct outbox *outbox, struct batch *batch)
+{
+	batch->end = outbox->cursor;
+	while (batch->message.n_instances < BATCH_MAX && batch->bytes < BATCH_BYTES_MAX) {
+		struct objects_ref ref;
+		struct cairn_error err = {0};
+		Cairn__InstanceFacts *facts;
+		uint8_t *note = NULL;
+		size_t length = 0;
+		int code = objects_next(outbox->connector->objects, &batch->end, &ref, &note, &length, &err);
+
+		if (code == CAIRN_ENOTFOUND)
+			break;
+		if (code != 0) {
+			cairn_log(CAIRN_LOG_ERROR, "outbox: cannot read the store: %s", err.text);
+			return code;
+		}
+		facts = length == 0 ? NULL : cairn__instance_facts__unpack(NULL, length, note);
+		free(note);
+		if (facts != NULL)
+			add(batch, facts, &ref);
+		else if (length > 0)
+			cairn_log(CAIRN_LOG_ERROR, "outbox: the facts of %s cannot be read; passing over them",
+			    ref.key);
+		batch->bytes += length;
+	}
+	batch->message.instances = batch->instances;
+	return 0;
+}
+
+static void step(struct outbox *outbox);
+
+static void
+on_timer(uv_timer_t *timer)
+{
+	step(timer->data);
+}
+
+static void
+put_done(void *arg, int code, const char *text, const void *body, size_t length)
+{
+	struct outbox *outbox = arg;
+	struct cairn_error err = {0};
+
+	(void)body;
+	(void)length;
+	outbox->putting = false;
+	if (outbox->closing)
+		return;
+	if (code != 0) {
+		cairn_log(CAIRN_LOG_WARNING, "outbox: the kernel did not take the facts (%s); trying again",
+		    text);
+		outbox->kicked = true;
+		uv_timer_start(&outbox->timer, on_timer, RETRY_MS, 0);
+		return;
+	}
+	outbox->cursor = outbox->next;
+	if (objects_cursor_set(outbox->connector->objects, CURSOR_NAME, &outbox->cursor, &err) != 0)
+		cairn_log(CAIRN_LOG_WARNING, "outbox: cursor not kept: %s", err.text);
+	step(outbox);
+}
+
+static int
+put(struct outbox *outbox, const struct batch *batch)
+{
+	size_t length = cairn__fact_batch__get_packed_size(&batch->message);
+	uint8_t *body = malloc(length + 1);
+	char key[64];
+	struct cairn_job_put job = {.queue = "facts", .key = key, .body = body, .length = length};
+	int code = CAIRN_ENOMEM;
+
+	if (body != NULL) {
+		cairn__fact_batch__pack(&batch->message, body);
+		snprintf(key, sizeof key, "%u:%llu-%u:%llu", outbox->cursor.segment,
+		    (unsigned long long)outbox->cursor.offset, batch->end.segment,
+		    (unsigned long long)batch->end.offset);
+		code = cairn_job_put(outbox->connector->cairn, &job, 1, put_done, outbox);
+	}
+	free(body);
+	return code;
+}
+
+static void
+step(struct outbox *outbox)
+{
+	struct batch batch;
+	int code;
+
+	if (outbox->putting || outbox->closing || !outbox->kicked)
+		return;
+	memset(&batch, 0, sizeof batch);
+	cairn__fact_batch__init(&batch.message);
+	batch.message.source = (char *)(uintptr_t) "dicom";
+	outbox->kicked = false;
+	code = gather(outbox, &batch);
+	if (code == 0 && batch.message.n_instances > 0) {
+		outbox->next = batch.end;
+		outbox->putting = true;
+		outbox->kicked = true; /* there may be more */
+		code = put(outbox, &batch);
+		if (code != 0)
+			outbox->putting = false;
+	} else if (code == 0) {
+		outbox->cursor = batch.end;
+	}
+	if (code != 0) {
+		outbox->kicked = true;
+		uv_timer_start(&outbox->timer, on_timer, RETRY_MS, 0);
+	}
+	batch_fini(&batch);
+}
+
+void
+outbox_kick(struct outbox *outbox)
+{
+	outbox->kicked = true;
+	if (!outbox->putting && !outbox->closing && !uv_is_active((uv_handle_t *)&outbox->timer))
+		uv_timer_start(&outbox->timer, on_timer, GATHER_MS, 0);
+}
+
+bool
+outbox_idle(const struct outbox *outbox)
+{
+	return !outbox->putting && !outbox->kicked;
+}
+
+int
+outbox_new(struct outbox **ret, struct connector *connector, struct cairn_error *err)
+{
+	struct outbox *outbox = calloc(1, sizeof *outbox);
+	int code;
+
+	if (outbox == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	outbox->connector = connector;
+	code = objects_cursor_get(connector->objects, CURSOR_NAME, &outbox->cursor, err);
+	if (code != 0 && code != CAIRN_ENOTFOUND) {
+		free(outbox);
+		return code;
+	}
+	uv_timer_init(cairn_loop(connector->cairn), &outbox->timer);
+	outbox->timer.data = outbox;
+	outbox_kick(outbox); /* what the last run left */
+	*ret = outbox;
+	return 0;
+}
+
+static void
+timer_closed(uv_handle_t *handle)
+{
+	struct outbox *outbox = handle->data;
+	void (*freed)(void *arg) = outbox->freed;
+	void *arg = outbox->freed_arg;
+
+	/* A put under way would answer into freed memory; the process ends soon, so let it be. */
+	if (!outbox->putting)
+		free(outbox);
+	if (freed != NULL)
+		freed(arg);
+}
+
+void
+outbox_free(struct outbox *outbox, void (*freed)(void *arg), void *arg)
+{
+	outbox->closing = true;
+	outbox->freed = freed;
+	outbox->freed_arg = arg;
+	uv_close((uv_handle_t *)&outbox->timer, timer_closed);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DICOM_OUTBOX_H
+#define DICOM_OUTBOX_H
+
+/*
+ * The transactional outbox: the facts of an instance lie in the object store beside it, made durable
+ * by the same sync.  The outbox goes through them in order and puts them on the queue `facts`, a
+ * batch at a time; its cursor moves when the kernel says that a batch is on disk.  After a crash it
+ * goes on from the cursor, so every stored instance's facts arrive at least once.
+ */
+
+#include "connector.h"
+
+int outbox_new(struct outbox **ret, struct connector *connector, struct cairn_error *err);
+
+/* Something became durable. */
+void outbox_kick(struct outbox *outbox);
+
+/* True when all facts are with the kernel. */
+bool outbox_idle(const struct outbox *outbox);
+
+void outbox_free(struct outbox *outbox, void (*freed)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scp.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dicom/dimse.h"
+#include "ingest.h"
+
+struct scp {
+	struct connector *connector;
+	struct dimse *dimse;
+	const char *ae_title;
+	bool check_called;
+	const char **peers;
+	size_t peer_count;
+};
+
+/* ---- who may associate ------------------------------------------------------------------ */
+
+static bool
+is_this_machine(const char *address)
+{
+	return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
+	    strncmp(address, "::ffff:127.", 11) == 0;
+}
+
+static bool
+entry_allows(const char *entry, const char *calling, const char *address)
+{
+	const char *at = strchr(entry, '@');
+	size_t length = at == NULL ? strlen(entry) : (size_t)(at - entry);
+	bool anybody = length == 1 && entry[0] == '*' && at != NULL;
+
+	if (!anybody && (strlen(calling) != length || strncmp(entry, calling, length) != 0))
+		return false;
+	if (at == NULL)
+		return true;
+	/* An IPv4 peer of a dual-stack listener is shown as ::ffff:a.b.c.d. */
+	return strcmp(at + 1, address) == 0 ||
+	    (strncmp(address, "::ffff:", 7) == 0 && strcmp(at + 1, address + 7) == 0);
+}
+
+bool
+scp_peer_allowed(const char *const *peers, size_t count, const char *calling, const char *address)
+{
+	if (count == 0)
+		return is_this_machine(address);
+	for (size_t i = 0; i < count; i++) {
+		if (entry_allows(peers[i], calling, address))
+			return true;
+	}
+	return false;
+}
+
+/* Little endian, explicit and implicit, whatever the peer's order; else the first that we know. */
+static void
+choose_transfer(struct ul_context *context)
+{
+	if (ul_context_choose(context, DCM_EXPLICIT_LE) || ul_context_choose(context, DCM_IMPLICIT_LE))
+		return;
+	for (size_t i = 0; i < context->transfer_count; i++) {
+		if (dcm_syntax_find(context->transfers[i]) != NULL &&
+		    ul_context_choose(context, context->transfers[i]))
+			return;
+	}
+	context->result = UL_CONTEXT_NO_TRANSFER_SYNTAX;
+}
+
+/* A context that proposes only compressed syntaxes keeps them; one that proposes both gets what the
+ * sender need not decompress for: its own first. */
+static void
+choose_storage(struct ul_context *context)
+{
+	const struct dcm_syntax *first =
+	    context->transfer_count == 0 ? NULL : dcm_syntax_find(context->transfers[0]);
+
+	if (first != NULL && first->encapsulated)
+		ul_context_choose(context, context->transfers[0]);
+	else
+		choose_transfer(context);
+}
+
+static void
+on_associate(void *arg, struct ul_assoc *assoc, struct ul_request *request)
+{
+	struct scp *scp = arg;
+
+	if (scp->check_called && strcmp(request->called, scp->ae_title) != 0) {
+		cairn_log(CAIRN_LOG_WARNING, "scp: %s calls '%s', but this is '%s'; rejecting",
+		    ul_peer(assoc), request->called, scp->ae_title);
+		ul_reject(assoc, UL_REJECT_PERMANENT, UL_REJECT_USER, UL_REJECT_CALLED);
+		return;
+	}
+	if (!scp_peer_allowed(scp->peers, scp->peer_count, request->calling, ul_peer(assoc))) {
+		cairn_log(CAIRN_LOG_WARNING,
+		    "scp: '%s' at %s is not among `peers`; rejecting (allow it in plugins/available/dicom.yaml)",
+		    request->calling, ul_peer(assoc));
+		ul_reject(assoc, UL_REJECT_PERMANENT, UL_REJECT_USER, UL_REJECT_CALLING);
+		return;
+	}
+	for (size_t i = 0; i < request->context_count; i++) {
+		struct ul_context *context = &request->contexts[i];
+
+		if (strcmp(context->abstract, DIMSE_VERIFICATION) == 0)
+			choose_transfer(context);
+		else if (dcm_storage_class_name(context->abstract) != NULL &&
+		    deid_supported(context->abstract, NULL))
+			choose_storage(context);
+	}
+	ul_accept(assoc);
+}
+
+/* ---- C-STORE ---------------------------------------------------------------------------- */
+
+static void
+sink_pause(void *arg)
+{
+	struct dimse_store *store = arg;
+
+	if (store->assoc != NULL)
+		ul_pause(store->assoc);
+}
+
+static void
+sink_resume(void *arg)
+{
+	struct dimse_store *store = arg;
+
+	if (store->assoc != NULL)
+		ul_resume(store->assoc);
+}
+
+static void
+sink_done(void *arg, const struct ingest_result *result)
+{
+	struct dimse_store *store = arg;
+
+	store->user = NULL;
+	if (result->code != 0)
+		cairn_log(CAIRN_LOG_WARNING, "scp: an instance from '%s' was refused (status %04XH): %s",
+		    store->assoc == NULL ? "a peer that left" : ul_calling(store->assoc), result->status,
+		    result->reason);
+	dimse_store_respond(store, result->status, result->code == 0 ? NULL : result->reason);
+}
+
+static const struct ingest_sink sink = {sink_pause, sink_resume, sink_done};
+
+static void
+on_store_begin(void *arg, struct dimse_store *store)
+{
+	struct scp *scp = arg;
+	const struct dcm_syntax *syntax = dcm_syntax_find(store->transfer_syntax);
+	struct ingest *ingest = NULL;
+
+	/* A context for another SOP class of ours is no mistake of the peer's worth an abort. */
+	if (syntax == NULL || scp->connector->stopping ||
+	    ingest_new(&ingest, scp->connector, syntax, store->sop_class, store->sop_instance, &sink,
+	        store) != 0)
+		dimse_store_respond(store, 0xa700, "out of resources");
+	else
+		store->user = ingest;
+}
+
+static void
+on_store_data(void *arg, struct dimse_store *store, const uint8_t *bytes, size_t length)
+{
+	(void)arg;
+	if (store->user != NULL)
+		ingest_data(store->user, bytes, length);
+}
+
+static void
+on_store_end(void *arg, struct dimse_store *store, bool complete)
+{
+	struct ingest *ingest = store->user;
+
+	(void)arg;
+	if (ingest == NULL)
+		return;
+	if (complete) {
+		ingest_end(ingest);
+		return;
+	}
+	store->user = NULL;
+	ingest_abort(ingest);
+	dimse_store_respond(store, 0xa700, NULL); /* the association is over: this only frees */
+}
+
+static void
+on_closed(void *arg, struct ul_assoc *assoc, enum ul_reason reason)
+{
+	(void)arg;
+	if (reason != UL_RELEASED)
+		cairn_log(CAIRN_LOG_INFO, "scp: the association with '%s' at %s ended: %s",
+		    ul_calling(assoc), ul_peer(assoc), ul_reason_text(reason));
+}
+
+/* ---- the server ------------------------------------------------------------------------- */
+
+static int
+load_peers(struct scp *scp, struct cairn *cairn)
+{
+	size_t count = cairn_config_list_length(cairn, "peers");
+
+	scp->peers = calloc(count + 1, sizeof *scp->peers);
+	if (scp->peers == NULL)
+		return CAIRN_ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		scp->peers[i] = cairn_config_list_get(cairn, "peers", i);
+	scp->peer_count = count;
+	return 0;
+}
+
+int
+scp_new(struct scp **ret, struct connector *connector, struct cairn_error *err)
+{
+	static const struct dimse_ops ops = {on_associate, on_store_begin, on_store_data, on_store_end,
+	    on_closed};
+	struct cairn *cairn = connector->cairn;
+	struct scp *scp = calloc(1, sizeof *scp);
+	struct ul_options options;
+	const char *address = cairn_config_string(cairn, "address");
+	uint16_t port = (uint16_t)cairn_config_integer(cairn, "port");
+	int code;
+
+	if (scp == NULL || load_peers(scp, cairn) != 0) {
+		free(scp);
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	}
+	scp->connector = connector;
+	scp->ae_title = cairn_config_string(cairn, "ae_title");
+	scp->check_called = cairn_config_bool(cairn, "check_called");
+	ul_options_default(&options);
+	options.max_associations = (size_t)cairn_config_integer(cairn, "max_associations");
+	options.max_per_peer = (size_t)cairn_config_integer(cairn, "max_per_peer");
+	options.max_pdu = (uint32_t)cairn_config_integer(cairn, "max_pdu");
+	options.idle_ms = (unsigned)cairn_config_integer(cairn, "idle_s") * 1000;
+	code = dimse_listen(cairn_loop(cairn), address, port, &options, &ops, scp, &scp->dimse, err);
+	if (code != 0) {
+		free(scp->peers);
+		free(scp);
+		return code;
+	}
+	cairn_log(CAIRN_LOG_INFO, "scp: '%s' listens on %s port %u", scp->ae_title, address,
+	    ul_server_port(dimse_server(scp->dimse)));
+	*ret = scp;
+	return 0;
+}
+
+struct closing {
+	struct scp *scp;
+	void (*freed)(void *arg);
+	void *arg;
+};
+
+static void
+server_closed(void *arg)
+{
+	struct closing *closing = arg;
+
+	free(closing->scp->peers);
+	free(closing->scp);
+	closing->freed(closing->arg);
+	free(closing);
+}
+
+void
+scp_free(struct scp *scp, void (*freed)(void *arg), void *arg)
+{
+	struct closing *closing = malloc(sizeof *closing);
+
+	if (closing == NULL) {
+		freed(arg); /* the process ends: the sockets go with it */
+		return;
+	}
+	*closing = (struct closing){scp, freed, arg};
+	dimse_close(scp->dimse, server_closed, closing);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DICOM_SCP_H
+#define DICOM_SCP_H
+
+/* The Storage SCP: who may associate, which presentation contexts, and C-STORE into ingest. */
+
+#include "connector.h"
+
+/* Listens as the configuration says (address, port, ae_title, peers, limits). */
+int scp_new(struct scp **ret, struct connector *connector, struct cairn_error *err);
+void scp_free(struct scp *scp, void (*freed)(void *arg), void *arg);
+
+/*
+ * Whether a peer is on the allow-list: "AET" (from anywhere), "AET@10.1.2.3", "*@10.1.2.3".  With an
+ * empty list only this machine itself is.
+ */
+bool scp_peer_allowed(const char *const *peers, size_t count, const char *calling,
+    const char *address);
+
+#endif
