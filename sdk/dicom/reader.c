@@ -248,8 +248,7 @@ end_level(const struct dcm_view *v, struct dcm_token *t)
 	return pop(v, t);
 }
 
-/* Zero bytes after the last element are padding to a block or a word, if nothing else follows.  In
- * big endian a zero may be the first byte of a tag that was cut off, so there is no padding there. */
+/* Zero bytes after the last element are padding to a block or a word, if nothing else follows. */
 static int
 at_padding(const struct dcm_view *v, struct dcm_token *t)
 {
@@ -268,14 +267,14 @@ at_padding(const struct dcm_view *v, struct dcm_token *t)
 	return 0;
 }
 
+/* Two zero bytes would be group 0000, which ends nowhere; one may be half of a tag that was cut. */
 static bool
 looks_like_padding(const struct dcm_view *v, size_t offset)
 {
-	static const uint8_t zeros[4];
-	size_t there = v->length - offset;
+	const uint8_t *at = v->data + offset;
 
-	return v->data[offset] == 0 && v->reader->elements > 0 && !v->reader->big_endian &&
-	       memcmp(v->data + offset, zeros, there < sizeof zeros ? there : sizeof zeros) == 0;
+	return v->reader->elements > 0 && at[0] == 0 && v->length - offset >= 2 && at[1] == 0 &&
+	       DCM_GROUP(v->reader->levels[0].last_tag) != 0;
 }
 
 static int

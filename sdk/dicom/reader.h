@@ -25,7 +25,7 @@
  *   - VR "??" or "--": a 16-bit length follows, and the VR is UN;
  *   - an item, or the whole data set, in implicit VR where explicit was announced, and a data set in
  *     explicit VR where implicit was announced, told by the first element;
- *   - zero bytes after the last element, up to the end (little endian only).
+ *   - two or more zero bytes after the last element, up to the end.
  */
 
 #include <stdbool.h>
