@@ -20,6 +20,7 @@
  * quotes.  For a known CODE attribute a number or date is taken as text (`model = 128`).
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <cairn/error.h>
@@ -53,6 +54,11 @@ int cohort_check_packed(const void *bytes, size_t length, struct cairn_error *er
  * `*ret_suggestion` is the one that was probably meant, or NULL.  Borrowed. */
 const char *cohort_unknown_attribute(const Cairn__Expression *expression,
     const char **ret_suggestion);
+
+/* Lower-case letters, digits, underscores and dots, at most COHORT_NAME_MAX, not a keyword. */
+bool cohort_is_attribute_name(const char *name);
+/* A value's text: valid UTF-8, no control characters, at most COHORT_VALUE_MAX bytes. */
+bool cohort_is_value_text(const char *text);
 
 /* ---- the imaging attributes ------------------------------------------------------------- */
 

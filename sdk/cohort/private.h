@@ -43,11 +43,7 @@ int cohort_error_at(const char *text, size_t at, struct cairn_error *err, const 
 
 bool cohort_is_keyword(const char *word); /* any case */
 const char *cohort_keyword_at(size_t index);
-bool cohort_is_attribute_name(const char *name);
 const char *cohort_attribute_suggest(const char *name);
-
-/* A value's text: valid UTF-8, no control characters, at most COHORT_VALUE_MAX bytes. */
-bool cohort_is_value_text(const char *text);
 
 /* Attribute name, operator, number and types of values.  Without a place in a text. */
 int cohort_check_leaf(const Cairn__Leaf *leaf, struct cairn_error *err);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a patient has, from the statements of all of its series: the postings of the patient, its
+ * studies and its series, and what is folded to the patient.  Taken before and after a change, the
+ * difference is what the change means, study_day included.
+ */
+#include "write.h"
+
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int
+add_posting(struct collected *list, const struct posting *posting)
+{
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
+		struct posting *postings;
+
+		if (capacity > COLLECTED_MAX)
+			return CAIRN_ELIMIT;
+		postings = realloc(list->postings, capacity * sizeof *postings);
+		if (postings == NULL)
+			return CAIRN_ENOMEM;
+		list->postings = postings;
+		list->capacity = capacity;
+	}
+	list->postings[list->count++] = *posting;
+	return 0;
+}
+
+static int
+add_fact(struct collected *list, const struct fact *fact, enum term_level level, uint32_t id)
+{
+	struct posting expanded[TERM_SHIFTS];
+	unsigned count = posting_expand(fact->attribute, level, fact->key, id, expanded);
+	int code = 0;
+
+	for (unsigned i = 0; i < count && code == 0; i++)
+		code = add_posting(list, &expanded[i]);
+	return code;
+}
+
+/* Dates are kept as order keys; this is the day again. */
+static double
+order_to_number(uint64_t key)
+{
+	uint64_t bits = key >> 63 != 0 ? key & ~((uint64_t)1 << 63) : ~key;
+	double number;
+
+	memcpy(&number, &bits, sizeof number);
+	return number;
+}
+
+struct walk {
+	struct index_write *w;
+	struct collected *list;
+	uint32_t patient, study, series;
+	struct collected dates; /* (date's order key, study) pairs, in the shape of postings */
+};
+
+/* Facts stated below the patient count for the patient as well, on a level of their own. */
+static int
+add_level(struct walk *walk, struct fact_reader reader, enum term_level level, uint32_t id)
+{
+	struct fact fact;
+	int code = 0;
+
+	while (code == 0 && fact_next(&reader, &fact)) {
+		if (level != TERM_INSTANCE)
+			code = add_fact(walk->list, &fact, level, id);
+		if (code == 0 && level != TERM_PATIENT)
+			code = add_fact(walk->list, &fact, TERM_FOLDED, walk->patient);
+		if (code == 0 && level == TERM_STUDY && fact.attribute == walk->w->study_date)
+			code = add_posting(&walk->dates, &(struct posting){fact.key, id});
+	}
+	return code;
+}
+
+static int
+add_statement(struct walk *walk, const MDB_val *value)
+{
+	struct fact_reader levels[4];
+	int code;
+
+	if (value->mv_size < sizeof(uint32_t))
+		return CAIRN_ECORRUPT;
+	code = statement_read((const uint8_t *)value->mv_data + sizeof(uint32_t),
+	    value->mv_size - sizeof(uint32_t), levels);
+	if (code == 0)
+		code = add_level(walk, levels[TERM_PATIENT], TERM_PATIENT, walk->patient);
+	if (code == 0)
+		code = add_level(walk, levels[TERM_STUDY], TERM_STUDY, walk->study);
+	if (code == 0)
+		code = add_level(walk, levels[TERM_SERIES], TERM_SERIES, walk->series);
+	return code != 0 ? code : add_level(walk, levels[TERM_INSTANCE], TERM_INSTANCE, 0);
+}
+
+/* Patient, study and series are there as long as one instance states something in them. */
+static int
+add_presence(struct walk *walk)
+{
+	const uint32_t ids[] = {walk->patient, walk->study, walk->series};
+	int code = 0;
+
+	for (unsigned level = TERM_PATIENT; level <= TERM_SERIES && code == 0; level++) {
+		struct posting posting = posting_make(TERM_UNIVERSE, (enum term_level)level, 0, 0,
+		    ids[level]);
+
+		code = add_posting(walk->list, &posting);
+	}
+	return code;
+}
+
+static int
+walk_series(struct walk *walk)
+{
+	uint32_t words[2] = {htobe32(walk->series), 0};
+	MDB_val key = {sizeof words, words}, value;
+	bool any = false;
+	int code = 0, rc = mdb_cursor_get(walk->w->statements, &key, &value, MDB_SET_RANGE);
+
+	while (rc == 0 && code == 0 && key.mv_size == sizeof words) {
+		uint32_t series;
+
+		memcpy(&series, key.mv_data, sizeof series);
+		if (be32toh(series) != walk->series)
+			break;
+		any = true;
+		code = add_statement(walk, &value);
+		rc = mdb_cursor_get(walk->w->statements, &key, &value, MDB_NEXT);
+	}
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		return CAIRN_EIO;
+	return code == 0 && any ? add_presence(walk) : code;
+}
+
+static int
+walk_study(struct walk *walk)
+{
+	MDB_cursor *cursor = NULL;
+	int code;
+
+	while ((code = name_each(walk->w->index, walk->w->txn, TERM_SERIES, walk->study, &cursor,
+	            &walk->series)) == 0) {
+		code = walk_series(walk);
+		if (code != 0)
+			break;
+	}
+	if (cursor != NULL)
+		mdb_cursor_close(cursor);
+	return code == CAIRN_ENOTFOUND ? 0 : code;
+}
+
+static int
+walk_patient(struct walk *walk)
+{
+	MDB_cursor *cursor = NULL;
+	int code;
+
+	while ((code = name_each(walk->w->index, walk->w->txn, TERM_STUDY, walk->patient, &cursor,
+	            &walk->study)) == 0) {
+		code = walk_study(walk);
+		if (code != 0)
+			break;
+	}
+	if (cursor != NULL)
+		mdb_cursor_close(cursor);
+	return code == CAIRN_ENOTFOUND ? 0 : code;
+}
+
+/* Days since the patient's first study: intervals survive the shifting of dates. */
+static int
+add_study_days(struct walk *walk)
+{
+	uint64_t first = UINT64_MAX;
+	int code = 0;
+
+	for (size_t i = 0; i < walk->dates.count; i++)
+		if (walk->dates.postings[i].major < first)
+			first = walk->dates.postings[i].major;
+	for (size_t i = 0; i < walk->dates.count && code == 0; i++) {
+		struct fact fact = {walk->w->study_day,
+		    term_order(order_to_number(walk->dates.postings[i].major) -
+		        order_to_number(first))};
+
+		code = add_fact(walk->list, &fact, TERM_STUDY,
+		    (uint32_t)walk->dates.postings[i].minor);
+		if (code == 0)
+			code = add_fact(walk->list, &fact, TERM_FOLDED, walk->patient);
+	}
+	return code;
+}
+
+static void
+sort_once(struct collected *list)
+{
+	size_t kept = 0;
+
+	if (list->count > 0)
+		qsort(list->postings, list->count, sizeof list->postings[0], posting_compare);
+	for (size_t i = 0; i < list->count; i++)
+		if (i == 0 || posting_compare(&list->postings[i - 1], &list->postings[i]) != 0)
+			list->postings[kept++] = list->postings[i];
+	list->count = kept;
+}
+
+int
+collect(struct index_write *w, uint32_t patient, struct collected *ret)
+{
+	struct walk walk = {.w = w, .list = ret, .patient = patient};
+	int code = walk_patient(&walk);
+
+	if (code == 0)
+		code = add_study_days(&walk);
+	free(walk.dates.postings);
+	if (code == 0)
+		sort_once(ret);
+	return code;
+}
+
+/* ---- touched patients -------------------------------------------------------------------- */
+
+#define SLOTS (2 * TOUCHED_MAX)
+
+static uint32_t *
+slot_of(struct index_write *w, uint32_t patient)
+{
+	uint32_t i = patient * 2654435761U % SLOTS;
+
+	while (w->touched_slots[i] != 0 &&
+	    w->touched[w->touched_slots[i] - 1].patient != patient)
+		i = (i + 1) % SLOTS;
+	return &w->touched_slots[i];
+}
+
+static int
+touched_room(struct index_write *w)
+{
+	size_t capacity = w->touched_capacity == 0 ? 64 : w->touched_capacity * 2;
+	struct touched *touched;
+
+	if (w->touched_slots == NULL)
+		w->touched_slots = calloc(SLOTS, sizeof w->touched_slots[0]);
+	if (w->touched_slots == NULL)
+		return CAIRN_ENOMEM;
+	if (w->touched_count < w->touched_capacity)
+		return 0;
+	touched = realloc(w->touched, capacity * sizeof *touched);
+	if (touched == NULL)
+		return CAIRN_ENOMEM;
+	w->touched = touched;
+	w->touched_capacity = capacity;
+	return 0;
+}
+
+int
+touch(struct index_write *w, uint32_t patient)
+{
+	struct touched entry = {.patient = patient};
+	uint32_t *slot;
+	int code = 0;
+
+	if (w->touched_count == TOUCHED_MAX || w->touched_bytes > TOUCHED_BYTES_MAX)
+		code = settle(w);
+	if (code == 0)
+		code = touched_room(w);
+	if (code != 0)
+		return code;
+	slot = slot_of(w, patient);
+	if (*slot != 0)
+		return 0;
+	code = collect(w, patient, &entry.before);
+	if (code != 0) {
+		free(entry.before.postings);
+		return code;
+	}
+	w->touched_bytes += entry.before.capacity * sizeof entry.before.postings[0];
+	w->touched[w->touched_count++] = entry;
+	*slot = (uint32_t)w->touched_count;
+	return 0;
+}
+
+/* Both lists ascend: what only one of them has is a change. */
+static int
+post_difference(struct index_write *w, const struct collected *before,
+    const struct collected *after)
+{
+	size_t i = 0, j = 0;
+	int code = 0;
+
+	while (code == 0 && (i < before->count || j < after->count)) {
+		int order = i == before->count ? 1 : j == after->count ? -1
+		    : posting_compare(&before->postings[i], &after->postings[j]);
+
+		if (order < 0)
+			code = postings_change(w, &before->postings[i], false);
+		else if (order > 0)
+			code = postings_change(w, &after->postings[j], true);
+		i += order <= 0;
+		j += order >= 0;
+	}
+	return code;
+}
+
+int
+settle(struct index_write *w)
+{
+	struct collected after = {0};
+	int code = 0;
+
+	for (size_t i = 0; i < w->touched_count; i++) {
+		after.count = 0;
+		if (code == 0)
+			code = collect(w, w->touched[i].patient, &after);
+		if (code == 0)
+			code = post_difference(w, &w->touched[i].before, &after);
+		free(w->touched[i].before.postings);
+	}
+	free(after.postings);
+	w->touched_count = 0;
+	w->touched_bytes = 0;
+	if (w->touched_slots != NULL)
+		memset(w->touched_slots, 0, SLOTS * sizeof w->touched_slots[0]);
+	return code;
+}

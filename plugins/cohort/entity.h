@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COHORT_ENTITY_H
+#define COHORT_ENTITY_H
+
+/* Patients, studies and series: found by name, made on first sight, removed with their last
+ * instance. */
+
+#include "write.h"
+
+struct entity_path {
+	uint32_t patient, study, series;
+};
+
+/* CAIRN_ENOTFOUND when any of the three is not there. */
+int entity_find(struct index_write *write, const Cairn__InstanceFacts *facts,
+    struct entity_path *ret);
+int entity_make(struct index_write *write, const Cairn__InstanceFacts *facts,
+    struct entity_path *ret);
+/* The patient of a series. */
+int entity_patient(struct index_write *write, uint32_t series, uint32_t *ret);
+/* Removes the series when it has no instances, then its study when that has no series, and so on;
+ * identifiers go with them. */
+int entity_prune(struct index_write *write, uint32_t series);
+
+#endif

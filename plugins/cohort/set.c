@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "set.h"
+
+#include <string.h>
+
+bool
+container_or(uint64_t *words, const void *stored, size_t length)
+{
+	const uint8_t *bytes = stored;
+
+	if (length == SET_BLOCK_BYTES) {
+		for (size_t i = 0; i < SET_BLOCK_WORDS; i++) {
+			uint64_t word;
+
+			memcpy(&word, bytes + i * sizeof word, sizeof word);
+			words[i] |= word;
+		}
+		return true;
+	}
+	if (length > SET_BLOCK_BYTES || length % 2 != 0)
+		return false;
+	for (size_t i = 0; i < length; i += 2) {
+		uint16_t low;
+
+		memcpy(&low, bytes + i, sizeof low);
+		words[low / 64] |= (uint64_t)1 << (low % 64);
+	}
+	return true;
+}
+
+static size_t
+count_words(const uint64_t *words, size_t count)
+{
+	size_t bits = 0;
+
+	for (size_t i = 0; i < count; i++)
+		bits += (size_t)__builtin_popcountll(words[i]);
+	return bits;
+}
+
+size_t
+container_store(const uint64_t *words, uint8_t *ret)
+{
+	size_t length = 0;
+
+	if (2 * count_words(words, SET_BLOCK_WORDS) >= SET_BLOCK_BYTES) {
+		memcpy(ret, words, SET_BLOCK_BYTES);
+		return SET_BLOCK_BYTES;
+	}
+	for (size_t i = 0; i < SET_BLOCK_WORDS; i++) {
+		for (uint64_t word = words[i]; word != 0; word &= word - 1) {
+			uint16_t low = (uint16_t)(i * 64 + (size_t)__builtin_ctzll(word));
+
+			memcpy(ret + length, &low, sizeof low);
+			length += sizeof low;
+		}
+	}
+	return length;
+}
+
+void
+set_and(struct set *set, const struct set *other)
+{
+	for (size_t i = 0; i < set->blocks * SET_BLOCK_WORDS; i++)
+		set->words[i] &= other->words[i];
+}
+
+void
+set_or(struct set *set, const struct set *other)
+{
+	for (size_t i = 0; i < set->blocks * SET_BLOCK_WORDS; i++)
+		set->words[i] |= other->words[i];
+}
+
+void
+set_xor(struct set *set, const struct set *other)
+{
+	for (size_t i = 0; i < set->blocks * SET_BLOCK_WORDS; i++)
+		set->words[i] ^= other->words[i];
+}
+
+void
+set_complement(struct set *set, const struct set *other)
+{
+	for (size_t i = 0; i < set->blocks * SET_BLOCK_WORDS; i++)
+		set->words[i] = other->words[i] & ~set->words[i];
+}
+
+uint64_t
+set_count(const struct set *set)
+{
+	return count_words(set->words, set->blocks * SET_BLOCK_WORDS);
+}
+
+bool
+set_next(const struct set *set, uint64_t from, uint32_t *ret)
+{
+	size_t words = set->blocks * SET_BLOCK_WORDS, i = (size_t)(from / 64);
+	uint64_t word;
+
+	if (i >= words)
+		return false;
+	word = set->words[i] & ~(uint64_t)0 << (from % 64);
+	while (word == 0) {
+		if (++i == words)
+			return false;
+		word = set->words[i];
+	}
+	*ret = (uint32_t)(i * 64 + (size_t)__builtin_ctzll(word));
+	return true;
+}
