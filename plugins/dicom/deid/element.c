@@ -312,13 +312,24 @@ temporal(unsigned options)
 	return (options & DEID_MODIFIED_DATES) != 0 ? "MODIFIED" : "REMOVED";
 }
 
+static const uint32_t added[] = {
+    0x00100010, 0x00100020, 0x00120062, 0x00120063, 0x00120064, 0x00280303};
+
+#define ADDED_COUNT (sizeof added / sizeof added[0])
+
 uint32_t
 deid_added_tag(size_t index)
 {
-	static const uint32_t tags[] = {
-	    0x00100010, 0x00100020, 0x00120062, 0x00120063, 0x00120064, 0x00280303};
+	return index < ADDED_COUNT ? added[index] : UINT32_MAX;
+}
 
-	return index < sizeof tags / sizeof tags[0] ? tags[index] : 0;
+bool
+deid_is_added(uint32_t tag)
+{
+	for (size_t i = 0; i < ADDED_COUNT; i++)
+		if (added[i] == tag)
+			return true;
+	return false;
 }
 
 int

@@ -27,7 +27,8 @@ int deid_element_write(struct deid_edit *edit, struct deid_rule rule, uint32_t t
 int deid_sequence_write(struct deid_edit *edit, enum deid_act act, uint32_t tag);
 
 /* The attributes that every rewritten data set carries at its top level, in the order of their
- * tags: the tag of the index-th, 0 past the end, and writing it. */
+ * tags: whether a tag is one, the tag of the index-th (UINT32_MAX past the end), and writing it. */
+bool deid_is_added(uint32_t tag);
 uint32_t deid_added_tag(size_t index);
 int deid_added_write(struct deid_edit *edit, size_t index);
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "dicom/reader.h"
 #include "deid/profile.h"
 
@@ -84,23 +85,37 @@ add_number(struct deid_facts *facts, Cairn__Fact **list, size_t *count, const ch
 	fact->number = number;
 }
 
+/* Whole years between two days. */
+static int
+years_between(int32_t from, int32_t to)
+{
+	int year, month, day, year_then, month_then, day_then;
+
+	clock_date(from, &year_then, &month_then, &day_then);
+	clock_date(to, &year, &month, &day);
+	return year - year_then - (month < month_then || (month == month_then && day < day_then));
+}
+
 /* Whole years at imaging, by the age that the device wrote, else by the two dates. */
 static bool
 age_of(const struct deid_scan *scan, double *ret)
 {
 	int32_t study, birth;
-	double days;
+	double age;
 
-	if (dcm_text_age(scan->age, &days) != 0) {
-		if (dcm_text_date(scan->study_date, &study) != 0 ||
-		    dcm_text_date(scan->birth_date, &birth) != 0 || birth > study)
-			return false;
-		days = (double)study - birth;
+	if (dcm_text_age(scan->age, &age) == 0) {
+		age = floor(age / 365.25);
+	} else if (dcm_text_date(scan->study_date, &study) == 0 &&
+	    dcm_text_date(scan->birth_date, &birth) == 0 && birth <= study) {
+		age = years_between(birth, study);
+	} else {
+		return false;
 	}
-	/* The small addition makes up for leap days, so that birthdays count. */
-	days = floor(days / 365.25 + 0.002);
-	*ret = days > AGE_MAX ? AGE_MAX : days;
-	return days <= 150;
+	/* Beyond it stands a wrong date, not an old patient. */
+	if (age > 150)
+		return false;
+	*ret = age > AGE_MAX ? AGE_MAX : age;
+	return true;
 }
 
 static const char *

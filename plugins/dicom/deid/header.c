@@ -26,6 +26,7 @@ struct walk {
 	size_t run_end;
 	bool adds;         /* a header gets the added attributes, a trailer not */
 	size_t added;      /* how many are written */
+	uint32_t next_added; /* the tag of the next one, UINT32_MAX after the last */
 	bool skipping;     /* inside a sequence that goes */
 	unsigned skip_depth;
 	bool clean_next;   /* the items of the sequence just begun are cleaned */
@@ -78,23 +79,13 @@ add_until(struct walk *walk, uint32_t tag)
 {
 	int code = 0;
 
-	while (walk->adds && code == 0 && deid_added_tag(walk->added) != 0 &&
-	    deid_added_tag(walk->added) < tag) {
+	while (walk->next_added < tag && code == 0) {
 		code = flush(walk);
 		if (code == 0)
 			code = deid_added_write(&walk->edit, walk->added++);
+		walk->next_added = deid_added_tag(walk->added);
 	}
 	return code;
-}
-
-static bool
-is_added(const struct walk *walk, uint32_t tag)
-{
-	size_t i = 0;
-
-	while (walk->adds && deid_added_tag(i) != 0 && deid_added_tag(i) != tag)
-		i++;
-	return walk->adds && deid_added_tag(i) != 0;
 }
 
 /* ---- elements --------------------------------------------------------------------------- */
@@ -255,7 +246,7 @@ take(struct walk *walk, const struct dcm_token *token)
 		code = add_until(walk, token->tag);
 		if (code != 0)
 			return code;
-		if (is_added(walk, token->tag)) {
+		if (walk->adds && deid_is_added(token->tag)) {
 			walk->skipping = token->kind == DCM_SEQUENCE_BEGIN;
 			walk->skip_depth = 0;
 			return 0;
@@ -327,7 +318,6 @@ prepare(struct walk *walk, struct deid_profile *profile, const struct deid_patie
 	walk->edit.patient = patient;
 	walk->input = input;
 	walk->run_begin = walk->run_end = 0;
-	walk->added = 0;
 	walk->skipping = false;
 	walk->skip_depth = 0;
 	walk->clean_next = false;
@@ -380,6 +370,8 @@ deid_header(struct deid_profile *profile, const struct deid_patient *patient,
 		return code;
 	prepare(&walk, profile, patient, input, out);
 	walk.adds = true;
+	walk.added = 0;
+	walk.next_added = deid_added_tag(0);
 	code = run(&walk, &token, err);
 	if (code != 0) {
 		out->length = before;
@@ -402,6 +394,7 @@ deid_trailer(struct deid_profile *profile, const struct deid_patient *patient,
 		return code;
 	prepare(&walk, profile, patient, input, out);
 	walk.adds = false;
+	walk.next_added = UINT32_MAX;
 	code = run(&walk, &token, err);
 	if (code == 0 && token.kind == DCM_PIXELS)
 		code = cairn_error_set(err, CAIRN_ECORRUPT,
