@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cohort/expr.h"
+
+/* ---- requests ---------------------------------------------------------------------------- */
+
+/* A well-formed tree within its limits, or words. */
+static int
+check_expression(const Cairn__Expression *expression, struct cairn_error *err)
+{
+	if (expression == NULL)
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    "the request has no expression; \"*\" selects everything");
+	return cohort_check(expression, err);
+}
+
+static void
+free_count_request(Cairn__CountRequest **request)
+{
+	if (*request != NULL)
+		cairn__count_request__free_unpacked(*request, NULL);
+}
+
+static void
+free_select_request(Cairn__SelectRequest **request)
+{
+	if (*request != NULL)
+		cairn__select_request__free_unpacked(*request, NULL);
+}
+
+#define COUNT_REQUEST_AUTO __attribute__((cleanup(free_count_request))) Cairn__CountRequest
+#define SELECT_REQUEST_AUTO __attribute__((cleanup(free_select_request))) Cairn__SelectRequest
+
+static int
+malformed(struct cairn_error *err)
+{
+	return cairn_error_set(err, CAIRN_EINVAL, "the request is not a well-formed message");
+}
+
+/* ---- counting ---------------------------------------------------------------------------- */
+
+static uint64_t
+rounded(uint64_t count, const struct answer_rules *rules)
+{
+	uint64_t multiple = rules->round, result = (count + multiple / 2) / multiple * multiple;
+
+	return result == 0 && rules->min_cell > 0 ? multiple : result;
+}
+
+static void
+fill_answer(const struct index_count *count, const struct answer_rules *rules,
+    Cairn__CountAnswer *ret)
+{
+	if (count->criteria_count > 0) {
+		ret->kind = CAIRN__COUNT_ANSWER__KIND__UNSUPPORTED;
+		ret->criteria = count->criteria;
+		ret->n_criteria = count->criteria_count;
+	} else if (count->patients < rules->min_cell) {
+		ret->kind = CAIRN__COUNT_ANSWER__KIND__SUPPRESSED;
+		ret->min_cell = rules->min_cell;
+	} else if (rules->round > 1) {
+		ret->kind = CAIRN__COUNT_ANSWER__KIND__ROUNDED;
+		ret->count = rounded(count->count, rules);
+		ret->rounded_to = rules->round;
+	} else {
+		ret->kind = CAIRN__COUNT_ANSWER__KIND__EXACT;
+		ret->count = count->count;
+	}
+}
+
+static int
+pack_count(const Cairn__CountAnswer *answer, struct buf *ret)
+{
+	size_t size = cairn__count_answer__get_packed_size(answer);
+	int code = buf_reserve(ret, size);
+
+	if (code != 0)
+		return code;
+	cairn__count_answer__pack(answer, ret->data + ret->length);
+	ret->length += size;
+	return 0;
+}
+
+int
+answer_count(struct index *index, const struct answer_question *q, struct buf *ret,
+    struct cairn_error *err)
+{
+	Cairn__CountAnswer answer = CAIRN__COUNT_ANSWER__INIT;
+	struct index_count count = {0};
+	COUNT_REQUEST_AUTO *request = NULL;
+	int code = cohort_check_packed(q->body, q->length, err);
+
+	if (code != 0)
+		return code;
+	request = cairn__count_request__unpack(NULL, q->length, q->body);
+	if (request == NULL)
+		return malformed(err);
+	code = check_expression(request->expression, err);
+	if (code == 0)
+		code = index_count(index, request->expression, request->level, q->cancel, &count,
+		    err);
+	if (code != 0)
+		return code;
+	answer.level = request->level;
+	fill_answer(&count, &q->rules, &answer);
+	code = pack_count(&answer, ret);
+	index_count_fini(&count);
+	return code == 0 ? 0 : cairn_error_set(err, code, "cannot write the answer");
+}
+
+/* ---- selecting --------------------------------------------------------------------------- */
+
+/* One more instance; what was made of it is freed with the answer when this fails. */
+static int
+add_instance(void *arg, const struct index_instance *from)
+{
+	Cairn__SelectAnswer *answer = arg;
+	Cairn__SelectedInstance *to = malloc(sizeof *to);
+
+	if (to == NULL)
+		return CAIRN_ENOMEM;
+	cairn__selected_instance__init(to);
+	answer->instances[answer->n_instances++] = to;
+	to->patient = strdup(from->patient);
+	to->study = strdup(from->study);
+	to->series = strdup(from->series);
+	to->instance = strdup(from->instance);
+	if (to->patient == NULL || to->study == NULL || to->series == NULL || to->instance == NULL)
+		return CAIRN_ENOMEM;
+	if (!from->has_object)
+		return 0;
+	to->sha256.data = malloc(sizeof from->sha256);
+	if (to->sha256.data == NULL)
+		return CAIRN_ENOMEM;
+	to->sha256.len = sizeof from->sha256;
+	memcpy(to->sha256.data, from->sha256, sizeof from->sha256);
+	to->segment = from->segment;
+	to->offset = from->offset;
+	to->length = from->length;
+	return 0;
+}
+
+static int
+pack_select(const Cairn__SelectAnswer *answer, struct buf *ret)
+{
+	size_t size = cairn__select_answer__get_packed_size(answer);
+	int code = buf_reserve(ret, size);
+
+	if (code != 0)
+		return code;
+	cairn__select_answer__pack(answer, ret->data + ret->length);
+	ret->length += size;
+	return 0;
+}
+
+static int
+fill_select(struct index *index, const Cairn__SelectRequest *request,
+    const struct answer_question *q, Cairn__SelectAnswer *answer, struct cairn_error *err)
+{
+	struct index_page page = {.after = request->after, .limit = request->limit,
+	    .min_patients = q->rules.min_cell, .each = add_instance, .arg = answer};
+	struct index_count count = {0};
+	int code;
+
+	answer->instances = calloc(INDEX_PAGE_MAX, sizeof(void *));
+	if (answer->instances == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	code = index_select(index, request->expression, q->cancel, &page, &count, err);
+	if (code != 0)
+		return code;
+	answer->next = page.next;
+	answer->unsupported = count.criteria; /* moved */
+	answer->n_unsupported = count.criteria_count;
+	if (page.too_few)
+		return cairn_error_set(err, CAIRN_EDENIED,
+		    "the selection has fewer than %u patients, or none", q->rules.min_cell);
+	return 0;
+}
+
+static void
+free_select_answer(Cairn__SelectAnswer **answer)
+{
+	if (*answer != NULL)
+		cairn__select_answer__free_unpacked(*answer, NULL);
+}
+
+#define SELECT_ANSWER_AUTO __attribute__((cleanup(free_select_answer))) Cairn__SelectAnswer
+
+int
+answer_select(struct index *index, const struct answer_question *q, struct buf *ret,
+    struct cairn_error *err)
+{
+	SELECT_REQUEST_AUTO *request = NULL;
+	SELECT_ANSWER_AUTO *answer = NULL;
+	int code = cohort_check_packed(q->body, q->length, err);
+
+	if (code != 0)
+		return code;
+	request = cairn__select_request__unpack(NULL, q->length, q->body);
+	if (request == NULL)
+		return malformed(err);
+	code = check_expression(request->expression, err);
+	if (code != 0)
+		return code;
+	answer = malloc(sizeof *answer);
+	if (answer == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	cairn__select_answer__init(answer);
+	code = fill_select(index, request, q, answer, err);
+	if (code != 0)
+		return code;
+	code = pack_select(answer, ret);
+	return code == 0 ? 0 : cairn_error_set(err, code,
+	    "the page does not fit into a message; ask for fewer instances at a time");
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COHORT_ANSWER_H
+#define COHORT_ANSWER_H
+
+/*
+ * From the bytes of a request to the bytes of a typed answer, with disclosure control.  Runs on any
+ * thread.
+ *
+ * min_cell: when fewer distinct patients than this stand behind the answer, at whatever level it
+ * counts, it is SUPPRESSED, and zero looks like any other small number.
+ * round: a count that is given is rounded to the nearest multiple, halves up.  Without min_cell a
+ * small count may so become 0, like a true zero; under min_cell, where a given count is never zero,
+ * it is at least one multiple.
+ */
+
+#include "base/buf.h"
+#include "index.h"
+
+#define ANSWER_BYTES_MAX ((size_t)15 << 20)
+
+struct answer_rules {
+	uint32_t min_cell; /* 0: not asked for */
+	uint32_t round;    /* 0: not asked for */
+};
+
+struct answer_question {
+	const void *body; /* packed CountRequest or SelectRequest, from outside */
+	size_t length;
+	struct answer_rules rules;
+	const atomic_bool *cancel;
+};
+
+/* Packed CountAnswer into `ret`. */
+int answer_count(struct index *index, const struct answer_question *question, struct buf *ret,
+    struct cairn_error *err);
+
+/* Packed SelectAnswer.  CAIRN_EDENIED when min_cell is not reached. */
+int answer_select(struct index *index, const struct answer_question *question, struct buf *ret,
+    struct cairn_error *err);
+
+#endif

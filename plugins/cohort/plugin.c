@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plugin: jobs and calls come on the loop, the index works on worker threads.
+ *
+ * Jobs that arrive while a batch is being written wait and form the next batch, so that batches are
+ * as large as the disk is slow: one transaction and one sync for all of them, then all are
+ * acknowledged.  A job with something broken in it is retried, which changes nothing that was
+ * applied, until the kernel puts it among the dead letters, where a person finds it and the reason.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cairn/plugin.h>
+
+#include "answer.h"
+#include "base/file.h"
+
+#define JOBS_MAX 256       /* in one transaction */
+#define WAITING_MAX 4096   /* jobs */
+#define QUESTIONS_MAX 64   /* under way at a time */
+#define REASON_MAX 200
+
+struct batch_job {
+	struct cairn_job *job;
+	const void *body;
+	size_t length;
+	char reason[REASON_MAX]; /* why it cannot be done, "" when it was */
+};
+
+struct question {
+	struct cohort *cohort;
+	struct cairn_request *req;
+	struct answer_question question;
+	int (*answer)(struct index *, const struct answer_question *, struct buf *,
+	    struct cairn_error *);
+	atomic_bool cancel;
+	struct buf reply;
+	struct cairn_error err;
+	int code;
+	struct question *next;
+};
+
+struct cohort {
+	struct cairn *cairn;
+	struct index *index;
+	bool stopping;
+	struct batch_job batch[JOBS_MAX]; /* the worker's while `writing` */
+	size_t batch_count;
+	bool writing;
+	struct cairn_error write_err;
+	struct cairn_job *waiting[WAITING_MAX]; /* a ring */
+	size_t waiting_first, waiting_count;
+	struct question *questions;
+	size_t question_count;
+};
+
+static void
+finish_stopping(struct cohort *cohort)
+{
+	if (!cohort->stopping || cohort->writing || cohort->question_count > 0)
+		return;
+	index_close(cohort->index);
+	cohort->index = NULL;
+	cairn_stopped(cohort->cairn);
+}
+
+/* ---- facts ------------------------------------------------------------------------------- */
+
+/* Worker: one job into the transaction. */
+static int
+apply_job(struct index_write *write, struct batch_job *job, struct cairn_error *err)
+{
+	struct index_applied applied = {0};
+	Cairn__FactBatch *batch = cairn__fact_batch__unpack(NULL, job->length, job->body);
+	int code;
+
+	if (batch == NULL) {
+		snprintf(job->reason, sizeof job->reason, "the job is not a FactBatch");
+		return 0;
+	}
+	code = index_apply(write, batch, &applied, err);
+	cairn__fact_batch__free_unpacked(batch, NULL);
+	if (applied.refused > 0)
+		snprintf(job->reason, sizeof job->reason,
+		    "%llu of the job's instances are broken: %s",
+		    (unsigned long long)applied.refused, applied.reason);
+	return code;
+}
+
+/* Worker. */
+static void
+write_batch(void *arg)
+{
+	struct cohort *cohort = arg;
+	struct index_write *write = NULL;
+	struct cairn_error *err = &cohort->write_err;
+	int code;
+
+	*err = (struct cairn_error){0};
+	code = index_begin(cohort->index, &write, err);
+	if (code != 0)
+		return;
+	for (size_t i = 0; i < cohort->batch_count && code == 0; i++)
+		code = apply_job(write, &cohort->batch[i], err);
+	if (code == 0)
+		index_commit(write, err);
+	else
+		index_abort(write);
+}
+
+static void start_batch(struct cohort *cohort);
+
+static void
+batch_written(void *arg)
+{
+	struct cohort *cohort = arg;
+	bool failed = cohort->write_err.code != 0;
+
+	if (failed)
+		cairn_log(CAIRN_LOG_ERROR, "%zu jobs were not written and will be tried again: %s",
+		    cohort->batch_count, cohort->write_err.text);
+	for (size_t i = 0; i < cohort->batch_count; i++) {
+		struct batch_job *job = &cohort->batch[i];
+
+		if (!failed && job->reason[0] == 0) {
+			cairn_job_done(job->job);
+			continue;
+		}
+		if (!failed)
+			cairn_log(CAIRN_LOG_WARNING, "job %s, attempt %u: %s",
+			    cairn_job_key(job->job), cairn_job_attempt(job->job), job->reason);
+		cairn_job_retry(job->job, failed ? cohort->write_err.text : job->reason);
+	}
+	cohort->batch_count = 0;
+	cohort->writing = false;
+	start_batch(cohort);
+	finish_stopping(cohort);
+}
+
+/* Everything that waits, up to JOBS_MAX, becomes one transaction. */
+static void
+start_batch(struct cohort *cohort)
+{
+	if (cohort->writing || cohort->stopping || cohort->waiting_count == 0)
+		return;
+	while (cohort->waiting_count > 0 && cohort->batch_count < JOBS_MAX) {
+		struct batch_job *job = &cohort->batch[cohort->batch_count++];
+
+		job->job = cohort->waiting[cohort->waiting_first];
+		job->body = cairn_job_body(job->job, &job->length);
+		job->reason[0] = 0;
+		cohort->waiting_first = (cohort->waiting_first + 1) % WAITING_MAX;
+		cohort->waiting_count--;
+	}
+	cohort->writing = true;
+	if (cairn_work(cohort->cairn, write_batch, batch_written, cohort) == 0)
+		return;
+	cairn_error_set(&cohort->write_err, CAIRN_EUNAVAILABLE, "no worker thread");
+	batch_written(cohort);
+}
+
+static int
+take_job(void *self, struct cairn_job *job, struct cairn_error *err)
+{
+	struct cohort *cohort = self;
+
+	if (cohort->waiting_count == WAITING_MAX)
+		return cairn_error_set(err, CAIRN_EAGAIN, "%d jobs are waiting already",
+		    WAITING_MAX);
+	cohort->waiting[(cohort->waiting_first + cohort->waiting_count++) % WAITING_MAX] = job;
+	start_batch(cohort);
+	return 0;
+}
+
+/* ---- questions --------------------------------------------------------------------------- */
+
+/* Worker. */
+static void
+work_on_question(void *arg)
+{
+	struct question *question = arg;
+
+	question->code = question->answer(question->cohort->index, &question->question,
+	    &question->reply, &question->err);
+}
+
+static void
+forget_question(struct question *question)
+{
+	struct cohort *cohort = question->cohort;
+	struct question **link = &cohort->questions;
+
+	while (*link != question)
+		link = &(*link)->next;
+	*link = question->next;
+	cohort->question_count--;
+	buf_fini(&question->reply);
+	free(question);
+}
+
+static void
+question_answered(void *arg)
+{
+	struct question *question = arg;
+	struct cohort *cohort = question->cohort;
+
+	if (question->code == 0)
+		cairn_reply(question->req, question->reply.data, question->reply.length);
+	else
+		cairn_fail(question->req, question->code, "%s", question->err.text);
+	forget_question(question);
+	finish_stopping(cohort);
+}
+
+static int
+read_rule(const struct cairn_request *req, const char *name, uint32_t *ret,
+    struct cairn_error *err)
+{
+	int64_t value = 0;
+
+	if (!cairn_obligation_integer(req, name, &value))
+		return 0;
+	if (value < 0 || value > UINT32_MAX)
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    "the policy's obligation %s is out of range: %lld", name, (long long)value);
+	*ret = (uint32_t)value;
+	return 0;
+}
+
+/* Only what the answer will do is reported: rows cannot be rounded, so that a selection under
+ * `round` is withheld by the kernel, as is any answer under an obligation that we do not know. */
+static int
+fulfil_rules(struct cairn_request *req, bool counts, struct answer_rules *ret,
+    struct cairn_error *err)
+{
+	int64_t value;
+	int code = read_rule(req, "min_cell", &ret->min_cell, err);
+
+	if (code == 0 && counts)
+		code = read_rule(req, "round", &ret->round, err);
+	if (code == 0 && cairn_obligation_integer(req, "min_cell", &value))
+		code = cairn_fulfil(req, "min_cell", value);
+	if (code == 0 && counts && cairn_obligation_integer(req, "round", &value))
+		code = cairn_fulfil(req, "round", value);
+	return code;
+}
+
+static int
+answer_call(void *self, struct cairn_request *req, struct cairn_error *err)
+{
+	struct cohort *cohort = self;
+	bool counts = strcmp(cairn_request_subject(req), "cohort.count") == 0;
+	struct question *question;
+	int code;
+
+	if (!counts && strcmp(cairn_request_subject(req), "cohort.select") != 0)
+		return cairn_error_set(err, CAIRN_ENOTFOUND, "no such subject");
+	if (cohort->question_count == QUESTIONS_MAX)
+		return cairn_error_set(err, CAIRN_ELIMIT, "%d questions are under way already",
+		    QUESTIONS_MAX);
+	question = calloc(1, sizeof *question);
+	if (question == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	question->cohort = cohort;
+	question->req = req;
+	question->answer = counts ? answer_count : answer_select;
+	question->question.cancel = &question->cancel;
+	question->question.body = cairn_request_body(req, &question->question.length);
+	buf_init(&question->reply, ANSWER_BYTES_MAX);
+	code = fulfil_rules(req, counts, &question->question.rules, err);
+	question->next = cohort->questions;
+	cohort->questions = question;
+	cohort->question_count++;
+	if (code == 0)
+		code = cairn_work(cohort->cairn, work_on_question, question_answered, question);
+	if (code != 0)
+		forget_question(question);
+	return code;
+}
+
+static void
+cancel_call(void *self, struct cairn_request *req)
+{
+	struct cohort *cohort = self;
+
+	for (struct question *q = cohort->questions; q != NULL; q = q->next)
+		if (q->req == req)
+			atomic_store(&q->cancel, true);
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+static int
+start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
+{
+	struct cohort *cohort = calloc(1, sizeof *cohort);
+	char dir[4096];
+	struct index_options options = {.dir = dir,
+	    .map_size = (size_t)cairn_config_integer(cairn, "map_size_mb") << 20,
+	    .query_bytes = (size_t)cairn_config_integer(cairn, "query_mb") << 20};
+	int code;
+
+	if (cohort == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	cohort->cairn = cairn;
+	code = file_join(dir, sizeof dir, cairn_state_dir(cairn), "index");
+	if (code == 0)
+		code = index_open(&cohort->index, &options, err);
+	if (code != 0) {
+		free(cohort);
+		return cairn_error_prefix(err, code, "cohort");
+	}
+	*ret_self = cohort;
+	return 0;
+}
+
+/* What waits was not acknowledged and comes again; what is being worked on is finished first. */
+static void
+stop(void *self)
+{
+	struct cohort *cohort = self;
+
+	cohort->stopping = true;
+	for (struct question *q = cohort->questions; q != NULL; q = q->next)
+		atomic_store(&q->cancel, true);
+	finish_stopping(cohort);
+}
+
+CAIRN_PLUGIN("cohort", "0.1.0",
+    "kind: engine\n"
+    "summary: Indexes facts and answers cohort expressions with typed, disclosure-controlled "
+    "counts\n"
+    "serves:\n"
+    "  - {subject: cohort.count, guarded: true, request: cairn.CountRequest}\n"
+    "  - {subject: cohort.select, guarded: true, request: cairn.SelectRequest}\n"
+    "capabilities: ['job:facts']\n"
+    "config:\n"
+    "  map_size_mb: {type: integer, default: 16384, min: 16, max: 4194304, help: 'How large the "
+    "index may grow on disk, in MiB. It takes only what it uses; raise it when the index is full.'}\n"
+    "  query_mb: {type: integer, default: 256, min: 1, max: 65536, help: 'How much memory one "
+    "question may use, in MiB.'}\n",
+    .start = start, .call = answer_call, .job = take_job, .stop = stop, .cancel = cancel_call)
