@@ -50,6 +50,11 @@ extern const struct cli_command cli_data_commands[];
 extern const struct cli_command cli_ledger_commands[];
 extern const struct cli_command cli_job_commands[];
 
+/* Commands with a file of their own. */
+int cli_logs_run(struct cli *cli, int argc, char **argv);
+int cli_call_run(struct cli *cli, int argc, char **argv);
+int cli_export_run(struct cli *cli, int argc, char **argv);
+
 /* Prints the error ("cairn count: text") or its JSON and returns CLI_FAILED. */
 int cli_fail(const struct cli *cli, const struct cairn_error *err);
 int cli_failf(const struct cli *cli, int code, const char *format, ...)

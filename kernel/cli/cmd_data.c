@@ -283,8 +283,6 @@ run_count(struct cli *cli, int argc, char **argv)
 	return status;
 }
 
-int cli_export_run(struct cli *cli, int argc, char **argv);
-
 const struct cli_command cli_data_commands[] = {
     {"import", "PATH... [--purpose P]", "read DICOM files and folders into the node",
         "  --purpose P   default: operations\n\n"

@@ -28,8 +28,6 @@ struct export {
 	uint64_t written, present, failed;
 };
 
-int cli_export_run(struct cli *cli, int argc, char **argv);
-
 static int
 write_piece(void *arg, const uint8_t *bytes, size_t length)
 {

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The node as a whole: init, run, check, status. */
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
 
 #include "base/file.h"
+#include "cli/available.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/paths.h"
@@ -22,13 +21,9 @@
 
 /* ---- init ------------------------------------------------------------------------------- */
 
-static bool
-ends_with(const char *name, const char *suffix)
-{
-	size_t length = strlen(name), tail = strlen(suffix);
-
-	return length > tail && strcmp(name + length - tail, suffix) == 0;
-}
+struct init {
+	const char *id, *name, *plugin_dir;
+};
 
 static int
 make_home(const char *home, struct cairn_error *err)
@@ -60,15 +55,11 @@ write_new(const char *home, const char *name, const char *text, struct cairn_err
 }
 
 static int
-write_node_yaml(const char *home, const char *id, const char *name, struct cairn_error *err)
+write_node_yaml(const char *home, const struct init *init, struct cairn_error *err)
 {
-	char plugins[PATH_MAX];
 	char *text = NULL;
-	int code;
+	int code = node_config_example(init->id, init->name, init->plugin_dir, &text, err);
 
-	if (paths_plugins(plugins) != 0)
-		return cairn_error_set(err, CAIRN_EIO, "cannot tell where this program lies");
-	code = node_config_example(id, name, plugins, &text, err);
 	if (code == 0)
 		code = write_new(home, "node.yaml", text, err);
 	free(text);
@@ -76,50 +67,15 @@ write_node_yaml(const char *home, const char *id, const char *name, struct cairn
 }
 
 static int
-write_available(const char *home, const char *plugin_path, struct cairn_error *err)
+add_plugin(void *arg, const char *path, struct cairn_error *err)
 {
-	struct manifest *manifest = NULL;
-	char name[NAME_MAX];
-	char *text = NULL;
-	int code = manifest_read(plugin_path, &manifest, err);
-
-	if (code == 0)
-		code = manifest_example(manifest, &text, err);
-	if (code == 0) {
-		snprintf(name, sizeof name, "plugins/available/%.100s.yaml", manifest->name);
-		code = write_new(home, name, text, err);
-	}
-	free(text);
-	manifest_free(manifest);
-	return code;
-}
-
-/* Calls `each(home, path)` for every file of `folder` with that suffix. */
-static int
-for_files(const char *home, const char *folder, const char *suffix,
-    int (*each)(const char *home, const char *path, struct cairn_error *err),
-    struct cairn_error *err)
-{
-	DIR *dir = opendir(folder);
-	struct dirent *entry;
-	char path[PATH_MAX];
-	int code = 0;
-
-	if (dir == NULL)
-		return cairn_error_set(err, CAIRN_ENOTFOUND,
-		    "cannot read %s: %s; is the installation complete?", folder, strerror(errno));
-	while (code == 0 && (entry = readdir(dir)) != NULL) {
-		if (ends_with(entry->d_name, suffix) && file_join(path, sizeof path, folder,
-		        entry->d_name) == 0)
-			code = each(home, path, err);
-	}
-	closedir(dir);
-	return code;
+	return available_write(arg, path, err);
 }
 
 static int
-copy_policy(const char *home, const char *path, struct cairn_error *err)
+copy_policy(void *arg, const char *path, struct cairn_error *err)
 {
+	const char *home = arg;
 	BUF_AUTO text = {.max = POLICY_FILE_MAX};
 	char to[PATH_MAX];
 	int code = file_read(path, &text, err);
@@ -132,25 +88,24 @@ copy_policy(const char *home, const char *path, struct cairn_error *err)
 }
 
 static int
-fill_home(const char *home, const char *id, const char *name, struct cairn_error *err)
+fill_home(char *home, const struct init *init, struct cairn_error *err)
 {
-	char plugins[PATH_MAX], policies[PATH_MAX], keys[PATH_MAX];
+	char policies[PATH_MAX], keys[PATH_MAX];
 	int code;
 
-	if (paths_plugins(plugins) != 0 || paths_share("policies", policies) != 0 ||
-	    file_join(keys, sizeof keys, home, "keys") != 0)
+	if (paths_share("policies", policies) != 0 || file_join(keys, sizeof keys, home, "keys") != 0)
 		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", home);
 	code = make_home(home, err);
 	if (code == 0)
-		code = for_files(home, plugins, ".so", write_available, err);
+		code = available_files(init->plugin_dir, ".so", add_plugin, home, err);
 	if (code == 0)
-		code = for_files(home, policies, ".lua", copy_policy, err);
+		code = available_files(policies, ".lua", copy_policy, home, err);
 	if (code == 0)
-		code = for_files(home, policies, ".yaml", copy_policy, err);
+		code = available_files(policies, ".yaml", copy_policy, home, err);
 	if (code == 0)
 		code = identity_create(keys, err);
 	/* Last, because node.yaml is what says that a home is whole. */
-	return code == 0 ? write_node_yaml(home, id, name, err) : code;
+	return code == 0 ? write_node_yaml(home, init, err) : code;
 }
 
 /* "St. Anna Hospital" or "/srv/anna" to "st-anna-hospital", "anna". */
@@ -208,33 +163,48 @@ print_made(const struct cli *cli, const char *home, const char *id)
 	return CLI_DONE;
 }
 
+/* The plugin directory as an absolute path: the one named, or the installation's. */
+static int
+find_plugin_dir(const char *named, char ret[PATH_MAX], struct cairn_error *err)
+{
+	if (named != NULL && realpath(named, ret) == NULL)
+		return cairn_error_set(err, CAIRN_ENOTFOUND, "cannot use %s: %s", named, strerror(errno));
+	if (named == NULL && paths_plugins(ret) != 0)
+		return cairn_error_set(err, CAIRN_EIO, "cannot tell where this program lies");
+	return 0;
+}
+
 static int
 run_init(struct cli *cli, int argc, char **argv)
 {
-	const char *id = NULL, *name = NULL;
-	const struct cli_option options[] = {{"--id", &id, NULL}, {"--name", &name, NULL}, {0}};
+	const char *named_dir = NULL;
+	struct init init = {0};
+	const struct cli_option options[] = {{"--id", &init.id, NULL}, {"--name", &init.name, NULL},
+	    {"--plugin-dir", &named_dir, NULL}, {0}};
 	struct cairn_error err = {0};
-	char made[64], home[PATH_MAX], path[PATH_MAX];
+	char made[64], home[PATH_MAX], path[PATH_MAX], plugins[PATH_MAX];
 
 	argc = cli_options(cli, options, argc, argv);
 	if (argc < 0)
 		return CLI_USAGE;
 	if (argc != 1)
 		return cli_usage(cli, "name the directory to make");
-	if (file_mkdirs(argv[0], 0700, &err) != 0)
+	if (find_plugin_dir(named_dir, plugins, &err) != 0 || file_mkdirs(argv[0], 0700, &err) != 0)
 		return cli_fail(cli, &err);
 	if (realpath(argv[0], home) == NULL || file_join(path, sizeof path, home, "node.yaml") != 0)
 		return cli_failf(cli, CAIRN_EIO, "cannot use %s: %s", argv[0], strerror(errno));
 	if (file_exists(path))
 		return cli_failf(cli, CAIRN_EEXIST,
 		    "%s holds a node already; nothing was changed (see: cairn --home %s check)", home, home);
-	if (id == NULL) {
-		make_id(name != NULL ? name : last_component(home), made);
-		id = made;
+	if (init.id == NULL) {
+		make_id(init.name != NULL ? init.name : last_component(home), made);
+		init.id = made;
 	}
-	if (fill_home(home, id, name == NULL ? id : name, &err) != 0)
+	init.name = init.name == NULL ? init.id : init.name;
+	init.plugin_dir = plugins;
+	if (fill_home(home, &init, &err) != 0)
 		return cli_fail(cli, &err);
-	return print_made(cli, home, id);
+	return print_made(cli, home, init.id);
 }
 
 /* ---- run -------------------------------------------------------------------------------- */
@@ -452,10 +422,11 @@ run_status(struct cli *cli, int argc, char **argv)
 }
 
 const struct cli_command cli_node_commands[] = {
-    {"init", "DIR [--id ID] [--name NAME]", "make a node's home in DIR",
+    {"init", "DIR [--id ID] [--name NAME] [--plugin-dir DIR]", "make a node's home in DIR",
         "  --id ID      short name in ledgers and catalogues (letters, digits, - and .);\n"
         "               default: from --name or the directory\n"
-        "  --name NAME  the hospital's name, for people\n\n"
+        "  --name NAME  the hospital's name, for people\n"
+        "  --plugin-dir DIR  where the plugins' shared objects are; default: the installation's\n\n"
         "Makes keys, node.yaml, the policies and one commented plugins/available/*.yaml for every\n"
         "installed plugin. A home that is there already is never touched.\n",
         "cairn init /var/lib/cairn --name 'St. Anna Hospital'", run_init},

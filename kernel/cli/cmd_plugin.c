@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plugins: list, enable, disable, restart, info, logs. */
-#include <dirent.h>
+/* Plugins: list, enable, disable, restart, info. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/available.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "config/config.h"
-
-#define LOG_LINES 20
-#define LOG_TAIL_MAX (4u << 20)
-#define FOLLOW_PAUSE_NS 200000000
 
 /* ---- names ------------------------------------------------------------------------------ */
 
@@ -38,30 +32,41 @@ compare_names(const void *a, const void *b)
 	return strcmp(*left, *right);
 }
 
-/* The plugins in plugins/available, by name. */
+static int
+names_add(void *arg, const char *path, struct cairn_error *err)
+{
+	struct names *names = arg;
+	const char *name = strrchr(path, '/') + 1;
+	size_t length = strcspn(name, ".");
+
+	(void)err;
+	for (size_t i = 0; i < names->count; i++) {
+		if (strlen(names->list[i]) == length && strncmp(names->list[i], name, length) == 0)
+			return 0;
+	}
+	if (names->count < NAMES_MAX && (names->list[names->count] = strndup(name, length)) != NULL)
+		names->count++;
+	return 0;
+}
+
+/* The plugins that have settings in plugins/available or a shared object in plugin_dir, by name. */
 static int
 names_load(const char *home, struct names *names, struct cairn_error *err)
 {
+	struct node_config *node = NULL;
 	char path[PATH_MAX];
-	struct dirent *entry;
-	DIR *dir;
+	int code = node_config_load(home, &node, err);
 
-	if (file_join(path, sizeof path, home, "plugins/available") != 0 ||
-	    (dir = opendir(path)) == NULL)
-		return cairn_error_set(err, CAIRN_ENOTFOUND,
-		    "there is no node in %s; make one with: cairn init %s", home, home);
-	while ((entry = readdir(dir)) != NULL && names->count < NAMES_MAX) {
-		size_t length = strlen(entry->d_name);
-
-		if (length <= 5 || strcmp(entry->d_name + length - 5, ".yaml") != 0)
-			continue;
-		names->list[names->count] = strndup(entry->d_name, length - 5);
-		if (names->list[names->count] != NULL)
-			names->count++;
-	}
-	closedir(dir);
+	if (code != 0)
+		return code;
+	code = file_join(path, sizeof path, home, "plugins/available");
+	if (code == 0)
+		code = available_files(path, ".yaml", names_add, names, err);
+	if (code == 0)
+		code = available_files(node->plugin_dir, ".so", names_add, names, err);
+	node_config_free(node);
 	qsort(names->list, names->count, sizeof names->list[0], compare_names);
-	return 0;
+	return code;
 }
 
 static void
@@ -153,23 +158,27 @@ state_text(const struct cli *cli, const json_t *status, const char *name)
 	return status == NULL ? "enabled, node not running" : "enabled, not loaded";
 }
 
-/* The plugin's manifest, from wherever the node would load it. */
+/* Where the node would load the plugin from. */
+static int
+object_path(const struct cli *cli, const char *name, char ret[PATH_MAX], struct cairn_error *err)
+{
+	struct node_config *node = NULL;
+	int code = node_config_load(cli->home, &node, err);
+
+	if (code == 0 && snprintf(ret, PATH_MAX, "%s/%s.so", node->plugin_dir, name) >= PATH_MAX)
+		code = cairn_error_set(err, CAIRN_ELIMIT, "the path is too long");
+	node_config_free(node);
+	return code;
+}
+
 static int
 read_manifest(const struct cli *cli, const char *name, struct manifest **ret,
     struct cairn_error *err)
 {
-	struct node_config *node = NULL;
 	char path[PATH_MAX];
-	int code = node_config_load(cli->home, &node, err);
-	int wrote;
+	int code = object_path(cli, name, path, err);
 
-	if (code != 0)
-		return code;
-	wrote = snprintf(path, sizeof path, "%s/%s.so", node->plugin_dir, name);
-	node_config_free(node);
-	if (wrote < 0 || wrote >= (int)sizeof path)
-		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long");
-	return manifest_read(path, ret, err);
+	return code != 0 ? code : manifest_read(path, ret, err);
 }
 
 /* ---- list ------------------------------------------------------------------------------- */
@@ -283,8 +292,15 @@ enable_or_disable(struct cli *cli, int argc, char **argv, bool enable)
 	if (argc == 0 || argc > NAMES_MAX)
 		return cli_usage(cli, "name one or more plugins");
 	code = names_load(cli->home, &names, &err);
-	for (int i = 0; code == 0 && i < argc; i++)
+	for (int i = 0; code == 0 && i < argc; i++) {
+		char path[PATH_MAX];
+
 		code = names_need(&names, argv[i], &err);
+		if (code == 0 && enable)
+			code = object_path(cli, argv[i], path, &err);
+		if (code == 0 && enable)
+			code = available_write(cli->home, path, &err);
+	}
 	names_free(&names);
 	return code != 0 ? cli_fail(cli, &err) : apply_links(cli, argc, argv, enable);
 }
@@ -396,117 +412,6 @@ run_info(struct cli *cli, int argc, char **argv)
 	return CLI_DONE;
 }
 
-/* ---- logs ------------------------------------------------------------------------------- */
-
-/* Where the last `lines` lines of what was read begin. */
-static size_t
-tail_start(const struct buf *text, int64_t lines)
-{
-	size_t at = text->length;
-
-	while (at > 0 && lines > 0) {
-		at--;
-		if (text->data[at] == '\n' && at + 1 < text->length && --lines == 0)
-			return at + 1;
-	}
-	return at;
-}
-
-static void
-print_lines(const uint8_t *bytes, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		putchar(bytes[i] < 32 && bytes[i] != '\n' && bytes[i] != '\t' ? '?' : bytes[i]);
-	fflush(stdout);
-}
-
-static int
-follow(int fd)
-{
-	const struct timespec pause = {.tv_nsec = FOLLOW_PAUSE_NS};
-	uint8_t bytes[4096];
-
-	for (;;) {
-		ssize_t got = read(fd, bytes, sizeof bytes);
-
-		if (got < 0)
-			return CLI_FAILED;
-		if (got == 0)
-			nanosleep(&pause, NULL);
-		else
-			print_lines(bytes, (size_t)got);
-	}
-}
-
-static json_t *
-lines_json(const struct buf *text, size_t at)
-{
-	json_t *lines = json_array();
-
-	while (at < text->length) {
-		const uint8_t *start = text->data + at;
-		const uint8_t *newline = memchr(start, '\n', text->length - at);
-		size_t length = newline == NULL ? text->length - at : (size_t)(newline - start);
-		json_t *line = json_stringn((const char *)start, length);
-
-		json_array_append_new(lines, line == NULL ? json_string("(not UTF-8)") : line);
-		at += length + 1;
-	}
-	return lines;
-}
-
-static int
-show_log(struct cli *cli, const char *path, int64_t lines, bool follow_it)
-{
-	BUF_AUTO text = {.max = LOG_TAIL_MAX + 1};
-	FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	off_t from;
-	size_t start;
-
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return cli_failf(cli, CAIRN_ENOTFOUND, "no log yet (%s: %s)", path, strerror(errno));
-	from = st.st_size > (off_t)LOG_TAIL_MAX ? st.st_size - (off_t)LOG_TAIL_MAX : 0;
-	if (lseek(fd, from, SEEK_SET) < 0 || buf_append_zero(&text, (size_t)(st.st_size - from)) != 0 ||
-	    file_read_all(fd, text.data, text.length) != 0)
-		return cli_failf(cli, CAIRN_EIO, "cannot read %s", path);
-	start = tail_start(&text, lines);
-	if (cli->json)
-		return cli_print_json(json_pack("{s:o}", "lines", lines_json(&text, start)));
-	print_lines(text.data + start, text.length - start);
-	return follow_it ? follow(fd) : CLI_DONE;
-}
-
-static int
-run_logs(struct cli *cli, int argc, char **argv)
-{
-	const char *lines_text = NULL;
-	bool follow_it = false;
-	const struct cli_option options[] = {
-	    {"--lines", &lines_text, NULL}, {"--follow", NULL, &follow_it}, {0}};
-	struct cairn_error err = {0};
-	struct names names = {0};
-	int64_t lines = LOG_LINES;
-	char path[PATH_MAX];
-	int code;
-
-	argc = cli_options(cli, options, argc, argv);
-	if (argc != 1)
-		return argc < 0 ? CLI_USAGE : cli_usage(cli, "name one plugin");
-	if (lines_text != NULL && text_to_integer(lines_text, 1, 1000000, &lines) != 0)
-		return cli_usage(cli, "--lines takes a number from 1 to 1000000, not '%s'", lines_text);
-	if (follow_it && cli->json)
-		return cli_usage(cli, "--follow and --json do not go together");
-	code = names_load(cli->home, &names, &err);
-	if (code == 0)
-		code = names_need(&names, argv[0], &err);
-	names_free(&names);
-	if (code != 0)
-		return cli_fail(cli, &err);
-	snprintf(path, sizeof path, "%s/log/%s.log", cli->home, argv[0]);
-	return show_log(cli, path, lines, follow_it);
-}
-
 const struct cli_command cli_plugin_commands[] = {
     {"plugin list", "", "list the installed plugins and their state", "", "cairn plugin list",
         run_list},
@@ -524,5 +429,9 @@ const struct cli_command cli_plugin_commands[] = {
         "cairn plugin info dicom", run_info},
     {"plugin logs", "NAME [--lines N] [--follow]", "show the end of a plugin's log",
         "  --lines N   how many lines; default 20\n  --follow    go on as the log grows\n",
-        "cairn plugin logs dicom --lines 50", run_logs},
+        "cairn plugin logs dicom --lines 50", cli_logs_run},
+    {"call", "SUBJECT [TEXT] [--purpose P] [--as PRINCIPAL]", "call a subject that a plugin serves",
+        "For trying a plugin out: sends TEXT as the body and prints the answer's body. The policy is\n"
+        "asked as for any other call.\n",
+        "cairn call hello.greet", cli_call_run},
     {0}};
