@@ -1,0 +1,56 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Researchers learn how many patients match, never who: small groups are suppressed, larger ones
+-- are rounded. Whoever asks for a research purpose is treated alike, operators too.
+
+local minimum_cell = setting("minimum_cell", "whole number")
+local rounding = setting("rounding", "whole number")
+local permitted = setting("permitted_purposes", "list")
+
+-- Names that this site does not know get no answer. Knowing them means a line in settings.yaml.
+rule {
+	name = "known-principal",
+	subjects = { "cohort.*", "imaging.*" },
+	decide = function(q)
+		if q.principal.role == "" then
+			return deny("'%s' is not known at this site; add them under 'principals' in settings.yaml",
+				q.principal.name)
+		end
+	end,
+}
+
+rule {
+	name = "rounded-counts",
+	subjects = { "cohort.count" },
+	decide = function(q)
+		local role = q.principal.role
+		if (role == "researcher" or role == "operator") and contains(permitted, q.purpose) then
+			return permit {
+				reason = string.format(
+					"counts for %s: groups under %d patients are suppressed, others rounded to %d",
+					q.purpose, minimum_cell, rounding),
+				obligations = { min_cell = minimum_cell, round = rounding },
+			}
+		end
+	end,
+}
+
+rule {
+	name = "no-records",
+	subjects = { "cohort.select" },
+	decide = function(q)
+		if q.principal.role == "researcher" then
+			return deny("researchers get counts, not records; for records this site needs a data permit, "
+				.. "and its operator carries out the export")
+		end
+	end,
+}
+
+rule {
+	name = "no-import",
+	subjects = { "imaging.import" },
+	decide = function(q)
+		if q.principal.role == "researcher" then
+			return deny("only this site's operators bring images in")
+		end
+	end,
+}
