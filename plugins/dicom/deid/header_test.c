@@ -513,7 +513,7 @@ put_item(struct doc *doc, const char *type, uint32_t tag, const char *vr, const 
 	doc_next(doc);
 	doc_put(doc, 0x00080100, "SH", "X1");
 	doc_put(doc, 0x00080102, "SH", "99LOCAL");
-	doc_put(doc, 0x00080104, "LO", "Dr Jekyll CT");
+	doc_put(doc, 0x00080104, "LO", "Prof Jekyll CT");
 	doc_close(doc);
 	doc_put(doc, tag, vr, value);
 }
