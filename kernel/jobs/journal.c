@@ -185,7 +185,7 @@ apply_state(struct commit *commit, const struct op *op)
 		const struct job_item *item = &op->items[i];
 		struct state state;
 		bool found;
-		int rc = store_state(store, commit->txn, item->id, &state, &found);
+		int rc = jobstore_state(store, commit->txn, item->id, &state, &found);
 
 		if (rc != 0)
 			return rc;
@@ -194,7 +194,7 @@ apply_state(struct commit *commit, const struct op *op)
 		    ((item->flags & JOB_SUSPECT) != 0 ? STATE_SUSPECT : 0));
 		if (op->text[0] != 0)
 			memcpy(state.reason, op->text, sizeof state.reason);
-		rc = store_put_state(store, commit->txn, item->id, &state);
+		rc = jobstore_put_state(store, commit->txn, item->id, &state);
 		if (rc != 0)
 			return rc;
 	}
@@ -278,7 +278,7 @@ finish_queues(struct commit *commit)
 			continue;
 		rc = drop_old_keys(commit, i);
 		if (rc == 0)
-			rc = store_put_queue(&journal->store, commit->txn, i, &journal->next[i]);
+			rc = jobstore_put_queue(&journal->store, commit->txn, i, &journal->next[i]);
 		if (rc != 0)
 			return rc;
 	}

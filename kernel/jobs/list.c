@@ -33,7 +33,7 @@ describe(struct jobs *jobs, const MDB_val *key, const MDB_val *value, struct job
 
 	if (!env_key_get(key, &info.id) || record_decode(value, &record) != 0 ||
 	    record.queue >= jobs->queue_count ||
-	    store_state(&jobs->worker.journal.store, jobs->read_txn, info.id, &state, &found) != 0)
+	    jobstore_state(&jobs->worker.journal.store, jobs->read_txn, info.id, &state, &found) != 0)
 		return false;
 	entry = table_find(&jobs->taken, info.id);
 	if (entry != NULL && entry->finishing)

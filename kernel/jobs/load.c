@@ -106,7 +106,7 @@ load_job(struct journal *journal, MDB_txn *txn, const MDB_val *key, const MDB_va
 
 	if (!env_key_get(key, &id) || id == 0 || record_decode(value, &record) != 0 ||
 	    journal->rows[record.queue].name[0] == 0 ||
-	    store_state(&journal->store, txn, id, &state, &stated) != 0)
+	    jobstore_state(&journal->store, txn, id, &state, &stated) != 0)
 		return CAIRN_ECORRUPT;
 	if (id >= journal->next_id)
 		journal->next_id = id + 1;
@@ -181,7 +181,7 @@ journal_open(struct journal *journal, const struct jobs_options *options,
 	if (journal->md == NULL || journal->md_ctx == NULL)
 		code = cairn_error_set(err, CAIRN_EINTERNAL, "OpenSSL offers no SHA-256");
 	else
-		code = store_open(&journal->store, options->dir, size + reserve, err);
+		code = jobstore_open(&journal->store, options->dir, size + reserve, err);
 	if (code == 0)
 		code = load_all(journal, options->dir, found, err);
 	if (code != 0)
@@ -198,5 +198,5 @@ journal_close(struct journal *journal)
 	EVP_MD_free(journal->md);
 	journal->md_ctx = NULL;
 	journal->md = NULL;
-	store_close(&journal->store);
+	jobstore_close(&journal->store);
 }

@@ -55,7 +55,7 @@ open_tables(struct store *store, struct cairn_error *err)
 }
 
 int
-store_open(struct store *ret, const char *dir, size_t map_size, struct cairn_error *err)
+jobstore_open(struct store *ret, const char *dir, size_t map_size, struct cairn_error *err)
 {
 	struct store store = {.lock_fd = -1};
 	int code = env_open_writer(&store.env, &store.lock_fd, dir, map_size, err);
@@ -63,7 +63,7 @@ store_open(struct store *ret, const char *dir, size_t map_size, struct cairn_err
 	if (code == 0)
 		code = open_tables(&store, err);
 	if (code != 0) {
-		store_close(&store);
+		jobstore_close(&store);
 		return code;
 	}
 	*ret = store;
@@ -71,7 +71,7 @@ store_open(struct store *ret, const char *dir, size_t map_size, struct cairn_err
 }
 
 void
-store_close(struct store *store)
+jobstore_close(struct store *store)
 {
 	if (store->env != NULL)
 		mdb_env_close(store->env);
@@ -143,7 +143,7 @@ record_decode(const MDB_val *value, struct record *ret)
 /* ---- states ----------------------------------------------------------------------------- */
 
 int
-store_state(const struct store *store, MDB_txn *txn, uint64_t id, struct state *ret,
+jobstore_state(const struct store *store, MDB_txn *txn, uint64_t id, struct state *ret,
     bool *ret_found)
 {
 	uint8_t number[ENV_KEY_BYTES];
@@ -169,7 +169,7 @@ store_state(const struct store *store, MDB_txn *txn, uint64_t id, struct state *
 }
 
 int
-store_put_state(const struct store *store, MDB_txn *txn, uint64_t id, const struct state *state)
+jobstore_put_state(const struct store *store, MDB_txn *txn, uint64_t id, const struct state *state)
 {
 	uint8_t number[ENV_KEY_BYTES], bytes[STATE_HEAD + OP_REASON_MAX];
 	size_t length = strlen(state->reason);
@@ -185,7 +185,7 @@ store_put_state(const struct store *store, MDB_txn *txn, uint64_t id, const stru
 /* ---- queues and keys -------------------------------------------------------------------- */
 
 int
-store_put_queue(const struct store *store, MDB_txn *txn, uint16_t number,
+jobstore_put_queue(const struct store *store, MDB_txn *txn, uint16_t number,
     const struct queue_row *row)
 {
 	uint8_t index[ENV_KEY_BYTES], bytes[16 + QUEUE_NAME_MAX];

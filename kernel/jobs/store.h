@@ -34,8 +34,8 @@ struct store {
 	MDB_dbi jobs, states, queues, keys, meta;
 };
 
-int store_open(struct store *ret, const char *dir, size_t map_size, struct cairn_error *err);
-void store_close(struct store *store);
+int jobstore_open(struct store *ret, const char *dir, size_t map_size, struct cairn_error *err);
+void jobstore_close(struct store *store);
 
 /* ---- records ---------------------------------------------------------------------------- */
 
@@ -59,9 +59,9 @@ struct state {
 };
 
 /* A job without a state has the zero state. */
-int store_state(const struct store *store, MDB_txn *txn, uint64_t id, struct state *ret,
+int jobstore_state(const struct store *store, MDB_txn *txn, uint64_t id, struct state *ret,
     bool *ret_found);
-int store_put_state(const struct store *store, MDB_txn *txn, uint64_t id,
+int jobstore_put_state(const struct store *store, MDB_txn *txn, uint64_t id,
     const struct state *state); /* LMDB's result */
 
 struct queue_row {
@@ -70,7 +70,7 @@ struct queue_row {
 	char name[QUEUE_NAME_MAX + 1];
 };
 
-int store_put_queue(const struct store *store, MDB_txn *txn, uint16_t number,
+int jobstore_put_queue(const struct store *store, MDB_txn *txn, uint16_t number,
     const struct queue_row *row); /* LMDB's result */
 int queue_row_decode(const MDB_val *value, struct queue_row *ret); /* CAIRN_ECORRUPT */
 
