@@ -54,12 +54,14 @@ ul_fake_init(struct ul_fake *fake, const struct ul_ops *ops, void *arg)
 {
 	static const struct ul_transport transport = {fake_send, fake_close, fake_artim, fake_pause,
 	    fake_wake, fake_admit};
+	const struct ul_ops own = *ops; /* may be in `fake`: tests begin again with it */
 
 	memset(fake, 0, sizeof *fake);
+	fake->ops = own;
 	ul_options_default(&fake->options);
 	buf_init(&fake->sent, 1 << 20);
 	buf_init(&fake->stash, 1 << 20);
-	ul_assoc_init(&fake->assoc, &transport, &fake->options, ops, arg);
+	ul_assoc_init(&fake->assoc, &transport, &fake->options, &fake->ops, arg);
 	ul_event(&fake->assoc, UL_EVT5_TRANSPORT_INDICATION);
 }
 

@@ -10,6 +10,7 @@
 struct ul_fake {
 	struct ul_assoc assoc; /* first */
 	struct ul_options options;
+	struct ul_ops ops;
 	struct buf sent;
 	struct buf stash; /* fed while paused */
 	bool closed;
