@@ -22,7 +22,7 @@ print_answer(const struct cli *cli, const Cairn__Envelope *reply)
 
 		putchar(cli->tty && c < 32 && c != '\n' && c != '\t' ? '?' : c);
 	}
-	if (cli->tty)
+	if (reply->body.len == 0 || reply->body.data[reply->body.len - 1] != '\n')
 		putchar('\n');
 	return CLI_DONE;
 }

@@ -10,74 +10,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "node/call.h"
 #include "node/services.h"
 #include "registry.h"
-
-#define TICK_MS 50
-#define REQUEST_ID_BYTES 12
-
-/*
- * A slot's id on the wire is generation * ROUTER_CALLS_MAX + index, so that a late answer to a slot
- * that has been used again is recognised and dropped.
- */
-struct call {
-	bool used;
-	bool delivered;
-	uint64_t generation;
-	uint64_t deadline_ms;
-	struct router_origin origin;
-	struct node_plugin *handler;
-	const struct manifest_serve *serve;
-	char *subject;
-	char *principal;
-	char *purpose;
-	Cairn__Envelope *request; /* own copy, until delivered */
-	struct guard_decision decision;
-	char request_id[2 * REQUEST_ID_BYTES + 1];
-};
-
-struct router {
-	struct node *node;
-	uv_timer_t tick;
-	size_t used;
-	size_t high; /* slots at and above have never been used */
-	struct call calls[ROUTER_CALLS_MAX];
-};
 
 /* What the ledger gives back when a decision is on disk; the call may have ended meanwhile. */
 struct recorded {
 	struct router *router;
 	uint64_t id;
 };
-
-static uint64_t
-call_id(const struct router *router, const struct call *call)
-{
-	return call->generation * ROUTER_CALLS_MAX + (uint64_t)(call - router->calls);
-}
-
-static struct call *
-call_find(struct router *router, uint64_t id)
-{
-	struct call *call = &router->calls[id % ROUTER_CALLS_MAX];
-
-	return call->used && call->generation == id / ROUTER_CALLS_MAX ? call : NULL;
-}
-
-static void
-call_free(struct router *router, struct call *call)
-{
-	uint64_t generation = call->generation;
-
-	free(call->subject);
-	free(call->principal);
-	free(call->purpose);
-	if (call->request != NULL)
-		cairn__envelope__free_unpacked(call->request, NULL);
-	*call = (struct call){.generation = generation};
-	if (--router->used == 0)
-		uv_timer_stop(&router->tick);
-}
 
 static void
 reply_error(const struct router_origin *origin, int code, const char *text)
@@ -91,140 +32,7 @@ reply_error(const struct router_origin *origin, int code, const char *text)
 	origin->send(origin->arg, &reply);
 }
 
-/* ---- records ---------------------------------------------------------------------------- */
-
-static void
-obligation_text(const struct guard_obligation *obligation, char ret[32])
-{
-	snprintf(ret, 32, "%lld", (long long)obligation->value);
-}
-
-static int
-record_decision(struct router *router, struct call *call, ledger_durable_fn durable, void *arg,
-    struct cairn_error *err)
-{
-	struct ledger_field fields[GUARD_OBLIGATIONS_MAX];
-	char values[GUARD_OBLIGATIONS_MAX][32];
-	const struct guard_decision *decision = &call->decision;
-	struct ledger_entry entry = {.kind = "decision", .request_id = call->request_id,
-	    .subject = call->subject, .principal = call->principal, .purpose = call->purpose,
-	    .verdict = decision->permit ? "permit" : "deny", .rule = decision->rule,
-	    .reason = decision->reason, .fields = fields,
-	    .field_count = decision->obligation_count};
-
-	for (size_t i = 0; i < decision->obligation_count; i++) {
-		obligation_text(&decision->obligations[i], values[i]);
-		fields[i] = (struct ledger_field){decision->obligations[i].name, values[i]};
-	}
-	return ledger_append(router->node->ledger, &entry, durable, arg, err);
-}
-
-static void
-record_outcome(struct router *router, const struct call *call, int code, const char *text,
-    const Cairn__Envelope *answer)
-{
-	struct ledger_field fields[GUARD_OBLIGATIONS_MAX];
-	char values[GUARD_OBLIGATIONS_MAX][32];
-	struct ledger_entry entry = {.kind = "outcome", .request_id = call->request_id,
-	    .subject = call->subject, .principal = call->principal, .purpose = call->purpose,
-	    .verdict = code == 0 ? "done" : "failed", .reason = code == 0 ? "" : text,
-	    .fields = fields};
-	struct cairn_error err = {0};
-
-	for (size_t i = 0; answer != NULL && i < answer->n_fulfilments; i++) {
-		if (entry.field_count == GUARD_OBLIGATIONS_MAX)
-			break;
-		snprintf(values[i], sizeof values[i], "%lld",
-		    (long long)answer->fulfilments[i]->value);
-		fields[entry.field_count++] =
-		    (struct ledger_field){answer->fulfilments[i]->name, values[i]};
-	}
-	if (call->serve == NULL || !call->serve->guarded)
-		return;
-	if (ledger_append(router->node->ledger, &entry, NULL, NULL, &err) != 0)
-		log_error("router", "outcome of %s not recorded: %s", call->request_id, err.text);
-}
-
-/* ---- endings ---------------------------------------------------------------------------- */
-
-/* Sends the REPLY that ends a call and frees it. `reply` may borrow from anything but the call. */
-static void
-call_end(struct router *router, struct call *call, Cairn__Envelope *reply)
-{
-	struct router_origin origin = call->origin;
-	struct guard_decision decision = call->decision;
-	char request_id[sizeof call->request_id];
-
-	memcpy(request_id, call->request_id, sizeof request_id);
-	call_free(router, call);
-	if (origin.send == NULL)
-		return;
-	reply->kind = CAIRN__ENVELOPE__KIND__REPLY;
-	reply->id = origin.id;
-	reply->rule = decision.rule;
-	reply->reason = decision.permit ? decision.reason : (char *)(uintptr_t)"";
-	reply->request_id = request_id;
-	origin.send(origin.arg, reply);
-}
-
-/* Ends a call with an error to its origin, and tells the handler when it has the request. */
-static void
-call_fail(struct router *router, struct call *call, int code, const char *text, bool tell_handler)
-{
-	Cairn__Envelope reply = CAIRN__ENVELOPE__INIT;
-	char copy[CAIRN_ERROR_TEXT_MAX]; /* `text` may be the call's own */
-
-	if (call->delivered && tell_handler) {
-		Cairn__Envelope cancel = CAIRN__ENVELOPE__INIT;
-
-		cancel.kind = CAIRN__ENVELOPE__KIND__CANCEL;
-		cancel.id = call_id(router, call);
-		supervisor_send(call->handler->process, &cancel);
-	}
-	if (call->delivered)
-		record_outcome(router, call, code, text, NULL);
-	snprintf(copy, sizeof copy, "%s", text);
-	reply.code = code;
-	reply.text = copy;
-	call_end(router, call, &reply);
-}
-
-static void
-check_deadlines(uv_timer_t *timer)
-{
-	struct router *router = timer->data;
-	uint64_t now = clock_monotonic_ms();
-
-	for (size_t i = 0; i < router->high; i++) {
-		struct call *call = &router->calls[i];
-
-		if (call->used && now >= call->deadline_ms)
-			call_fail(router, call, CAIRN_ETIMEOUT,
-			    "no answer before the deadline; the plugin may be busy (cairn status) or the "
-			    "deadline too short (--timeout)", true);
-	}
-}
-
 /* ---- the way in ------------------------------------------------------------------------- */
-
-static struct call *
-call_new(struct router *router)
-{
-	for (size_t i = 0; i < ROUTER_CALLS_MAX; i++) {
-		struct call *call = &router->calls[i];
-
-		if (call->used)
-			continue;
-		if (i >= router->high)
-			router->high = i + 1;
-		call->used = true;
-		call->generation++;
-		if (router->used++ == 0)
-			uv_timer_start(&router->tick, check_deadlines, TICK_MS, TICK_MS);
-		return call;
-	}
-	return NULL;
-}
 
 static struct node_plugin *
 find_handler(const struct node *node, const char *subject, const struct manifest_serve **ret_serve)
@@ -503,7 +311,7 @@ ask_guard(struct router *router, struct call *call, const struct router_principa
 		return;
 	}
 	*recorded = (struct recorded){router, call_id(router, call)};
-	if (record_decision(router, call, decision_recorded, recorded, &err) != 0) {
+	if (call_record_decision(router, call, decision_recorded, recorded, &err) != 0) {
 		free(recorded);
 		log_error("router", "decision not recorded: %s", err.text);
 		call_fail(router, call, CAIRN_EIO,
@@ -602,7 +410,7 @@ finish(struct router *router, struct call *call, const Cairn__Envelope *answer)
 		call_fail(router, call, CAIRN_EINTERNAL, text, false);
 		return;
 	}
-	record_outcome(router, call, answer->code, answer->text, answer);
+	call_record_outcome(router, call, answer->code, answer->text, answer);
 	call_end(router, call, &reply);
 }
 

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define TICK_MS 50
+
+static void check_deadlines(uv_timer_t *timer);
+
+uint64_t
+call_id(const struct router *router, const struct call *call)
+{
+	return call->generation * ROUTER_CALLS_MAX + (uint64_t)(call - router->calls);
+}
+
+struct call *
+call_find(struct router *router, uint64_t id)
+{
+	struct call *call = &router->calls[id % ROUTER_CALLS_MAX];
+
+	return call->used && call->generation == id / ROUTER_CALLS_MAX ? call : NULL;
+}
+
+void
+call_free(struct router *router, struct call *call)
+{
+	uint64_t generation = call->generation;
+
+	free(call->subject);
+	free(call->principal);
+	free(call->purpose);
+	if (call->request != NULL)
+		cairn__envelope__free_unpacked(call->request, NULL);
+	*call = (struct call){.generation = generation};
+	if (--router->used == 0)
+		uv_timer_stop(&router->tick);
+}
+
+struct call *
+call_new(struct router *router)
+{
+	for (size_t i = 0; i < ROUTER_CALLS_MAX; i++) {
+		struct call *call = &router->calls[i];
+
+		if (call->used)
+			continue;
+		if (i >= router->high)
+			router->high = i + 1;
+		call->used = true;
+		call->generation++;
+		if (router->used++ == 0)
+			uv_timer_start(&router->tick, check_deadlines, TICK_MS, TICK_MS);
+		return call;
+	}
+	return NULL;
+}
+
+/* ---- records ---------------------------------------------------------------------------- */
+
+static void
+obligation_text(const struct guard_obligation *obligation, char ret[32])
+{
+	snprintf(ret, 32, "%lld", (long long)obligation->value);
+}
+
+int
+call_record_decision(struct router *router, const struct call *call, ledger_durable_fn durable,
+    void *arg, struct cairn_error *err)
+{
+	struct ledger_field fields[GUARD_OBLIGATIONS_MAX];
+	char values[GUARD_OBLIGATIONS_MAX][32];
+	const struct guard_decision *decision = &call->decision;
+	struct ledger_entry entry = {.kind = "decision", .request_id = call->request_id,
+	    .subject = call->subject, .principal = call->principal, .purpose = call->purpose,
+	    .verdict = decision->permit ? "permit" : "deny", .rule = decision->rule,
+	    .reason = decision->reason, .fields = fields,
+	    .field_count = decision->obligation_count};
+
+	for (size_t i = 0; i < decision->obligation_count; i++) {
+		obligation_text(&decision->obligations[i], values[i]);
+		fields[i] = (struct ledger_field){decision->obligations[i].name, values[i]};
+	}
+	return ledger_append(router->node->ledger, &entry, durable, arg, err);
+}
+
+void
+call_record_outcome(struct router *router, const struct call *call, int code, const char *text,
+    const Cairn__Envelope *answer)
+{
+	struct ledger_field fields[GUARD_OBLIGATIONS_MAX];
+	char values[GUARD_OBLIGATIONS_MAX][32];
+	struct ledger_entry entry = {.kind = "outcome", .request_id = call->request_id,
+	    .subject = call->subject, .principal = call->principal, .purpose = call->purpose,
+	    .verdict = code == 0 ? "done" : "failed", .reason = code == 0 ? "" : text,
+	    .fields = fields};
+	struct cairn_error err = {0};
+
+	for (size_t i = 0; answer != NULL && i < answer->n_fulfilments; i++) {
+		if (entry.field_count == GUARD_OBLIGATIONS_MAX)
+			break;
+		snprintf(values[i], sizeof values[i], "%lld",
+		    (long long)answer->fulfilments[i]->value);
+		fields[entry.field_count++] =
+		    (struct ledger_field){answer->fulfilments[i]->name, values[i]};
+	}
+	if (call->serve == NULL || !call->serve->guarded)
+		return;
+	if (ledger_append(router->node->ledger, &entry, NULL, NULL, &err) != 0)
+		log_error("router", "outcome of %s not recorded: %s", call->request_id, err.text);
+}
+
+/* ---- endings ---------------------------------------------------------------------------- */
+
+void
+call_end(struct router *router, struct call *call, Cairn__Envelope *reply)
+{
+	struct router_origin origin = call->origin;
+	struct guard_decision decision = call->decision;
+	char request_id[sizeof call->request_id];
+
+	memcpy(request_id, call->request_id, sizeof request_id);
+	call_free(router, call);
+	if (origin.send == NULL)
+		return;
+	reply->kind = CAIRN__ENVELOPE__KIND__REPLY;
+	reply->id = origin.id;
+	reply->rule = decision.rule;
+	reply->reason = decision.permit ? decision.reason : (char *)(uintptr_t)"";
+	reply->request_id = request_id;
+	origin.send(origin.arg, reply);
+}
+
+void
+call_fail(struct router *router, struct call *call, int code, const char *text, bool tell_handler)
+{
+	Cairn__Envelope reply = CAIRN__ENVELOPE__INIT;
+	char copy[CAIRN_ERROR_TEXT_MAX]; /* `text` may be the call's own */
+
+	if (call->delivered && tell_handler) {
+		Cairn__Envelope cancel = CAIRN__ENVELOPE__INIT;
+
+		cancel.kind = CAIRN__ENVELOPE__KIND__CANCEL;
+		cancel.id = call_id(router, call);
+		supervisor_send(call->handler->process, &cancel);
+	}
+	if (call->delivered)
+		call_record_outcome(router, call, code, text, NULL);
+	snprintf(copy, sizeof copy, "%s", text);
+	reply.code = code;
+	reply.text = copy;
+	call_end(router, call, &reply);
+}
+
+static void
+check_deadlines(uv_timer_t *timer)
+{
+	struct router *router = timer->data;
+	uint64_t now = clock_monotonic_ms();
+
+	for (size_t i = 0; i < router->high; i++) {
+		struct call *call = &router->calls[i];
+
+		if (call->used && now >= call->deadline_ms)
+			call_fail(router, call, CAIRN_ETIMEOUT,
+			    "no answer before the deadline; the plugin may be busy (cairn status) or the "
+			    "deadline too short (--timeout)", true);
+	}
+}
