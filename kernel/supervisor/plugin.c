@@ -15,6 +15,7 @@
  * goes wrong before sets a verdict and sends SIGKILL, and the rest happens in on_exited(). */
 
 #define HEARTBEATS_MISSED 3
+#define DOWN_MS 500 /* for a host that lost its connection to end by itself */
 #define WIRE 1
 
 static void
@@ -165,13 +166,16 @@ on_message(void *arg, const uint8_t *bytes, size_t length)
 	arena_reset(arena);
 }
 
+/* Nearly always the process is ending, and its exit says why. */
 static void
 on_down(void *arg)
 {
 	struct supervisor_plugin *plugin = arg;
 
-	if (plugin->state != SUPERVISOR_STOPPING)
-		condemn(plugin, "closed its connection to the kernel");
+	if (plugin->state == SUPERVISOR_STOPPING)
+		return;
+	plugin->down = true;
+	timer_set(plugin, DOWN_MS, 0);
 }
 
 /* ---- the end of a process --------------------------------------------------------------- */
@@ -181,7 +185,6 @@ describe_exit(const struct supervisor_plugin *plugin, int64_t status, int term_s
     char ret[SUPERVISOR_REASON_MAX])
 {
 	const char *name = plugin->name, *version = plugin->version;
-	/* A connection that closes first is only how a death looks from here. */
 	bool verdict = plugin->verdict[0] != 0 &&
 	    (term_signal == SIGKILL || (term_signal == 0 && status != 0));
 	int wrote;
@@ -294,6 +297,7 @@ plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err)
 	if (a < 0 || b < 0 || a >= (int)sizeof socket_path || b >= (int)sizeof log_path)
 		return cairn_error_set(err, CAIRN_EINVAL, "the node's home has too long a path");
 	plugin->verdict[0] = 0;
+	plugin->down = false;
 	supervisor->processes++;
 	code = process_start(&plugin->process, supervisor->loop, &options, err);
 	if (code != 0)
@@ -386,6 +390,10 @@ plugin_timer(uv_timer_t *timer)
 	struct supervisor_plugin *plugin = timer->data;
 	struct supervisor_options *options = &plugin->supervisor->options;
 
+	if (plugin->process != NULL && plugin->down && plugin->state != SUPERVISOR_STOPPING) {
+		condemn(plugin, "closed its connection to the kernel, killed");
+		return;
+	}
 	switch (plugin->state) {
 	case SUPERVISOR_STARTING:
 		condemn(plugin, "was not ready within %u ms, killed", options->handshake_ms);

@@ -34,6 +34,7 @@ struct supervisor_plugin {
 	 * deadline; STOPPED: 0, to tell those who wait. */
 	uv_timer_t timer;
 	unsigned unanswered; /* heartbeats sent since we last heard from the host */
+	bool down;           /* the connection is lost, the process not yet */
 	bool ready_told;     /* ops.ready was called, ops.gone not yet */
 	bool start_again;    /* when stopped */
 	unsigned restarts;

@@ -3,15 +3,22 @@
 #define RUNTIME_CHANNEL_H
 
 /*
- * The wire between the kernel and one host: an NNG pair socket over ipc://, seen from a libuv loop.
+ * The wire between the kernel and one host: NNG over ipc://, seen from a libuv loop.
  *
- * NNG completes on its own threads; what arrives is put in a bounded queue and the loop is woken by
- * uv_async, so every callback below is made on the loop's thread and every function must be called
- * from it.  When the receive queue is full we stop asking NNG for more, and the sender's queue
- * fills in turn: nothing grows without bound on either side.
+ * NNG completes on its own threads and wakes the loop by uv_async, so every callback below is made on
+ * the loop's thread and every function must be called from it.  Under load many messages share one
+ * write and one read.  What is received is asked for again only when it has been handled, and what
+ * is sent waits in a bounded queue: nothing grows without bound on either side.
  *
- * One channel serves one connection.  A pair socket can stay silent after its peer's sudden death
- * (seen with nng 1.5.2), so nothing here promises `on_down`: the kernel trusts the host's exit.
+ * The bytes are those of a pair0 socket, and a plain pair0 socket may be the other end.  We do not
+ * use one ourselves because that of nng 1.5.2 loses a thread when a pipe closes between a message's
+ * header and its body: ipc_pipe_recv_cb() then asks a stopped aio for the body, nobody is called
+ * back, and the one thread that destroys pipes waits for ever; no socket of the process can be
+ * closed or connected again after that.  (Seen within 50 closes under traffic.)  NNG's streams,
+ * which are below that code, have no such gap.
+ *
+ * One channel serves one connection.  Nothing promises `down` after a peer's sudden death: the
+ * kernel trusts the host's exit.
  */
 
 #include <stdbool.h>
@@ -62,7 +69,7 @@ void channel_cork(struct channel *channel);
 int channel_uncork(struct channel *channel, const Cairn__Envelope *first);
 
 /* Drops what waits in both directions.  No callback but `closed` (on the loop) is made afterwards,
- * and the socket file is gone when this returns.  May be called from a callback. */
+ * after which nothing of the channel is left.  May be called from a callback. */
 void channel_close(struct channel *channel, void (*closed)(void *arg), void *arg);
 
 #endif

@@ -20,7 +20,7 @@ setting_find(struct cairn *cairn, const char *key, Cairn__Setting__ValueCase typ
 	}
 	log_error(RUNTIME_TOPIC, "plugin %s asks for the setting '%s', which its manifest does not "
 	    "declare with that type", cairn->name, key);
-	assert(!"setting not declared");
+	assert(false && "a setting that is not declared");
 	return NULL;
 }
 
