@@ -71,8 +71,8 @@ to_children(struct eval *e, const struct set *set, enum term_level level, struct
 		if (code != 0)
 			return code;
 		for (uint32_t i = 0; i < count; i++)
-			if (set_has(set, chunk[i]))
-				set_add(ret, first + i);
+			ret->words[(first + i) / 64] |= (uint64_t)set_has(set, chunk[i])
+			    << ((first + i) % 64);
 		if (children - first <= COLUMN_CHUNK)
 			break;
 	}

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "set.h"
-
 int
 postings_change(struct index_write *w, const struct posting *posting, bool set)
 {
@@ -44,37 +42,63 @@ same_container(const struct posting *a, const struct posting *b)
 	return a->major == b->major && a->minor >> 16 == b->minor >> 16;
 }
 
-/* Later changes of the same bit come later in the list, so the last one wins. */
-static void
-apply_changes(uint64_t *words, const struct change *changes, size_t count)
+/* The last change of each bit, ascending.  Returns how many. */
+static size_t
+last_changes(const struct change *changes, size_t count, struct container_change *ret)
 {
-	for (size_t i = 0; i < count; i++) {
-		unsigned low = (unsigned)(changes[i].posting.minor & 0xffff);
-		uint64_t bit = (uint64_t)1 << (low % 64);
+	size_t kept = 0;
 
-		if ((changes[i].order & 1) != 0)
-			words[low / 64] |= bit;
-		else
-			words[low / 64] &= ~bit;
+	for (size_t i = 0; i < count; i++) {
+		uint16_t low = (uint16_t)(changes[i].posting.minor & 0xffff);
+
+		if (kept == 0 || ret[kept - 1].low != low)
+			kept++;
+		ret[kept - 1] = (struct container_change){low, (changes[i].order & 1) != 0};
 	}
+	return kept;
+}
+
+/* By way of a bitset: for containers that are one, or become one. */
+static size_t
+change_bitset(const MDB_val *old, const struct container_change *changes, size_t count,
+    uint8_t *ret)
+{
+	uint64_t words[SET_BLOCK_WORDS] = {0};
+
+	container_or(words, old->mv_data, old->mv_size);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t bit = (uint64_t)1 << (changes[i].low % 64);
+
+		if (changes[i].set)
+			words[changes[i].low / 64] |= bit;
+		else
+			words[changes[i].low / 64] &= ~bit;
+	}
+	return container_store(words, ret);
 }
 
 static int
 update_container(struct index_write *w, const struct change *changes, size_t count)
 {
-	uint64_t words[SET_BLOCK_WORDS] = {0};
 	uint8_t key[TERM_KEY_BYTES], stored[SET_BLOCK_BYTES];
 	MDB_val value;
+	size_t kept;
 	int code;
 
 	posting_key(&changes[0].posting, key);
 	code = store_get(w->txn, w->index->postings, key, sizeof key, &value, NULL);
-	if (code == 0 && !container_or(words, value.mv_data, value.mv_size))
-		return CAIRN_ECORRUPT;
-	if (code != 0 && code != CAIRN_ENOTFOUND)
+	if (code == CAIRN_ENOTFOUND)
+		value = (MDB_val){0, NULL};
+	else if (code != 0)
 		return code;
-	apply_changes(words, changes, count);
-	value = (MDB_val){container_store(words, stored), stored};
+	if (value.mv_size > SET_BLOCK_BYTES || value.mv_size % 2 != 0)
+		return CAIRN_ECORRUPT;
+	kept = last_changes(changes, count, w->last);
+	if (value.mv_size + 2 * kept < SET_BLOCK_BYTES)
+		value.mv_size = container_merge(value.mv_data, value.mv_size, w->last, kept, stored);
+	else
+		value.mv_size = change_bitset(&value, w->last, kept, stored);
+	value.mv_data = stored;
 	if (value.mv_size == 0)
 		return store_delete(w->txn, w->index->postings, key, sizeof key, NULL);
 	return store_put(w->txn, w->index->postings, key, sizeof key, &value, NULL);

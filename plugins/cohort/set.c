@@ -28,14 +28,22 @@ container_or(uint64_t *words, const void *stored, size_t length)
 	return true;
 }
 
+/* Without a machine that is known to count bits the compiler's builtin is a call; this is not, and it
+ * turns into vector code. */
 static size_t
 count_words(const uint64_t *words, size_t count)
 {
-	size_t bits = 0;
+	uint64_t bits = 0;
 
-	for (size_t i = 0; i < count; i++)
-		bits += (size_t)__builtin_popcountll(words[i]);
-	return bits;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t word = words[i];
+
+		word -= word >> 1 & 0x5555555555555555U;
+		word = (word & 0x3333333333333333U) + (word >> 2 & 0x3333333333333333U);
+		word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fU;
+		bits += word * 0x0101010101010101U >> 56;
+	}
+	return (size_t)bits;
 }
 
 size_t
@@ -56,6 +64,34 @@ container_store(const uint64_t *words, uint8_t *ret)
 		}
 	}
 	return length;
+}
+
+size_t
+container_merge(const void *stored, size_t length, const struct container_change *changes,
+    size_t count, uint8_t *ret)
+{
+	const uint8_t *bytes = stored;
+	size_t i = 0, used = 0;
+
+	for (size_t c = 0; c < count; c++) {
+		uint16_t low = changes[c].low;
+
+		for (; i < length; i += sizeof low) {
+			memcpy(&low, bytes + i, sizeof low);
+			if (low >= changes[c].low)
+				break;
+			memcpy(ret + used, &low, sizeof low);
+			used += sizeof low;
+		}
+		i += i < length && low == changes[c].low ? sizeof low : 0;
+		if (changes[c].set) {
+			memcpy(ret + used, &changes[c].low, sizeof low);
+			used += sizeof low;
+		}
+	}
+	if (i < length)
+		memcpy(ret + used, bytes + i, length - i);
+	return i < length ? used + length - i : used;
 }
 
 void

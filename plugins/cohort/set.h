@@ -23,6 +23,16 @@ bool container_or(uint64_t *words, const void *stored, size_t length);
 /* The smaller form into `ret` (SET_BLOCK_BYTES); its length, 0 when nothing is set. */
 size_t container_store(const uint64_t *words, uint8_t *ret);
 
+/* Changes a list, or nothing (`length` 0), into a longer or shorter list.  The changes ascend, each
+ * number once, and together with the list they stay below SET_BLOCK_BYTES.  Returns the new length. */
+struct container_change {
+	uint16_t low;
+	bool set;
+};
+
+size_t container_merge(const void *stored, size_t length, const struct container_change *changes,
+    size_t count, uint8_t *ret);
+
 /* ---- sets in memory ---------------------------------------------------------------------- */
 
 struct set {

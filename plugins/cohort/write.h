@@ -14,6 +14,7 @@
  */
 
 #include "base/buf.h"
+#include "set.h"
 #include "store.h"
 
 /* ---- statements: what one instance states about itself and its parents -------------------- */
@@ -96,6 +97,7 @@ struct index_write {
 	bool changed;
 	uint16_t study_date, study_day; /* attribute numbers */
 	struct column_chunk chunks[COLUMN_COUNT];
+	struct container_change last[SET_BLOCK_BITS]; /* scratch: one container's changes */
 	struct change *changes;
 	size_t change_count, change_capacity;
 	uint64_t order;
