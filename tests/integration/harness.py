@@ -80,18 +80,22 @@ class Node:
             self.cairn("plugin", "enable", *plugins)
 
     def set(self, file, key, value):
-        """Sets a top-level or one-deep (`deid.options`) key of a generated YAML file."""
+        """Sets a top-level or one-deep (`deid.options`) key of a generated YAML file, by taking the
+        comment signs away as a person would."""
         path = self.home / file
-        name = key.split(".")[-1]
         lines = path.read_text().splitlines()
+        group, _, name = key.rpartition(".")
+        found = False
         for index, line in enumerate(lines):
-            bare = line.lstrip("# ")
-            if bare.startswith(name + ":"):
-                indent = "  " if "." in key else ""
-                lines[index] = f"{indent}{name}: {value}"
-                path.write_text("\n".join(lines) + "\n")
-                return
-        raise AssertionError(f"{file} has no key {key}")
+            bare = line.lstrip("#").strip()
+            if group and bare == group + ":":
+                lines[index] = group + ":"
+            elif bare.startswith(name + ":") and not found:
+                lines[index] = ("  " if group else "") + f"{name}: {value}"
+                found = True
+        if not found:
+            raise AssertionError(f"{file} has no key {key}")
+        path.write_text("\n".join(lines) + "\n")
 
     def cairn(self, *args, home=True, status=0, timeout=120):
         """Runs `cairn`; checks the exit status (None: any) and gives standard output."""
