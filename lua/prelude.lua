@@ -38,6 +38,7 @@
 -- from math, string and table what cannot run away; no patterns (find, gsub), but match and replace:
 --     match(text, pattern)          Perl's regular expressions; the captures, the match, or nil
 --     replace(text, pattern, by)    every match replaced by the text `by`
+--     contains(list, value)         whether the list holds the value
 
 local kernel = ...
 
@@ -49,19 +50,6 @@ local function check_fields(what, given, known, level)
 			error(string.format("%s: unknown field '%s'%s", what, tostring(field), advice), level + 1)
 		end
 	end
-end
-
--- contains(list, value): whether the list holds the value.
-function contains(list, value)
-	if type(list) ~= "table" then
-		error("contains: the first argument must be a list, not a " .. type(list), 2)
-	end
-	for _, item in ipairs(list) do
-		if item == value then
-			return true
-		end
-	end
-	return false
 end
 
 -- list(values): the values as text, with commas.

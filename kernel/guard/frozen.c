@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guard/frozen.h"
 
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include <lauxlib.h>
 
 #include "guard/sandbox.h"
+
+#define LOCALS_MAX 1024
 
 static const char seen_key; /* registry: set of the functions and tables already handled */
 
@@ -36,6 +42,27 @@ frozen_next(lua_State *lua)
 	if (lua_next(lua, 1) != 0)
 		return 2;
 	lua_pushnil(lua);
+	return 1;
+}
+
+int
+frozen_contains(lua_State *lua)
+{
+	if (!lua_istable(lua, 1))
+		return luaL_error(lua, "contains: the first argument must be a list, not a %s",
+		    luaL_typename(lua, 1));
+	lua_settop(lua, 2);
+	if (!push_hidden(lua, 1))
+		lua_pushvalue(lua, 1);
+	sandbox_spend(lua, lua_rawlen(lua, 3));
+	for (lua_Integer i = 1; lua_rawgeti(lua, 3, i) != LUA_TNIL; i++) {
+		if (lua_rawequal(lua, -1, 2)) {
+			lua_pushboolean(lua, 1);
+			return 1;
+		}
+		lua_pop(lua, 1);
+	}
+	lua_pushboolean(lua, 0);
 	return 1;
 }
 
@@ -120,6 +147,85 @@ frozen_wrap(lua_State *lua)
 	hide(lua, -2);
 }
 
+/* ---- local variables -------------------------------------------------------------------- */
+
+/* Enough to know a value again: an object's address (it is anchored), a number's bits. */
+struct value {
+	int type;
+	const void *object;
+	uint64_t bits;
+};
+
+struct frozen_local {
+	const void *id; /* functions share a variable */
+	int number;     /* of the function's variables */
+	struct value value;
+};
+
+static struct value
+read_value(lua_State *lua, int index)
+{
+	struct value value = {.type = lua_type(lua, index)};
+	lua_Number number;
+
+	if (value.type == LUA_TBOOLEAN) {
+		value.bits = (uint64_t)lua_toboolean(lua, index);
+	} else if (lua_isinteger(lua, index)) {
+		value.bits = (uint64_t)lua_tointeger(lua, index);
+	} else if (value.type == LUA_TNUMBER) {
+		number = lua_tonumber(lua, index);
+		memcpy(&value.bits, &number, sizeof number);
+		value.type = -2; /* a float, not the integer of the same bits */
+	} else {
+		value.object = lua_topointer(lua, index);
+	}
+	return value;
+}
+
+static bool
+same_value(struct value a, struct value b)
+{
+	return a.type == b.type && a.object == b.object && a.bits == b.bits;
+}
+
+void
+frozen_locals_open(lua_State *lua, struct frozen_locals *locals)
+{
+	locals->items = calloc(LOCALS_MAX, sizeof *locals->items);
+	if (locals->items == NULL)
+		luaL_error(lua, "no memory");
+	lua_newtable(lua);
+	locals->anchors = luaL_ref(lua, LUA_REGISTRYINDEX);
+}
+
+void
+frozen_locals_fini(struct frozen_locals *locals)
+{
+	free(locals->items);
+	*locals = (struct frozen_locals){0};
+}
+
+/* Writes down variable `number` of the function, whose value is on top (kept). */
+static void
+note_local(lua_State *lua, int function, int number, struct frozen_locals *locals)
+{
+	const void *id = lua_upvalueid(lua, function, number);
+
+	for (size_t i = 0; i < locals->count; i++) {
+		if (locals->items[i].id == id)
+			return;
+	}
+	if (locals->count == LOCALS_MAX)
+		luaL_error(lua, "more than %d variables in all policy files", LOCALS_MAX);
+	lua_rawgeti(lua, LUA_REGISTRYINDEX, locals->anchors);
+	lua_pushvalue(lua, function);
+	lua_rawseti(lua, -2, (lua_Integer)(2 * locals->count + 1));
+	lua_pushvalue(lua, -2);
+	lua_rawseti(lua, -2, (lua_Integer)(2 * locals->count + 2));
+	lua_pop(lua, 1);
+	locals->items[locals->count++] = (struct frozen_local){id, number, read_value(lua, -1)};
+}
+
 /* ---- everything reachable --------------------------------------------------------------- */
 
 /* True the first time for the value at `index`. */
@@ -172,22 +278,11 @@ queue(lua_State *lua, int work)
 }
 
 static void
-enter_function(lua_State *lua, int function, int work, int locals)
+enter_function(lua_State *lua, int function, int work, struct frozen_locals *locals)
 {
 	for (int i = 1; lua_getupvalue(lua, function, i) != NULL; i++) {
-		if (!lua_iscfunction(lua, function)) {
-			lua_pushvalue(lua, function);
-			append(lua, locals);
-			lua_pushinteger(lua, i);
-			append(lua, locals);
-			/* A nil would end the array; the null pointer stands for it. */
-			lua_pushvalue(lua, -1);
-			if (lua_isnil(lua, -1)) {
-				lua_pop(lua, 1);
-				lua_pushlightuserdata(lua, NULL);
-			}
-			append(lua, locals);
-		}
+		if (!lua_iscfunction(lua, function))
+			note_local(lua, function, i, locals);
 		queue(lua, work);
 	}
 }
@@ -207,13 +302,12 @@ enter_table(lua_State *lua, int table, int work)
 }
 
 void
-frozen_make_reachable(lua_State *lua, int index, int locals)
+frozen_make_reachable(lua_State *lua, int index, struct frozen_locals *locals)
 {
 	int work;
 	lua_Integer at = 0;
 
 	index = lua_absindex(lua, index);
-	locals = lua_absindex(lua, locals);
 	luaL_checkstack(lua, 16, "too much at once");
 	lua_newtable(lua);
 	work = lua_gettop(lua);
@@ -229,27 +323,24 @@ frozen_make_reachable(lua_State *lua, int index, int locals)
 	lua_pop(lua, 2);
 }
 
-bool
-frozen_unchanged(lua_State *lua, int locals, lua_Integer first, lua_Integer end,
-    const char **ret_name)
+const char *
+frozen_changed(lua_State *lua, const struct frozen_locals *locals, size_t first, size_t end)
 {
-	bool same = true;
+	const char *changed = NULL;
 
-	for (lua_Integer i = first; i < end && same; i += 3) {
+	if (first == end)
+		return NULL;
+	lua_rawgeti(lua, LUA_REGISTRYINDEX, locals->anchors);
+	for (size_t i = first; i < end && changed == NULL; i++) {
+		const struct frozen_local *local = &locals->items[i];
 		const char *name;
-		int number;
 
-		lua_rawgeti(lua, locals, i + 1);
-		number = (int)lua_tointeger(lua, -1);
-		lua_rawgeti(lua, locals, i);
-		name = lua_getupvalue(lua, -1, number);
-		lua_rawgeti(lua, locals, i + 2);
-		same = lua_rawequal(lua, -1, -2) != 0
-		    || (lua_isnil(lua, -2) && lua_touserdata(lua, -1) == NULL
-		        && lua_islightuserdata(lua, -1));
-		if (!same)
-			*ret_name = name;
-		lua_pop(lua, 4);
+		lua_rawgeti(lua, -1, (lua_Integer)(2 * i + 1));
+		name = lua_getupvalue(lua, -1, local->number);
+		if (!same_value(read_value(lua, -1), local->value))
+			changed = name;
+		lua_pop(lua, 2);
 	}
-	return same;
+	lua_pop(lua, 1);
+	return changed;
 }

@@ -11,6 +11,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <lua.h>
 
@@ -19,18 +20,28 @@ void frozen_make(lua_State *lua, int index);
 /* Pushes a read-only view of the table on top, in its place: the owner can go on writing to it. */
 void frozen_wrap(lua_State *lua);
 
-/* Everything reachable from the value at `index`; appends function, number and value of each local
- * variable to the array at `locals`. */
-void frozen_make_reachable(lua_State *lua, int index, int locals);
+/* What the local variables of a file's functions held when it had been loaded. */
+struct frozen_local;
+struct frozen_locals {
+	struct frozen_local *items;
+	size_t count;
+	int anchors; /* registry: the functions and the values, so that none is collected */
+};
+
+void frozen_locals_open(lua_State *lua, struct frozen_locals *locals);
+void frozen_locals_fini(struct frozen_locals *locals);
+
+/* Makes everything reachable from the value at `index` read-only and appends to `locals`. */
+void frozen_make_reachable(lua_State *lua, int index, struct frozen_locals *locals);
 /* Never frozen nor entered by frozen_make_reachable(). */
 void frozen_ignore(lua_State *lua, int index);
 
-/* Whether the locals written down in `locals` from `first` to before `end` are unchanged; else the
- * name of one that is not. */
-bool frozen_unchanged(lua_State *lua, int locals, lua_Integer first, lua_Integer end,
-    const char **ret_name);
+/* The name of a local from `first` to before `end` that has another value now, or NULL. */
+const char *frozen_changed(lua_State *lua, const struct frozen_locals *locals, size_t first,
+    size_t end);
 
-/* next(), also for read-only tables. */
+/* next() and contains(list, value), also for read-only tables. */
 int frozen_next(lua_State *lua);
+int frozen_contains(lua_State *lua);
 
 #endif

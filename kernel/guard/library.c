@@ -99,9 +99,12 @@ string_format(lua_State *lua)
 	return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
 }
 
+/* NULL for what takes no longer than a few instructions. */
 static lua_CFunction
 wrapper_of(const char *library, const char *name)
 {
+	if (strcmp(library, "base") == 0 || strcmp(library, "math") == 0)
+		return NULL;
 	if (strcmp(library, "string") == 0 && strcmp(name, "rep") == 0)
 		return string_rep;
 	if (strcmp(library, "string") == 0 && strcmp(name, "format") == 0)
@@ -115,7 +118,7 @@ take(lua_State *lua, const char *library, const char *const *names)
 {
 	for (; *names != NULL; names++) {
 		lua_getfield(lua, -1, *names);
-		if (lua_iscfunction(lua, -1))
+		if (lua_iscfunction(lua, -1) && wrapper_of(library, *names) != NULL)
 			lua_pushcclosure(lua, wrapper_of(library, *names), 1);
 		lua_setfield(lua, -3, *names);
 	}
@@ -151,6 +154,8 @@ take_all(lua_State *lua)
 	take_library(lua, luaopen_string, "string", string);
 	lua_pushcfunction(lua, frozen_next);
 	lua_setfield(lua, -2, "next");
+	lua_pushcfunction(lua, frozen_contains);
+	lua_setfield(lua, -2, "contains");
 	lua_pushcfunction(lua, pattern_match);
 	lua_setfield(lua, -2, "match");
 	lua_pushcfunction(lua, pattern_replace);

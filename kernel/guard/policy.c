@@ -23,7 +23,7 @@ struct rule {
 	char *subjects[POLICY_SUBJECTS_MAX];
 	size_t subject_count;
 	int decide; /* in the registry */
-	lua_Integer first_local, end_local; /* of its file, in the array `locals` */
+	size_t first_local, end_local; /* of its file */
 };
 
 struct policy {
@@ -33,7 +33,7 @@ struct policy {
 	struct rule *rules[POLICY_RULES_MAX];
 	size_t rule_count;
 	const char *loading; /* the file whose rules are registered; NULL afterwards */
-	int locals;          /* in the registry */
+	struct frozen_locals locals;
 };
 
 /* ---- rules ------------------------------------------------------------------------------ */
@@ -182,10 +182,10 @@ load_prelude(lua_State *lua, struct policy *p)
 
 /* Each file has globals of its own, over the prelude's names. */
 static void
-load_file(lua_State *lua, struct policy *p, const struct policy_file *file, int locals)
+load_file(lua_State *lua, struct policy *p, const struct policy_file *file)
 {
 	size_t first_rule = p->rule_count;
-	lua_Integer first_local = (lua_Integer)lua_rawlen(lua, locals) + 1;
+	size_t first_local = p->locals.count;
 
 	p->loading = file->name;
 	lua_newtable(lua);
@@ -197,16 +197,16 @@ load_file(lua_State *lua, struct policy *p, const struct policy_file *file, int 
 	lua_pushvalue(lua, -2);
 	lua_setupvalue(lua, -2, 1);
 	lua_call(lua, 0, 0);
-	frozen_make_reachable(lua, -1, locals);
+	frozen_make_reachable(lua, -1, &p->locals);
 	lua_pop(lua, 1);
 	for (size_t i = first_rule; i < p->rule_count; i++) {
 		lua_rawgeti(lua, LUA_REGISTRYINDEX, p->rules[i]->decide);
-		frozen_make_reachable(lua, -1, locals);
+		frozen_make_reachable(lua, -1, &p->locals);
 		lua_pop(lua, 1);
 	}
 	for (size_t i = first_rule; i < p->rule_count; i++) {
 		p->rules[i]->first_local = first_local;
-		p->rules[i]->end_local = (lua_Integer)lua_rawlen(lua, locals) + 1;
+		p->rules[i]->end_local = p->locals.count;
 	}
 }
 
@@ -217,11 +217,9 @@ load_all(lua_State *lua)
 
 	load_prelude(lua, p);
 	question_open(lua, &p->question);
-	lua_newtable(lua);
-	lua_pushvalue(lua, -1);
-	p->locals = luaL_ref(lua, LUA_REGISTRYINDEX);
+	frozen_locals_open(lua, &p->locals);
 	for (size_t i = 0; i < p->source->file_count; i++)
-		load_file(lua, p, &p->source->files[i], lua_gettop(lua));
+		load_file(lua, p, &p->source->files[i]);
 	p->loading = NULL;
 	return 0;
 }
@@ -236,7 +234,7 @@ load(struct policy *p, struct cairn_error *err)
 	int status;
 
 	s->instructions_max = budget > LOAD_INSTRUCTIONS_MIN ? budget : LOAD_INSTRUCTIONS_MIN;
-	sandbox_begin(s);
+	sandbox_begin(s, SANDBOX_LOAD_CPU_MS);
 	status = sandbox_protected(s, load_all, p);
 	if (status == LUA_OK) {
 		s->instructions_max = budget;
@@ -277,6 +275,7 @@ policy_free(struct policy *p)
 	if (p == NULL)
 		return;
 	sandbox_fini(&p->sandbox);
+	frozen_locals_fini(&p->locals);
 	for (size_t i = 0; i < p->rule_count; i++)
 		free_rule(p->rules[i]);
 	free(p);
@@ -328,18 +327,14 @@ deny_failed(lua_State *lua, struct decide *d, const struct rule *rule)
 static bool
 keeps_state(lua_State *lua, struct decide *d, const struct rule *rule)
 {
-	const char *name = "";
-	bool kept;
+	const char *name = frozen_changed(lua, &d->policy->locals, rule->first_local,
+	    rule->end_local);
 
-	if (rule->first_local == rule->end_local)
+	if (name == NULL)
 		return false;
-	lua_rawgeti(lua, LUA_REGISTRYINDEX, d->policy->locals);
-	kept = !frozen_unchanged(lua, lua_gettop(lua), rule->first_local, rule->end_local, &name);
-	if (kept)
-		verdict_deny(d->ret, rule->label, "rule '%s' changed '%s', a variable of its file; "
-		    "one decision must leave nothing for the next", rule->label, name);
-	lua_pop(lua, 1);
-	return kept;
+	verdict_deny(d->ret, rule->label, "rule '%s' changed '%s', a variable of its file; one "
+	    "decision must leave nothing for the next", rule->label, name);
+	return true;
 }
 
 /* True when the next rule is to be asked. */
@@ -387,7 +382,7 @@ policy_decide(struct policy *p, const struct guard_question *question,
 	char limit[SANDBOX_TEXT_MAX];
 	int status;
 
-	sandbox_begin(&p->sandbox);
+	sandbox_begin(&p->sandbox, SANDBOX_CPU_MS);
 	status = sandbox_protected(&p->sandbox, ask_rules, &d);
 	if (status != LUA_OK)
 		verdict_deny(ret, d.rule, "the question could not be put to rule '%s': it needed "

@@ -40,12 +40,13 @@ is_late(struct sandbox *s)
 	cpu = cpu_ns();
 	if (s->cpu_started_ns == 0)
 		s->cpu_started_ns = cpu;
-	return cpu - s->cpu_started_ns > SANDBOX_CPU_MS * (uint64_t)1000000u;
+	return cpu - s->cpu_started_ns > s->cpu_ms * (uint64_t)1000000u;
 }
 
 void
-sandbox_begin(struct sandbox *s)
+sandbox_begin(struct sandbox *s, unsigned cpu_ms)
 {
+	s->cpu_ms = cpu_ms;
 	s->instructions = 0;
 	s->unchecked = 0;
 	s->reached = SANDBOX_NO_LIMIT;
@@ -112,7 +113,7 @@ sandbox_limit_text(const struct sandbox *s, char ret[SANDBOX_TEXT_MAX])
 		    s->memory_max >> 10, SANDBOX_BLOCK_MAX >> 10);
 		break;
 	case SANDBOX_TIME:
-		snprintf(ret, SANDBOX_TEXT_MAX, "%d ms of processor time", SANDBOX_CPU_MS);
+		snprintf(ret, SANDBOX_TEXT_MAX, "%u ms of processor time", s->cpu_ms);
 		break;
 	default:
 		ret[0] = 0;
@@ -183,7 +184,7 @@ sandbox_init(struct sandbox *s, size_t memory_max, uint64_t instructions_max,
 {
 	*s = (struct sandbox){.memory_max = memory_max, .instructions_max = instructions_max,
 	    .match_limit = match_limit};
-	sandbox_begin(s);
+	sandbox_begin(s, SANDBOX_LOAD_CPU_MS);
 	s->lua = lua_newstate(allocate, s);
 	if (s->lua == NULL)
 		return false;

@@ -8,7 +8,7 @@
  * Instructions are counted by a hook.  Memory is counted by the allocator, in total and for one
  * block, so that no single operation on a value can take long.  Because some operations still do
  * much work in one instruction, processor time is a third limit: it is looked at by the hook, before
- * every library function and by the allocator.  A limit that was reached stays reached until
+ * library functions that may work long, and by the allocator.  A limit that was reached stays reached until
  * sandbox_begin(): there is no pcall in the sandbox to swallow it.
  *
  * Everything that may raise a Lua error or run out of memory must run inside sandbox_protected().
@@ -22,6 +22,7 @@
 
 #define SANDBOX_BLOCK_MAX (1u << 20) /* a string, a table's array, the stack */
 #define SANDBOX_CPU_MS 75            /* of processor time, for one decision */
+#define SANDBOX_LOAD_CPU_MS 2000     /* for loading all files, on a slow machine too */
 #define SANDBOX_TEXT_MAX 96
 
 enum sandbox_limit {
@@ -37,6 +38,7 @@ struct sandbox {
 	size_t unchecked; /* bytes allocated since the clock was last looked at */
 	uint64_t instructions, instructions_max;
 	uint64_t looked_ns, cpu_started_ns;
+	unsigned cpu_ms;
 	uint32_t match_limit;
 	enum sandbox_limit reached;
 };
@@ -46,8 +48,8 @@ bool sandbox_init(struct sandbox *sandbox, size_t memory_max, uint64_t instructi
     uint32_t match_limit);
 void sandbox_fini(struct sandbox *sandbox);
 
-/* A new budget. */
-void sandbox_begin(struct sandbox *sandbox);
+/* A new budget, with so much processor time. */
+void sandbox_begin(struct sandbox *sandbox, unsigned cpu_ms);
 
 /* Runs `function` with the light userdata `arg` as its only argument.  LUA_OK, or an error whose
  * message is left on the stack. */
