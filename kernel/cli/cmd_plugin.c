@@ -422,8 +422,8 @@ const struct cli_command cli_plugin_commands[] = {
         "Removes the link in HOME/plugins/enabled; settings and data stay.\n",
         "cairn plugin disable cohort", run_disable},
     {"plugin restart", "NAME", "stop a plugin in order and start it anew",
-        "Also closes the crash-loop breaker of a plugin that failed. Settings are read when the\n"
-        "node starts.\n",
+        "Reads its settings again first: when they are wrong, it says so and the plugin runs on.\n"
+        "Also closes the crash-loop breaker of a plugin that failed.\n",
         "cairn plugin restart dicom", run_restart},
     {"plugin info", "NAME", "show what a plugin serves, may do and can be set to", "",
         "cairn plugin info dicom", run_info},

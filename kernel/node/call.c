@@ -108,7 +108,7 @@ call_record_outcome(struct router *router, const struct call *call, int code, co
 		fields[entry.field_count++] =
 		    (struct ledger_field){answer->fulfilments[i]->name, values[i]};
 	}
-	if (call->serve == NULL || !call->serve->guarded)
+	if (!call->guarded)
 		return;
 	if (ledger_append(router->node->ledger, &entry, NULL, NULL, &err) != 0)
 		log_error("router", "outcome of %s not recorded: %s", call->request_id, err.text);

@@ -19,7 +19,7 @@ struct call {
 	uint64_t deadline_ms;
 	struct router_origin origin;
 	struct node_plugin *handler;
-	const struct manifest_serve *serve;
+	bool guarded;
 	char *subject;
 	char *principal;
 	char *purpose;

@@ -333,8 +333,6 @@ remove_missing(struct node *node, const bool *keep, size_t known)
 	}
 }
 
-/* A plugin that was disabled while the node runs and is enabled again starts as it was; a changed
- * configuration of a known plugin takes effect when the node starts anew. */
 static int
 start_listed(struct node *node, struct plugin_config *config, struct cairn_error *err)
 {
@@ -343,12 +341,12 @@ start_listed(struct node *node, struct plugin_config *config, struct cairn_error
 
 	if (plugin != NULL && !plugin->removed)
 		return 0;
-	if (plugin == NULL) {
-		code = node_plugins_add(node, config, err);
-		if (code != 0)
-			return code;
+	code = plugin == NULL ? node_plugins_add(node, config, err)
+	                      : node_plugin_configure(plugin, config, err);
+	if (code != 0)
+		return code;
+	if (plugin == NULL)
 		plugin = node->plugins[node->plugin_count - 1];
-	}
 	plugin->removed = false;
 	node_record(node, "plugin", plugin->config.manifest->name, "enabled", "asked by the operator");
 	return supervisor_start(plugin->process, err);
@@ -371,4 +369,27 @@ node_rescan(struct node *node, struct cairn_error *err)
 		remove_missing(node, keep, known);
 	plugin_configs_free(configs, count);
 	return code;
+}
+
+int
+node_restart(struct node *node, const char *name, struct cairn_error *err)
+{
+	struct node_plugin *plugin = node_plugin_find(node, name);
+	struct plugin_config *configs = NULL;
+	size_t count = 0;
+	int code;
+
+	if (plugin == NULL || plugin->removed)
+		return cairn_error_set(err, CAIRN_ENOTFOUND,
+		    "no enabled plugin '%s' (cairn plugin list)", name);
+	code = plugin_configs_load(node->config, &configs, &count, err);
+	for (size_t i = 0; code == 0 && i < count; i++) {
+		if (strcmp(configs[i].manifest->name, name) == 0)
+			code = node_plugin_configure(plugin, &configs[i], err);
+	}
+	plugin_configs_free(configs, count);
+	if (code != 0)
+		return code;
+	node_record(node, "plugin", name, "restart", "asked by the operator");
+	return supervisor_restart(plugin->process, err);
 }

@@ -76,9 +76,15 @@ void node_close(struct node *node, void (*closed)(void *arg), void *arg);
  * On any error nothing has changed. */
 int node_rescan(struct node *node, struct cairn_error *err);
 
+/* Reads the plugin's settings again and, when they are right, restarts it with them. */
+int node_restart(struct node *node, const char *name, struct cairn_error *err);
+
 /* ---- plugins.c -------------------------------------------------------------------------- */
 
 int node_plugins_add(struct node *node, struct plugin_config *config, struct cairn_error *err);
+/* Exchanges the plugin's configuration with `*config`; its next incarnation is told the new one. */
+int node_plugin_configure(struct node_plugin *plugin, struct plugin_config *config,
+    struct cairn_error *err);
 struct node_plugin *node_plugin_find(const struct node *node, const char *name);
 /* A record of a plugin's life, best effort. */
 void node_record(struct node *node, const char *kind, const char *subject, const char *verdict,

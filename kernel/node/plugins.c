@@ -175,6 +175,15 @@ fill_welcome(struct welcome *welcome, struct node *node, const struct plugin_con
 	return code != 0 ? code : fill_secrets(welcome, node, config->manifest, err);
 }
 
+static void
+welcome_free(struct welcome *welcome)
+{
+	free(welcome->settings);
+	free(welcome->setting_list);
+	explicit_bzero(welcome, sizeof *welcome); /* it held secrets */
+	free(welcome);
+}
+
 /* ---- the set ---------------------------------------------------------------------------- */
 
 struct node_plugin *
@@ -187,41 +196,72 @@ node_plugin_find(const struct node *node, const char *name)
 	return NULL;
 }
 
+static struct welcome *
+welcome_new(struct node *node, const struct plugin_config *config, struct cairn_error *err)
+{
+	struct welcome *welcome = calloc(1, sizeof *welcome);
+
+	if (welcome == NULL) {
+		cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+		return NULL;
+	}
+	if (fill_welcome(welcome, node, config, err) != 0) {
+		welcome_free(welcome);
+		return NULL;
+	}
+	return welcome;
+}
+
 /* Takes `config` over when it succeeds (it is emptied). */
 int
 node_plugins_add(struct node *node, struct plugin_config *config, struct cairn_error *err)
 {
-	struct node_plugin *plugin = calloc(1, sizeof *plugin);
-	struct welcome *welcome = calloc(1, sizeof *welcome);
+	struct node_plugin *plugin;
+	struct welcome *welcome;
 	struct supervisor_plugin_options options = {.name = config->manifest->name,
-	    .version = config->manifest->version, .path = config->manifest->path, .user = plugin};
-	int code = CAIRN_ENOMEM;
+	    .version = config->manifest->version, .path = config->manifest->path};
+	int code;
 
-	if (plugin == NULL || welcome == NULL) {
-		cairn_error_set(err, code, "out of memory");
-	} else if (node->plugin_count == NODE_PLUGINS_MAX) {
-		code = cairn_error_set(err, CAIRN_ELIMIT, "more than %d plugins", NODE_PLUGINS_MAX);
-	} else {
-		plugin->node = node;
-		code = fill_welcome(welcome, node, config, err);
-		options.welcome = &welcome->message;
-		if (code == 0)
-			code = supervisor_add(node->supervisor, &options, &plugin->process, err);
-	}
-	if (welcome != NULL) {
-		free(welcome->settings);
-		free(welcome->setting_list);
-		explicit_bzero(welcome, sizeof *welcome);
-	}
-	free(welcome);
+	if (node->plugin_count == NODE_PLUGINS_MAX)
+		return cairn_error_set(err, CAIRN_ELIMIT, "more than %d plugins", NODE_PLUGINS_MAX);
+	welcome = welcome_new(node, config, err);
+	if (welcome == NULL)
+		return err->code;
+	plugin = calloc(1, sizeof *plugin);
+	options.welcome = &welcome->message;
+	options.user = plugin;
+	code = plugin == NULL
+	    ? cairn_error_set(err, CAIRN_ENOMEM, "out of memory")
+	    : supervisor_add(node->supervisor, &options, &plugin->process, err);
+	welcome_free(welcome);
 	if (code != 0) {
 		free(plugin);
 		return code;
 	}
+	plugin->node = node;
 	plugin->config = *config;
 	*config = (struct plugin_config){0};
 	node->plugins[node->plugin_count++] = plugin;
 	return 0;
+}
+
+int
+node_plugin_configure(struct node_plugin *plugin, struct plugin_config *config,
+    struct cairn_error *err)
+{
+	struct welcome *welcome = welcome_new(plugin->node, config, err);
+	struct plugin_config before = plugin->config;
+	int code;
+
+	if (welcome == NULL)
+		return err->code;
+	code = supervisor_set_welcome(plugin->process, &welcome->message, err);
+	welcome_free(welcome);
+	if (code == 0) {
+		plugin->config = *config;
+		*config = before; /* the caller frees what it holds */
+	}
+	return code;
 }
 
 void

@@ -267,27 +267,29 @@ decision_recorded(void *arg, int code, uint64_t index)
 
 /* The request as a typed message, for the policy. */
 static int
-unpack_request(const struct call *call, ProtobufCMessage **ret, struct cairn_error *err)
+unpack_request(const struct call *call, const char *type_name, ProtobufCMessage **ret,
+    struct cairn_error *err)
 {
 	const ProtobufCMessageDescriptor *type;
 	const ProtobufCBinaryData *body = &call->request->body;
 
 	*ret = NULL;
-	if (call->serve->request == NULL)
+	if (type_name == NULL)
 		return 0;
-	type = proto_registry_find(call->serve->request);
+	type = proto_registry_find(type_name);
 	if (type == NULL)
 		return cairn_error_set(err, CAIRN_EINTERNAL, "unknown request type '%s' of %s",
-		    call->serve->request, call->subject);
+		    type_name, call->subject);
 	*ret = protobuf_c_message_unpack(type, NULL, body->len, body->data);
 	if (*ret == NULL)
 		return cairn_error_set(err, CAIRN_EINVAL, "the request's body is no %s",
-		    call->serve->request);
+		    type_name);
 	return 0;
 }
 
 static void
-ask_guard(struct router *router, struct call *call, const struct router_principal *principal)
+ask_guard(struct router *router, struct call *call, const struct router_principal *principal,
+    const char *type_name)
 {
 	struct guard_question question = {.subject = call->subject, .principal = principal->name,
 	    .role = principal->role, .via = principal->via, .asked_by = principal->asked_by,
@@ -297,7 +299,7 @@ ask_guard(struct router *router, struct call *call, const struct router_principa
 	ProtobufCMessage *message;
 	struct recorded *recorded;
 
-	if (unpack_request(call, &message, &err) != 0) {
+	if (unpack_request(call, type_name, &message, &err) != 0) {
 		call_fail(router, call, err.code, err.text, false);
 		return;
 	}
@@ -367,11 +369,11 @@ router_call(struct router *router, const struct router_origin *origin,
 	}
 	code = call_fill(call, origin, principal, envelope);
 	call->handler = handler;
-	call->serve = serve;
+	call->guarded = serve->guarded;
 	if (code != 0)
 		call_fail(router, call, code, cairn_code_text(code), false);
 	else if (serve->guarded)
-		ask_guard(router, call, principal);
+		ask_guard(router, call, principal, serve->request);
 	else
 		deliver(router, call);
 }

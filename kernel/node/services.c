@@ -125,14 +125,9 @@ static int
 serve_restart(struct node *node, const json_t *request, json_t *reply, struct cairn_error *err)
 {
 	const char *name = json_string_value(json_object_get(request, "name"));
-	struct node_plugin *plugin = name == NULL ? NULL : node_plugin_find(node, name);
 
 	(void)reply;
-	if (plugin == NULL || plugin->removed)
-		return cairn_error_set(err, CAIRN_ENOTFOUND, "no enabled plugin '%s' (cairn plugin list)",
-		    name == NULL ? "" : name);
-	node_record(node, "plugin", name, "restart", "asked by the operator");
-	return supervisor_restart(plugin->process, err);
+	return node_restart(node, name == NULL ? "" : name, err);
 }
 
 static int

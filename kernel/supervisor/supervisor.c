@@ -101,21 +101,38 @@ plugin_free(struct supervisor_plugin *plugin)
 	free(plugin);
 }
 
-static int
-plugin_copy(struct supervisor_plugin *plugin, const struct supervisor_plugin_options *options)
+int
+supervisor_set_welcome(struct supervisor_plugin *plugin, const Cairn__Welcome *welcome,
+    struct cairn_error *err)
 {
-	size_t size = cairn__welcome__get_packed_size(options->welcome);
+	size_t size = cairn__welcome__get_packed_size(welcome);
+	uint8_t *packed;
 
+	if (size > WELCOME_MAX)
+		return cairn_error_set(err, CAIRN_ELIMIT,
+		    "the configuration of plugin %s is larger than %zu bytes", plugin->name,
+		    WELCOME_MAX);
+	packed = malloc(size + 1); /* an empty one is not a failure */
+	if (packed == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	free(plugin->welcome);
+	plugin->welcome = packed;
+	plugin->welcome_length = cairn__welcome__pack(welcome, packed);
+	return 0;
+}
+
+static int
+plugin_copy(struct supervisor_plugin *plugin, const struct supervisor_plugin_options *options,
+    struct cairn_error *err)
+{
 	plugin->name = strdup(options->name);
 	plugin->version = strdup(options->version);
 	plugin->path = strdup(options->path);
-	plugin->welcome = malloc(size + 1); /* an empty one is not a failure */
 	if (plugin->name == NULL || plugin->version == NULL || plugin->path == NULL ||
-	    plugin->welcome == NULL)
-		return CAIRN_ENOMEM;
-	plugin->welcome_length = cairn__welcome__pack(options->welcome, plugin->welcome);
-	return breaker_init(&plugin->breaker, plugin->supervisor->options.restart_limit,
-	    plugin->supervisor->options.restart_window_s);
+	    breaker_init(&plugin->breaker, plugin->supervisor->options.restart_limit,
+	        plugin->supervisor->options.restart_window_s) != 0)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	return supervisor_set_welcome(plugin, options->welcome, err);
 }
 
 int
@@ -127,19 +144,15 @@ supervisor_add(struct supervisor *supervisor, const struct supervisor_plugin_opt
 
 	if (strlen(options->name) > SUPERVISOR_NAME_MAX || strpbrk(options->name, "/.") != NULL)
 		return cairn_error_set(err, CAIRN_EINVAL, "'%s' is not a plugin's name", options->name);
-	if (cairn__welcome__get_packed_size(options->welcome) > WELCOME_MAX)
-		return cairn_error_set(err, CAIRN_ELIMIT,
-		    "the configuration of plugin %s is larger than %zu bytes", options->name,
-		    WELCOME_MAX);
 	plugin = calloc(1, sizeof *plugin);
 	if (plugin == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	plugin->supervisor = supervisor;
 	plugin->user = options->user;
-	code = plugin_copy(plugin, options);
+	code = plugin_copy(plugin, options, err);
 	if (code != 0) {
 		plugin_free(plugin);
-		return cairn_error_set(err, code, "out of memory");
+		return code;
 	}
 	plugin->timer.data = plugin;
 	uv_timer_init(supervisor->loop, &plugin->timer);

@@ -86,6 +86,10 @@ void supervisor_stop(struct supervisor_plugin *plugin, void (*stopped)(void *arg
 /* Stop, clear the breaker, start. */
 int supervisor_restart(struct supervisor_plugin *plugin, struct cairn_error *err);
 
+/* What the next incarnation is told; the running one keeps what it has.  Copied (packed). */
+int supervisor_set_welcome(struct supervisor_plugin *plugin, const Cairn__Welcome *welcome,
+    struct cairn_error *err);
+
 /* CAIRN_EUNAVAILABLE unless ready; CAIRN_ELIMIT when its queue (4,096 messages) is full. */
 int supervisor_send(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope);
 
