@@ -124,6 +124,10 @@ void objects_close(struct objects *objects, void (*closed)(void *arg), void *arg
 struct objects_reader;
 
 int objects_reader_open(struct objects_reader **ret, const char *dir, struct cairn_error *err);
+/* In the writer's own process, where the index must not be opened twice.  From any thread; close it
+ * before the store. */
+int objects_reader_share(struct objects_reader **ret, struct objects *objects,
+    struct cairn_error *err);
 void objects_reader_close(struct objects_reader *reader);
 int objects_reader_find(struct objects_reader *reader, const char *key, struct objects_ref *ret,
     struct cairn_error *err);

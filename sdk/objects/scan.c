@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "objects/scan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "objects/crc32c.h"
+#include "objects/le.h"
+
+#define BLOCK ((size_t)256 * 1024)
+
+void
+objects_segment_name(uint32_t id, uint32_t generation, char ret[SEGMENT_NAME_MAX])
+{
+	if (generation == 0)
+		snprintf(ret, SEGMENT_NAME_MAX, "%08u.seg", id);
+	else
+		snprintf(ret, SEGMENT_NAME_MAX, "%08u-%u.seg", id, generation);
+}
+
+int
+objects_read_at(int fd, void *bytes, size_t length, uint64_t offset)
+{
+	uint8_t *at = bytes;
+
+	while (length > 0) {
+		ssize_t got = pread(fd, at, length, (off_t)offset);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return CAIRN_EIO;
+		if (got == 0)
+			return CAIRN_ENOTFOUND;
+		at += got;
+		offset += (uint64_t)got;
+		length -= (size_t)got;
+	}
+	return 0;
+}
+
+int
+objects_scan_init(struct scan *scan, int fd, uint64_t end)
+{
+	uint8_t bytes[SEGMENT_HEADER_SIZE];
+	struct segment_header header;
+	struct stat st;
+	int code;
+
+	if (fstat(fd, &st) != 0)
+		return CAIRN_EIO;
+	code = objects_read_at(fd, bytes, sizeof bytes, 0);
+	if (code == 0)
+		code = objects_segment_decode(bytes, &header);
+	if (code == CAIRN_ENOTFOUND)
+		code = CAIRN_ECORRUPT;
+	if (code != 0)
+		return code;
+	*scan = (struct scan){.fd = fd, .at = SEGMENT_HEADER_SIZE, .end = (uint64_t)st.st_size,
+	    .header = header};
+	if (end < scan->end)
+		scan->end = end;
+	return 0;
+}
+
+int
+objects_scan_next(struct scan *scan, struct record *ret)
+{
+	uint8_t bytes[RECORD_HEADER_SIZE];
+	struct record record;
+	int code;
+
+	if (scan->at >= scan->end)
+		return CAIRN_ENOTFOUND;
+	if (scan->end - scan->at < RECORD_HEADER_SIZE)
+		return CAIRN_ECORRUPT;
+	code = objects_read_at(scan->fd, bytes, sizeof bytes, scan->at);
+	if (code == 0)
+		code = objects_record_decode(bytes, scan->header.salt, &record);
+	if (code == CAIRN_ENOTFOUND)
+		return CAIRN_ECORRUPT;
+	if (code != 0)
+		return code;
+	if (objects_record_size(&record) > scan->end - scan->at)
+		return CAIRN_ECORRUPT;
+	/* Records only move towards the front of their segment. */
+	if (record.logical < scan->at)
+		return CAIRN_ECORRUPT;
+	record.at = scan->at;
+	scan->at += objects_record_size(&record);
+	*ret = record;
+	return 0;
+}
+
+static int
+resync_block(struct scan *scan, const uint8_t *block, size_t length, uint64_t offset)
+{
+	struct scan probe = *scan;
+	struct record record;
+
+	for (size_t i = 0; i + 8 <= length; i += RECORD_ALIGN) {
+		if (le_get(block + i, 8) != scan->header.salt)
+			continue;
+		probe.at = offset + i;
+		if (objects_scan_next(&probe, &record) != 0)
+			continue;
+		scan->at = offset + i;
+		return 0;
+	}
+	return CAIRN_ENOTFOUND;
+}
+
+int
+objects_scan_resync(struct scan *scan)
+{
+	uint64_t offset = (scan->at + RECORD_ALIGN) / RECORD_ALIGN * RECORD_ALIGN;
+	uint8_t *block = malloc(BLOCK);
+	int code = CAIRN_ENOTFOUND;
+
+	if (block == NULL)
+		return CAIRN_ENOMEM;
+	while (code == CAIRN_ENOTFOUND && offset < scan->end) {
+		uint64_t rest = scan->end - offset;
+		size_t length = rest < BLOCK ? (size_t)rest : BLOCK;
+
+		code = objects_read_at(scan->fd, block, length, offset);
+		if (code != 0)
+			break;
+		code = resync_block(scan, block, length, offset);
+		offset += length;
+	}
+	free(block);
+	return code;
+}
+
+int
+objects_scan_good(struct scan *scan, struct record *ret, uint64_t *damaged)
+{
+	uint64_t bad = scan->at;
+	int code = objects_scan_next(scan, ret);
+
+	if (code != CAIRN_ECORRUPT)
+		return code;
+	code = objects_scan_resync(scan);
+	if (code == CAIRN_ENOTFOUND) {
+		*damaged += scan->end - bad;
+		scan->at = scan->end;
+	}
+	if (code != 0)
+		return code;
+	*damaged += scan->at - bad;
+	return objects_scan_next(scan, ret);
+}
+
+int
+objects_scan_meta(int fd, const struct record *record, uint8_t **ret)
+{
+	size_t path = record->path_length, note = record->note_length;
+	uint64_t at = record->at + RECORD_HEADER_SIZE + objects_record_inline(record);
+	uint8_t *bytes = malloc(path + note + 1);
+	int code;
+
+	if (bytes == NULL)
+		return CAIRN_ENOMEM;
+	code = objects_read_at(fd, bytes, path + note, at);
+	if (code == 0 && objects_crc32c(0, bytes, path + note) != record->meta_crc)
+		code = CAIRN_ECORRUPT;
+	if (code == CAIRN_ENOTFOUND)
+		code = CAIRN_ECORRUPT;
+	if (code != 0) {
+		free(bytes);
+		return code;
+	}
+	memmove(bytes + path + 1, bytes + path, note);
+	bytes[path] = 0;
+	*ret = bytes;
+	return 0;
+}
+
+static int
+digest_update(EVP_MD_CTX *context, uint8_t *block, int fd, uint64_t offset, uint64_t length)
+{
+	int code = 0;
+
+	while (code == 0 && length > 0) {
+		size_t piece = length < BLOCK ? (size_t)length : BLOCK;
+
+		code = objects_read_at(fd, block, piece, offset);
+		if (code == 0 && EVP_DigestUpdate(context, block, piece) != 1)
+			code = CAIRN_EINTERNAL;
+		offset += piece;
+		length -= piece;
+	}
+	return code == CAIRN_ENOTFOUND ? CAIRN_ECORRUPT : code;
+}
+
+int
+objects_scan_digest(int fd, uint64_t offset, uint64_t length, const uint8_t expected[32])
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	uint8_t *block = malloc(BLOCK);
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	int code = context == NULL || block == NULL ? CAIRN_ENOMEM : 0;
+
+	if (code == 0 && EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
+		code = CAIRN_EINTERNAL;
+	if (code == 0)
+		code = digest_update(context, block, fd, offset, length);
+	if (code == 0 && EVP_DigestFinal_ex(context, digest, NULL) != 1)
+		code = CAIRN_EINTERNAL;
+	if (code == 0 && memcmp(digest, expected, 32) != 0)
+		code = CAIRN_ECORRUPT;
+	free(block);
+	EVP_MD_CTX_free(context);
+	return code;
+}

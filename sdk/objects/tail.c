@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "objects/tail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "objects/scan.h"
+
+#define IOV_BATCH 1024
+
+const struct objects_io objects_io_system = {.writev = writev, .datasync = fdatasync};
+
+/* All bytes; moves through `iov`, which is used up. */
+static int
+write_all(const struct objects_io *io, int fd, struct iovec *iov, size_t count)
+{
+	while (count > 0) {
+		int batch = count < IOV_BATCH ? (int)count : IOV_BATCH;
+		ssize_t wrote = io->writev(fd, iov, batch);
+
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote < 0)
+			return CAIRN_EIO;
+		while (count > 0 && (size_t)wrote >= iov->iov_len) {
+			wrote -= (ssize_t)iov->iov_len;
+			iov++;
+			count--;
+		}
+		if (count > 0) {
+			iov->iov_base = (uint8_t *)iov->iov_base + wrote;
+			iov->iov_len -= (size_t)wrote;
+		}
+	}
+	return 0;
+}
+
+static int
+begin_segment(struct objects_tail *tail, int fd, const struct segment_header *header)
+{
+	uint8_t bytes[SEGMENT_HEADER_SIZE];
+	struct iovec iov = {.iov_base = bytes, .iov_len = sizeof bytes};
+
+	objects_segment_encode(header, bytes);
+	if (write_all(tail->io, fd, &iov, 1) != 0 || tail->io->datasync(fd) != 0 ||
+	    fsync(tail->dirs->segments) != 0)
+		return CAIRN_EIO;
+	return 0;
+}
+
+static int
+new_segment(struct objects_tail *tail)
+{
+	struct segment_header header = {.id = tail->id + 1, .previous_end = tail->at};
+	int fd;
+
+	if (tail->id == UINT32_MAX)
+		return CAIRN_ELIMIT;
+	if (getrandom(&header.salt, sizeof header.salt, 0) != (ssize_t)sizeof header.salt)
+		return CAIRN_EIO;
+	fd = objects_dirs_segment(tail->dirs, header.id, 0, O_RDWR | O_CREAT | O_TRUNC | O_APPEND);
+	if (fd < 0)
+		return CAIRN_EIO;
+	/* A file that could not be made is made anew by the next attempt, under the same number. */
+	if (begin_segment(tail, fd, &header) != 0) {
+		close(fd);
+		return CAIRN_EIO;
+	}
+	tail->fd = fd;
+	tail->id = header.id;
+	tail->salt = header.salt;
+	tail->at = SEGMENT_HEADER_SIZE;
+	return 0;
+}
+
+int
+objects_tail_ready(struct objects_tail *tail, uint64_t need)
+{
+	if (tail->fd >= 0 && tail->at > SEGMENT_HEADER_SIZE &&
+	    (tail->at >= tail->segment_size || need > tail->segment_size - tail->at)) {
+		/* Every segment but the last is on the disk, whatever the durability: so recovery need
+		 * look for torn records only at the end. */
+		if (tail->io->datasync(tail->fd) != 0)
+			return CAIRN_EIO;
+		objects_tail_close(tail);
+	}
+	return tail->fd >= 0 ? 0 : new_segment(tail);
+}
+
+int
+objects_tail_write(struct objects_tail *tail, struct iovec *iov, size_t count)
+{
+	return write_all(tail->io, tail->fd, iov, count);
+}
+
+void
+objects_tail_advance(struct objects_tail *tail, uint64_t length)
+{
+	tail->at += length;
+}
+
+int
+objects_tail_sync(struct objects_tail *tail)
+{
+	return tail->io->datasync(tail->fd) != 0 ? CAIRN_EIO : 0;
+}
+
+void
+objects_tail_cut(struct objects_tail *tail)
+{
+	if (tail->fd >= 0 && ftruncate(tail->fd, (off_t)tail->at) != 0)
+		objects_tail_close(tail);
+}
+
+void
+objects_tail_poison(struct objects_tail *tail)
+{
+	/* Cutting drops the pages that may never have been written, so that no later process can
+	 * read them from memory and take them for durable. */
+	objects_tail_cut(tail);
+	objects_tail_close(tail);
+}
+
+void
+objects_tail_close(struct objects_tail *tail)
+{
+	if (tail->fd >= 0)
+		close(tail->fd);
+	tail->fd = -1;
+}

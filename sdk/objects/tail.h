@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OBJECTS_TAIL_H
+#define OBJECTS_TAIL_H
+
+/*
+ * The segment that is being appended to; used by one thread.
+ *
+ * A write that failed is taken back by cutting the file.  After a failed sync nobody knows which
+ * pages reached the disk, and a second sync that succeeds proves nothing: the segment ends where the
+ * last good sync left it, a new one is begun, and its header says so.
+ */
+
+#include <sys/uio.h>
+
+#include "objects/dirs.h"
+
+/* What touches the disk, so that tests can make it fail. */
+struct objects_io {
+	ssize_t (*writev)(int fd, const struct iovec *iov, int count);
+	int (*datasync)(int fd);
+};
+
+extern const struct objects_io objects_io_system;
+
+struct objects_tail {
+	const struct objects_dirs *dirs;
+	const struct objects_io *io;
+	uint64_t segment_size;
+	int fd;           /* -1: the next group needs a new segment */
+	uint32_t id;      /* of the last segment, open or not; 0 before the first */
+	uint64_t salt;
+	uint64_t at;      /* end of what is written and acknowledged, or will be */
+};
+
+/* Makes room for a group of `need` bytes: begins a new segment where there is none or it is full. */
+int objects_tail_ready(struct objects_tail *tail, uint64_t need);
+/* Appends; the bytes count only after objects_tail_advance. */
+int objects_tail_write(struct objects_tail *tail, struct iovec *iov, size_t count);
+void objects_tail_advance(struct objects_tail *tail, uint64_t length);
+int objects_tail_sync(struct objects_tail *tail);
+/* After a failed write: cuts off what is behind tail->at, or gives the segment up. */
+void objects_tail_cut(struct objects_tail *tail);
+/* After a failed sync: gives the segment up. */
+void objects_tail_poison(struct objects_tail *tail);
+void objects_tail_close(struct objects_tail *tail);
+
+#endif
