@@ -555,8 +555,9 @@ a_full_map_refuses_puts_but_lets_jobs_leave(void **state)
 	for (unsigned round = 0; round < 3; round++) {
 		f->failed = 0;
 		while (f->failed == 0) {
-			put_key(f, "q", "", body);
-			wait_durable(f, f->durable + 1);
+			for (unsigned i = 0; i < 16; i++)
+				put_key(f, "q", "", body);
+			wait_durable(f, f->durable + 16);
 		}
 		assert_int_equal(f->last_code, CAIRN_ELIMIT);
 		assert_string_not_equal(f->last_text, "");

@@ -103,8 +103,8 @@ walk_checkpoints(struct walk *walk, struct cairn_error *err)
 		if (code != 0) {
 			if (signed_before < size)
 				walk->report.bad_record = signed_before;
-			return cairn_error_prefix(err, code, "checkpoint of %llu records (records %llu and "
-			    "after are in doubt)", (unsigned long long)size,
+			return cairn_error_prefix(err, code, "checkpoint of %llu records (in doubt: "
+			    "record %llu and after)", (unsigned long long)size,
 			    (unsigned long long)signed_before);
 		}
 		walk->report.checkpoints++;
