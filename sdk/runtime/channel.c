@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "runtime/frame.h"
+#include "runtime/tsan.h"
 
 #define RETRY_MS 2
 #define RECEIVE_BYTES ((size_t)65536)
