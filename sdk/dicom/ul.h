@@ -190,6 +190,7 @@ struct ul_stats {
 };
 
 /* Listens on a numeric address and port (0: any free one).  `ops` and `options` are copied.
+ * Has the process ignore SIGPIPE if that has its default action.
  * CAIRN_EINVAL, CAIRN_EIO, CAIRN_ENOMEM. */
 int ul_listen(struct uv_loop_s *loop, const char *address, uint16_t port,
     const struct ul_options *options, const struct ul_ops *ops, void *arg,

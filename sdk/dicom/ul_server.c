@@ -8,6 +8,7 @@
  */
 #include "dicom/ul_connection.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -139,6 +140,18 @@ on_handle_closed(uv_handle_t *handle)
 	free_when_empty(server);
 }
 
+/* libuv writes without MSG_NOSIGNAL: a peer that hangs up would end the process. */
+static void
+ignore_broken_pipes(void)
+{
+	struct sigaction action;
+
+	if (sigaction(SIGPIPE, NULL, &action) != 0 || action.sa_handler != SIG_DFL)
+		return;
+	action.sa_handler = SIG_IGN;
+	(void)sigaction(SIGPIPE, &action, NULL);
+}
+
 static int
 server_new(uv_loop_t *loop, const struct ul_options *options, const struct ul_ops *ops, void *arg,
     struct ul_server **ret_server)
@@ -152,6 +165,7 @@ server_new(uv_loop_t *loop, const struct ul_options *options, const struct ul_op
 		free(server);
 		return CAIRN_ENOMEM;
 	}
+	ignore_broken_pipes();
 	server->loop = loop;
 	server->options = *options;
 	server->ops = *ops;
