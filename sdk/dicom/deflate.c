@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include "dicom/part10.h"
+#include "dicom/reader.h"
 
 #define CHUNK 65536u
 #define RAW_WINDOW (-15)
@@ -37,9 +38,10 @@ make_room(z_stream *stream, struct buf *out)
 	return 0;
 }
 
+/* Runs the stream to its end and says how much of the input lies behind it. */
 static int
 run(z_stream *stream, int (*step)(z_stream *, int), const uint8_t *data, size_t length,
-    struct buf *out)
+    struct buf *out, size_t *ret_rest)
 {
 	size_t taken = 0;
 
@@ -64,21 +66,51 @@ run(z_stream *stream, int (*step)(z_stream *, int), const uint8_t *data, size_t 
 		if (stream->avail_in == 0 && taken == length && stream->avail_out > 0)
 			return CAIRN_ECORRUPT;
 	}
-	/* One byte may pad the stream to even length; more would be data nobody would read. */
-	return length - taken + stream->avail_in > 1 ? CAIRN_ECORRUPT : 0;
+	*ret_rest = length - taken + stream->avail_in;
+	return 0;
+}
+
+static uint32_t
+checksum(const uint8_t *data, size_t length)
+{
+	uLong crc = crc32(0, NULL, 0);
+
+	while (length > 0) {
+		uInt part = length > INT_MAX ? INT_MAX : (uInt)length;
+
+		crc = crc32(crc, data, part);
+		data += part;
+		length -= part;
+	}
+	return (uint32_t)crc;
+}
+
+/* Behind the stream may be a byte that pads it to even length, and before that the checksum and
+ * length that gzip puts there, which some writers leave; anything else nobody would ever read. */
+static bool
+rest_is_known(const uint8_t *rest, size_t length, const uint8_t *plain, size_t plain_length)
+{
+	if (length <= 1)
+		return true;
+	return (length == 8 || length == 9) &&
+	       dcm_read_u32(rest, false) == checksum(plain, plain_length) &&
+	       dcm_read_u32(rest + 4, false) == (uint32_t)plain_length;
 }
 
 int
 dcm_inflate(const uint8_t *data, size_t length, struct buf *out, struct cairn_error *err)
 {
 	z_stream stream = {0};
-	size_t start = out->length;
+	size_t start = out->length, rest = 0;
 	int code;
 
 	if (inflateInit2(&stream, RAW_WINDOW) != Z_OK)
 		return cairn_error_set(err, CAIRN_ENOMEM, "no memory to inflate");
-	code = run(&stream, inflate, data, length, out);
+	code = run(&stream, inflate, data, length, out, &rest);
 	inflateEnd(&stream);
+	if (code == 0 &&
+	    !rest_is_known(data + length - rest, rest, out->data + start, out->length - start))
+		code = CAIRN_ECORRUPT;
 	if (code == 0)
 		return 0;
 	out->length = start;
@@ -92,13 +124,13 @@ int
 dcm_deflate(const uint8_t *data, size_t length, struct buf *out, struct cairn_error *err)
 {
 	z_stream stream = {0};
-	size_t start = out->length;
+	size_t start = out->length, rest = 0;
 	int code;
 
 	if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, RAW_WINDOW, 8,
 	        Z_DEFAULT_STRATEGY) != Z_OK)
 		return cairn_error_set(err, CAIRN_ENOMEM, "no memory to deflate");
-	code = run(&stream, deflate, data, length, out);
+	code = run(&stream, deflate, data, length, out, &rest);
 	deflateEnd(&stream);
 	if (code == 0)
 		code = buf_append_zero(out, (out->length - start) & 1);

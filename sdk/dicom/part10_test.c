@@ -183,6 +183,21 @@ a_cut_or_damaged_stream_is_refused(void **state)
 	assert_int_equal(dcm_inflate(packed.data, packed.length, &again, NULL), CAIRN_ECORRUPT);
 }
 
+static void
+the_checksum_that_gzip_leaves_behind_is_checked(void **state)
+{
+	static const uint8_t trailer[8] = {0x26, 0x39, 0xf4, 0xcb, 9, 0, 0, 0}; /* of "123456789" */
+	BUF_AUTO packed = {.max = 1 << 20}, again = {.max = 1 << 20};
+
+	(void)state;
+	assert_int_equal(buf_append(&packed, "\1\x09\0\xf6\xff" "123456789", 14), 0);
+	assert_int_equal(buf_append(&packed, trailer, sizeof trailer), 0);
+	assert_int_equal(dcm_inflate(packed.data, packed.length, &again, NULL), 0);
+	assert_memory_equal(again.data, "123456789", 9);
+	packed.data[14]++;
+	assert_int_equal(dcm_inflate(packed.data, packed.length, &again, NULL), CAIRN_ECORRUPT);
+}
+
 /* ---- values ----------------------------------------------------------------------------------- */
 
 static const char *
@@ -342,6 +357,7 @@ main(void)
 	    cmocka_unit_test(deflated_bytes_come_back),
 	    cmocka_unit_test(a_small_stream_cannot_inflate_beyond_the_maximum),
 	    cmocka_unit_test(a_cut_or_damaged_stream_is_refused),
+	    cmocka_unit_test(the_checksum_that_gzip_leaves_behind_is_checked),
 	    cmocka_unit_test(text_loses_its_padding_only),
 	    cmocka_unit_test(dates_are_read_in_both_spellings),
 	    cmocka_unit_test(ages_are_read_in_days),

@@ -145,6 +145,8 @@ begin_undefined(const struct dcm_view *v, struct dcm_token *t)
 {
 	bool implicit_vr = v->reader->levels[v->reader->depth].implicit_vr;
 
+	if (t->vr == VR_OW && (implicit_vr || !v->reader->explicit_vr))
+		t->vr = VR_OB; /* what fragments are, when the file does not say it (PS3.5 A.4) */
 	switch (t->vr) {
 	case VR_SQ:
 	case VR_OB:

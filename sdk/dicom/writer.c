@@ -158,14 +158,17 @@ dcm_swap(uint8_t *value, size_t length, size_t unit)
 	}
 }
 
+/* Group lengths are left out: retired (PS3.5 7.2), and wrong once a sequence is written anew. */
 static int
 put_element(struct dcm_writer *w, const uint8_t *data, const struct dcm_token *token)
 {
-	size_t start = w->out->length;
-	int code = dcm_put_bytes(w, token->tag, token->vr, data + token->value_offset, token->length);
 	size_t padded = (size_t)token->length + (token->length & 1);
+	int code;
 
-	if (code == 0 && token->big_endian != w->big_endian && w->out->length - start >= padded)
+	if ((token->tag & 0xffffu) == 0)
+		return 0;
+	code = dcm_put_bytes(w, token->tag, token->vr, data + token->value_offset, token->length);
+	if (code == 0 && token->big_endian != w->big_endian)
 		dcm_swap(w->out->data + w->out->length - padded, token->length,
 		    dcm_vr_unit(token->vr));
 	return code;

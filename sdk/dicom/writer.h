@@ -36,8 +36,8 @@ int dcm_put_sequence_end(struct dcm_writer *w);
 /* One fragment of encapsulated pixel data; before the first dcm_put_header(..., DCM_UNDEFINED), after
  * the last dcm_put_sequence_end(). */
 int dcm_put_fragment(struct dcm_writer *w, const void *value, size_t length);
-/* Writes what the reader read from `data`, swapping bytes where the encodings differ.  DCM_MORE,
- * DCM_PIXELS and DCM_END cannot be written: CAIRN_EINVAL. */
+/* Writes what the reader read from `data`, swapping bytes where the encodings differ.  A group length
+ * (gggg,0000) is left out.  DCM_MORE, DCM_PIXELS and DCM_END cannot be written: CAIRN_EINVAL. */
 int dcm_put_token(struct dcm_writer *w, const uint8_t *data, const struct dcm_token *token);
 /* Reverses the bytes of every `unit` (2, 4 or 8); an incomplete last unit stays as it is. */
 void dcm_swap(uint8_t *value, size_t length, size_t unit);

@@ -5,7 +5,8 @@
  *   dcm_dump_tool [--chunk N] FILE        one line a token on standard output
  *   dcm_dump_tool --rewrite UID OUT FILE  all tokens written again in that transfer syntax
  *
- * A line is "DEPTH KIND TAG VR LENGTH SHA1" with the value's bytes hashed as they stand in the file.
+ * The first line is "meta SYNTAX CLASS INSTANCE", each of the others "DEPTH KIND TAG VR
+ * LENGTH SHA1" with the value's bytes hashed as they stand in the file.
  * With --chunk the file reaches the reader N bytes at a time.  A refused file ends with a line
  * "refused: why" and status 1; wrong usage has status 2.
  */
@@ -111,7 +112,8 @@ dump(struct job *job, const char *path, struct cairn_error *err)
 	int code = open_file(job, path, err);
 
 	if (code == 0)
-		printf("syntax %s\n", job->meta.transfer_syntax);
+		printf("meta %s %s %s\n", job->meta.transfer_syntax, job->meta.sop_class,
+		    job->meta.sop_instance);
 	return code == 0 ? walk(job, err) : code;
 }
 
