@@ -239,6 +239,7 @@ begin_ingest(struct reader *reader, size_t *ret_offset)
 {
 	struct import *import = reader->import;
 	struct cairn_error err = {0};
+	struct ingest_claim claim;
 	struct dcm_meta meta;
 	size_t length = (size_t)reader->got;
 
@@ -256,8 +257,8 @@ begin_ingest(struct reader *reader, size_t *ret_offset)
 		refuse_file(import, reader->path, reason);
 		return false;
 	}
-	if (ingest_new(&reader->ingest, import->connector, meta.syntax, meta.sop_class,
-	        meta.sop_instance, &sink, reader) != 0) {
+	claim = (struct ingest_claim){meta.syntax, meta.sop_class, meta.sop_instance, false};
+	if (ingest_new(&reader->ingest, import->connector, &claim, &sink, reader) != 0) {
 		refuse_file(import, reader->path, "out of memory");
 		return false;
 	}

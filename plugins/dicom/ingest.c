@@ -45,6 +45,7 @@ struct ingest {
 	bool paused;
 	bool abandoned;  /* by ingest_abort while somebody will still call back */
 	bool has_pixels;
+	bool binding;    /* the data set must not contradict the claim */
 	unsigned waits;  /* callbacks that hold a pointer to us */
 	unsigned retries;
 	char sop_class[DCM_UID_MAX + 1];
@@ -378,13 +379,13 @@ admit(struct ingest *ingest)
 	const char *reason = "";
 	enum deid_risk risk;
 
-	if (contradicts(ingest->sop_class, scan->sop_class) ||
-	    contradicts(ingest->sop_instance, scan->sop_instance)) {
+	if (ingest->binding && (contradicts(ingest->sop_class, scan->sop_class) ||
+	                           contradicts(ingest->sop_instance, scan->sop_instance))) {
 		refuse(ingest, CAIRN_EINVAL, STATUS_MISMATCH,
-		    "SOP Class or Instance UID differ between command (or file meta) and data set");
+		    "SOP Class or Instance UID differ between command and data set");
 		return false;
 	}
-	if (ingest->sop_class[0] == 0 &&
+	if (scan->sop_class[0] != 0 &&
 	    !text_copy(ingest->sop_class, sizeof ingest->sop_class, scan->sop_class))
 		ingest->sop_class[0] = 0;
 	if (dcm_storage_class_name(ingest->sop_class) == NULL) {
@@ -679,16 +680,22 @@ ingest_end(struct ingest *ingest)
 }
 
 int
-ingest_new(struct ingest **ret, struct connector *connector, const struct dcm_syntax *syntax,
-    const char *sop_class, const char *sop_instance, const struct ingest_sink *sink, void *arg)
+ingest_new(struct ingest **ret, struct connector *connector, const struct ingest_claim *claim,
+    const struct ingest_sink *sink, void *arg)
 {
 	struct ingest *ingest = calloc(1, sizeof *ingest);
 
 	if (ingest == NULL)
 		return CAIRN_ENOMEM;
+	if (!text_copy(ingest->sop_class, sizeof ingest->sop_class, claim->sop_class) ||
+	    !text_copy(ingest->sop_instance, sizeof ingest->sop_instance, claim->sop_instance)) {
+		free(ingest);
+		return CAIRN_EINVAL;
+	}
 	ingest->connector = connector;
-	ingest->stored = syntax;
-	ingest->syntax = syntax->deflated ? dcm_syntax_find(DCM_EXPLICIT_LE) : syntax;
+	ingest->stored = claim->syntax;
+	ingest->syntax = claim->syntax->deflated ? dcm_syntax_find(DCM_EXPLICIT_LE) : claim->syntax;
+	ingest->binding = claim->binding;
 	ingest->sink = sink;
 	ingest->arg = arg;
 	buf_init(&ingest->head, INGEST_HEADER_MAX);
@@ -697,11 +704,6 @@ ingest_new(struct ingest **ret, struct connector *connector, const struct dcm_sy
 	buf_init(&ingest->plain, INGEST_DEFLATED_MAX);
 	buf_init(&ingest->trailer, INGEST_TRAILER_MAX);
 	dcm_reader_init(&ingest->reader, ingest->syntax, 0);
-	if (!text_copy(ingest->sop_class, sizeof ingest->sop_class, sop_class) ||
-	    !text_copy(ingest->sop_instance, sizeof ingest->sop_instance, sop_instance)) {
-		free(ingest);
-		return CAIRN_EINVAL;
-	}
 	*ret = ingest;
 	return 0;
 }

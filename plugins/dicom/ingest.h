@@ -34,10 +34,19 @@ struct ingest_sink {
 
 struct ingest;
 
-/* `syntax` of the data set to come.  `sop_class` and `sop_instance` are what the command or the file
- * meta information says ("" when nothing); the data set must not contradict them. */
-int ingest_new(struct ingest **ret, struct connector *connector, const struct dcm_syntax *syntax,
-    const char *sop_class, const char *sop_instance, const struct ingest_sink *sink, void *arg);
+/* What is said about the data set to come, "" when nothing. */
+struct ingest_claim {
+	const struct dcm_syntax *syntax;
+	const char *sop_class;
+	const char *sop_instance;
+	/* A C-STORE command binds (PS3.4 B.2.3, A900H); file meta information is often out of date in
+	 * the field, so there the data set's own UIDs count. */
+	bool binding;
+};
+
+/* `sink` is borrowed, the claim copied. */
+int ingest_new(struct ingest **ret, struct connector *connector, const struct ingest_claim *claim,
+    const struct ingest_sink *sink, void *arg);
 
 /* False when the instance has ended meanwhile (done was called): stop sending. */
 bool ingest_data(struct ingest *ingest, const uint8_t *bytes, size_t length);

@@ -150,13 +150,12 @@ static void
 on_store_begin(void *arg, struct dimse_store *store)
 {
 	struct scp *scp = arg;
-	const struct dcm_syntax *syntax = dcm_syntax_find(store->transfer_syntax);
+	struct ingest_claim claim = {dcm_syntax_find(store->transfer_syntax), store->sop_class,
+	    store->sop_instance, true};
 	struct ingest *ingest = NULL;
 
-	/* A context for another SOP class of ours is no mistake of the peer's worth an abort. */
-	if (syntax == NULL || scp->connector->stopping ||
-	    ingest_new(&ingest, scp->connector, syntax, store->sop_class, store->sop_instance, &sink,
-	        store) != 0)
+	if (claim.syntax == NULL || scp->connector->stopping ||
+	    ingest_new(&ingest, scp->connector, &claim, &sink, store) != 0)
 		dimse_store_respond(store, 0xa700, "out of resources");
 	else
 		store->user = ingest;

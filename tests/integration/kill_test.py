@@ -48,17 +48,24 @@ class Sender(threading.Thread):
 
 
 def ct_instances(folder, count):
-    """(UID, data set) of `count` CT instances."""
-    found = []
-    for path in synth(folder, count // 4, slices=8, matrix=128):
+    """(UID, data set) of `count` CT instances: a few made ones under ever new SOP Instance UIDs."""
+    made = []
+    for path in synth(folder, 20, matrix=64):
         sop_class, uid, dataset = read_part10(path)
         if sop_class == CT:
-            found.append((uid, dataset))
-    return found[:count]
+            made.append((uid, dataset))
+    found = []
+    for index in range(count):
+        uid, dataset = made[index % len(made)]
+        fresh = f"2.25.{index + 1:0{len(uid) - 6}d}".replace("2.25.0", "2.25.1", 1).ljust(
+            len(uid), "7")[:len(uid)]
+        found.append((fresh, dataset.replace(uid.encode(), fresh.encode(), 1)))
+    assert len({uid for uid, _ in found}) == count
+    return found
 
 
 def store_while(node, kill, kills):
-    instances = ct_instances(node.dir / "pacs", 4000)
+    instances = ct_instances(node.dir / "pacs", 40000)
     share = len(instances) // SENDERS
     senders = [Sender(node.port, instances[i * share:(i + 1) * share]) for i in range(SENDERS)]
     for sender in senders:

@@ -15,7 +15,7 @@ BAD = {
     "fails": ("error('broken on purpose')", "broken on purpose"),
     "calls what is not there": ("return no_such_function()", "no_such_function"),
     "returns nonsense": ("return 42", "returned"),
-    "recurses without end": ("local function f() return 1 + f() end return f()", "overflow"),
+    "recurses without end": ("local function f() return 1 + f() end return f()", "memory"),
 }
 RULE = """rule {
   name = "bad",

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,6 +171,17 @@ put_pixels(struct output *out, const struct synth_series *series, unsigned slice
 	return out->code;
 }
 
+/* Without syncing each file: what was made can be made again. */
+static int
+save(const char *path, const struct buf *file, struct cairn_error *err)
+{
+	FD_AUTO fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd < 0 || file_write_all(fd, file->data, file->length) != 0)
+		return cairn_error_set(err, CAIRN_EIO, "cannot write %s: %s", path, strerror(errno));
+	return 0;
+}
+
 int
 synth_write(const char *path, const struct synth_options *options,
     const struct synth_patient *patient, const struct synth_series *series, unsigned slice,
@@ -189,5 +202,5 @@ synth_write(const char *path, const struct synth_options *options,
 	put_image(&out, series, slice, options->matrix);
 	if (put_pixels(&out, series, slice, options->matrix) != 0)
 		return cairn_error_set(err, out.code, "cannot make %s: %s", path, cairn_code_text(out.code));
-	return file_write(path, file.data, file.length, 0644, err);
+	return save(path, &file, err);
 }
