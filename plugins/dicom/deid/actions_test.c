@@ -258,7 +258,7 @@ unlisted_attributes_go_by_their_vr(void **state)
 	    {0x00180050, "DS", "1.25", "1.25"},
 	    {0x00081190, "UR", "http://pacs.example/doe", NULL},
 	    {0x00100034, "LO", "Heisei 3", NULL},
-	    {0x00080101, "UT", "no such type", "no such type" + 12},
+	    {0x00080101, "UT", "nonsense", ""},
 	    {0x00880001, "LO", "in no dictionary", NULL},
 	    {0x40101051, "LO", "itinerary", NULL},
 	};

@@ -15,6 +15,7 @@
 struct frame {
 	bool clean;    /* inside a cleaned sequence: texts that no table names are cleaned too */
 	bool standard; /* a coding scheme that a standard defines: its meanings are safe */
+	uint32_t last; /* the last tag that stayed */
 	struct deid_blocks blocks;
 };
 
@@ -165,7 +166,8 @@ element(struct walk *walk, const struct dcm_token *token)
 	const uint8_t *value = walk->input->data + token->value_offset;
 	struct deid_rule rule = deid_rule_get(walk->edit.profile, token->tag, token->vr);
 	bool stays = false;
-	int code;
+	size_t before = 0;
+	int code = 0;
 
 	if (rule.act == DEID_ACT_PRIVATE)
 		rule = private_rule(walk, token, value);
@@ -176,12 +178,21 @@ element(struct walk *walk, const struct dcm_token *token)
 		rule.act = DEID_ACT_UID;
 	if (rule.act == DEID_ACT_REMOVE)
 		return 0;
-	if (rule.act == DEID_ACT_KEEP)
-		return keep(walk, token);
-	code = flush(walk);
-	if (code == 0)
-		code = deid_element_write(&walk->edit, rule, token->tag, value, token->length, &stays);
-	return code == 0 && stays ? keep(walk, token) : code;
+	if (rule.act != DEID_ACT_KEEP) {
+		code = flush(walk);
+		before = walk->edit.writer.out->length;
+		if (code == 0)
+			code = deid_element_write(&walk->edit, rule, token->tag, value,
+			    token->length, &stays);
+		if (code != 0)
+			return code;
+	}
+	if (rule.act == DEID_ACT_KEEP || stays)
+		code = keep(walk, token);
+	else if (walk->edit.writer.out->length == before)
+		return 0; /* nothing could be kept of it */
+	walk->frames[token->depth].last = token->tag;
+	return code;
 }
 
 /* ---- sequences -------------------------------------------------------------------------- */
@@ -204,6 +215,8 @@ begin_sequence(struct walk *walk, const struct dcm_token *token)
 
 	if (rule.act == DEID_ACT_PRIVATE)
 		rule = private_rule(walk, token, NULL);
+	if (rule.act != DEID_ACT_REMOVE)
+		walk->frames[token->depth].last = token->tag;
 	if (rule.act == DEID_ACT_KEEP || (rule.act == DEID_ACT_CLEAN && items)) {
 		walk->clean_next = walk->frames[token->depth].clean || rule.act == DEID_ACT_CLEAN;
 		return put_token(walk, token);
@@ -227,36 +240,48 @@ begin_item(struct walk *walk, const struct dcm_token *token)
 		/* The second item of a sequence finds what its first one left. */
 		frame->clean = walk->clean_next;
 		frame->standard = false;
+		frame->last = 0;
 		frame->blocks.count = 0;
 	}
 	return put_token(walk, token);
 }
 
+/* Written by us, or a second one of the same tag, which stood behind something that went: with
+ * both, readers would differ on which one counts. */
+static bool
+is_surplus(const struct walk *walk, const struct dcm_token *token)
+{
+	return token->tag == walk->frames[token->depth].last ||
+	    (token->depth == 0 && walk->adds && deid_is_added(token->tag));
+}
+
+static int
+take_element(struct walk *walk, const struct dcm_token *token)
+{
+	int code = token->depth == 0 ? add_until(walk, token->tag) : 0;
+
+	if (code != 0)
+		return code;
+	if (is_surplus(walk, token)) {
+		walk->skipping = token->kind == DCM_SEQUENCE_BEGIN;
+		walk->skip_depth = token->depth;
+		return 0;
+	}
+	return token->kind == DCM_ELEMENT ? element(walk, token) : begin_sequence(walk, token);
+}
+
 static int
 take(struct walk *walk, const struct dcm_token *token)
 {
-	int code;
-
 	if (walk->skipping) {
 		if (token->kind == DCM_SEQUENCE_END && token->depth == walk->skip_depth)
 			walk->skipping = false;
 		return 0;
 	}
-	if (token->depth == 0 && token->kind != DCM_SEQUENCE_END) {
-		code = add_until(walk, token->tag);
-		if (code != 0)
-			return code;
-		if (walk->adds && deid_is_added(token->tag)) {
-			walk->skipping = token->kind == DCM_SEQUENCE_BEGIN;
-			walk->skip_depth = 0;
-			return 0;
-		}
-	}
 	switch (token->kind) {
 	case DCM_ELEMENT:
-		return element(walk, token);
 	case DCM_SEQUENCE_BEGIN:
-		return begin_sequence(walk, token);
+		return take_element(walk, token);
 	case DCM_ITEM_BEGIN:
 		return begin_item(walk, token);
 	default:
@@ -322,6 +347,7 @@ prepare(struct walk *walk, struct deid_profile *profile, const struct deid_patie
 	walk->skip_depth = 0;
 	walk->clean_next = false;
 	walk->frames[0].clean = walk->frames[0].standard = false;
+	walk->frames[0].last = 0;
 	walk->frames[0].blocks.count = 0;
 	dcm_writer_init(&walk->edit.writer, out, input->syntax);
 	dcm_reader_init(&walk->reader, input->syntax, 0);

@@ -294,6 +294,24 @@ a_name_under_another_vr_is_still_a_name(void **state)
 }
 
 static void
+a_second_of_the_same_tag_does_not_stay(void **state)
+{
+	struct doc doc;
+
+	(void)state;
+	doc_init(&doc, deid_test_syntax(1));
+	doc_put(&doc, 0x00080070, "LO", "ACME");
+	doc_put(&doc, 0x00080081, "ST", "12 Main Street");
+	doc_put(&doc, 0x00080070, "LO", "Doe");
+	doc_put(&doc, 0x00080025, "DA", "no date");
+	doc_put(&doc, 0x00080070, "LO", "Doe");
+	doc_run_with(&doc, DEID_MODIFIED_DATES);
+	assert_string_equal(doc_text(&doc, "00080070"), "ACME");
+	assert_false(doc_contains(&doc, "Doe"));
+	doc_fini(&doc);
+}
+
+static void
 safe_private_attributes_stay_when_asked(void **state)
 {
 	(void)state;
@@ -661,6 +679,7 @@ main(void)
 	    cmocka_unit_test(a_sequence_in_un_is_cleaned_too),
 	    cmocka_unit_test(a_public_attribute_in_un_is_what_the_dictionary_says),
 	    cmocka_unit_test(a_name_under_another_vr_is_still_a_name),
+	    cmocka_unit_test(a_second_of_the_same_tag_does_not_stay),
 	    cmocka_unit_test(safe_private_attributes_stay_when_asked),
 	    cmocka_unit_test(a_safe_private_name_or_date_is_treated_as_such),
 	    cmocka_unit_test(uids_are_consistent_across_instances),
