@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "objects/mend.h"
 
 #define BATCH_MAX ((size_t)1 << 20)
 
@@ -81,17 +82,31 @@ objects_batch_apply(const struct checkpoint_batch *batch, struct objects_index *
 	return objects_index_commit(write);
 }
 
-/* The index may only speak of what is on the disk. */
+/* The index may only speak of what is on the disk.  Segments before the watermark's were synced when
+ * they were finished. */
 static int
-sync_segment(const struct checkpoint *checkpoint, const struct checkpoint_batch *batch)
+sync_segment(struct checkpoint *checkpoint, const struct checkpoint_batch *batch)
 {
+	const struct objects_cursor *mark = &batch->watermark;
 	FD_AUTO fd = -1;
 
-	if (checkpoint->durability == OBJECTS_POWER || batch->watermark.segment == 0 ||
-	    batch->count == 0)
+	if (checkpoint->durability == OBJECTS_POWER || mark->segment == 0 || batch->count == 0)
 		return 0;
-	fd = objects_dirs_segment(checkpoint->dirs, batch->watermark.segment, 0, O_RDONLY);
-	return fd < 0 || checkpoint->io->datasync(fd) != 0 ? CAIRN_EIO : 0;
+	if (checkpoint->synced.segment != mark->segment) {
+		checkpoint->synced = (struct objects_cursor){.segment = mark->segment};
+		checkpoint->suspect = false;
+	}
+	fd = objects_dirs_segment(checkpoint->dirs, mark->segment, 0, O_RDONLY);
+	if (fd < 0)
+		return CAIRN_EIO;
+	if (!checkpoint->suspect && checkpoint->io->datasync(fd) != 0)
+		checkpoint->suspect = true;
+	if (checkpoint->suspect && objects_mend(checkpoint->dirs, checkpoint->io, mark->segment,
+	        checkpoint->synced.offset, mark->offset) != 0)
+		return CAIRN_EIO;
+	checkpoint->suspect = false;
+	checkpoint->synced = *mark;
+	return 0;
 }
 
 static void
@@ -111,6 +126,17 @@ checkpoint_main(void *arg)
 				batch->code = objects_batch_apply(batch, checkpoint->index);
 			uv_mutex_lock(&checkpoint->lock);
 			checkpoint->finished = batch;
+			uv_async_send(checkpoint->async);
+		} else if (checkpoint->compact != NULL) {
+			struct compact *compact = checkpoint->compact;
+			int code;
+
+			checkpoint->compact = NULL;
+			uv_mutex_unlock(&checkpoint->lock);
+			code = objects_compact_run(compact);
+			uv_mutex_lock(&checkpoint->lock);
+			checkpoint->compacted = compact;
+			checkpoint->compact_code = code;
 			uv_async_send(checkpoint->async);
 		} else if (checkpoint->stop) {
 			break;
@@ -165,4 +191,29 @@ objects_checkpoint_take(struct checkpoint *checkpoint)
 	checkpoint->finished = NULL;
 	uv_mutex_unlock(&checkpoint->lock);
 	return batch;
+}
+
+void
+objects_checkpoint_compact(struct checkpoint *checkpoint, struct compact *compact)
+{
+	compact->dirs = checkpoint->dirs;
+	compact->io = checkpoint->io;
+	compact->index = checkpoint->index;
+	uv_mutex_lock(&checkpoint->lock);
+	checkpoint->compact = compact;
+	uv_cond_signal(&checkpoint->wake);
+	uv_mutex_unlock(&checkpoint->lock);
+}
+
+struct compact *
+objects_checkpoint_compacted(struct checkpoint *checkpoint, int *ret_code)
+{
+	struct compact *compact;
+
+	uv_mutex_lock(&checkpoint->lock);
+	compact = checkpoint->compacted;
+	checkpoint->compacted = NULL;
+	*ret_code = checkpoint->compact_code;
+	uv_mutex_unlock(&checkpoint->lock);
+	return compact;
 }

@@ -8,6 +8,7 @@
  */
 
 #include "objects/commit.h"
+#include "objects/compact.h"
 
 #define CURSOR_NAME_MAX 63
 #define CURSORS_MAX 64
@@ -45,6 +46,9 @@ struct checkpoint {
 	uv_cond_t wake;
 	struct checkpoint_batch *work;     /* loop to thread */
 	struct checkpoint_batch *finished; /* thread to loop */
+	struct compact *compact;           /* loop to thread */
+	struct compact *compacted;         /* thread to loop */
+	int compact_code;
 	bool stop;
 	/* Set before the start. */
 	const struct objects_dirs *dirs;
@@ -53,6 +57,9 @@ struct checkpoint {
 	struct objects_commit *commit;
 	uv_async_t *async;
 	enum objects_durability durability;
+	/* The thread's own. */
+	struct objects_cursor synced; /* with process durability: the log up to here is on the disk */
+	bool suspect;                 /* a sync failed and was not made good */
 };
 
 /* Room for one more; NULL when out of memory. */
@@ -66,5 +73,7 @@ int objects_checkpoint_start(struct checkpoint *checkpoint, struct cairn_error *
 void objects_checkpoint_stop(struct checkpoint *checkpoint);
 void objects_checkpoint_give(struct checkpoint *checkpoint, struct checkpoint_batch *batch);
 struct checkpoint_batch *objects_checkpoint_take(struct checkpoint *checkpoint);
+void objects_checkpoint_compact(struct checkpoint *checkpoint, struct compact *compact);
+struct compact *objects_checkpoint_compacted(struct checkpoint *checkpoint, int *ret_code);
 
 #endif

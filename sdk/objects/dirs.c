@@ -11,7 +11,6 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "objects/scan.h"
 
 #define SEGMENTS_MAX ((size_t)1 << 20)
 
@@ -71,6 +70,44 @@ objects_dirs_segment(const struct objects_dirs *dirs, uint32_t id, uint32_t gene
 
 	objects_segment_name(id, generation, name);
 	return openat(dirs->segments, name, flags | O_CLOEXEC | O_NOFOLLOW, 0640);
+}
+
+int
+objects_dirs_scan(const struct objects_dirs *dirs, uint32_t id, uint32_t generation, int flags,
+    struct scan *ret)
+{
+	struct scan scan;
+	int fd = objects_dirs_segment(dirs, id, generation, flags);
+	int code;
+
+	if (fd < 0)
+		return errno == ENOENT ? CAIRN_ENOTFOUND : CAIRN_EIO;
+	code = objects_scan_init(&scan, fd, UINT64_MAX);
+	if (code == 0 && scan.salvaged) {
+		scan.header.id = id;
+		scan.header.generation = generation;
+	}
+	if (code == 0 && (scan.header.id != id || scan.header.generation != generation))
+		code = CAIRN_ECORRUPT;
+	if (code != 0) {
+		close(fd);
+		return code;
+	}
+	*ret = scan;
+	return 0;
+}
+
+uint64_t
+objects_dirs_end(const struct objects_dirs *dirs, uint32_t next, uint32_t generation)
+{
+	struct scan scan;
+	uint64_t end;
+
+	if (objects_dirs_scan(dirs, next, generation, O_RDONLY, &scan) != 0)
+		return UINT64_MAX;
+	end = scan.header.previous_end;
+	close(scan.fd);
+	return end == 0 ? UINT64_MAX : end;
 }
 
 /* The name is taken only if writing the numbers again gives the same name. */

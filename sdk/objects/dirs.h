@@ -6,7 +6,7 @@
 
 #include <limits.h>
 
-#include "objects/segment.h"
+#include "objects/scan.h"
 
 struct objects_dirs {
 	char path[PATH_MAX];
@@ -25,6 +25,14 @@ void objects_dirs_close(struct objects_dirs *dirs);
 /* Opens a segment file; -1 with errno. */
 int objects_dirs_segment(const struct objects_dirs *dirs, uint32_t id, uint32_t generation,
     int flags);
+
+/* Opens a segment file for walking; its header has to say what its name says.  The caller closes
+ * scan->fd.  CAIRN_ENOTFOUND when there is none. */
+int objects_dirs_scan(const struct objects_dirs *dirs, uint32_t id, uint32_t generation, int flags,
+    struct scan *ret);
+/* Where a segment ends according to the one after it, which is there; UINT64_MAX otherwise, and when
+ * that does not know. */
+uint64_t objects_dirs_end(const struct objects_dirs *dirs, uint32_t next, uint32_t generation);
 
 struct segment_file {
 	uint32_t id;

@@ -57,6 +57,9 @@ struct objects {
 	struct checkpoint_cursor cursors[CURSORS_MAX];
 	size_t cursors_count;
 	struct outbox outbox;
+	struct compact *compact; /* running */
+	objects_compact_fn compact_done;
+	void *compact_arg;
 
 	bool closing;
 	bool stopped; /* the threads have ended */

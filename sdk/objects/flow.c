@@ -290,6 +290,22 @@ objects_flow_end_if_idle(struct objects *objects)
 	uv_close((uv_handle_t *)&objects->timer, handle_closed);
 }
 
+static void
+finish_compact(struct objects *objects)
+{
+	int code;
+	struct compact *compact = objects_checkpoint_compacted(&objects->checkpoint, &code);
+	objects_compact_fn done = objects->compact_done;
+
+	if (compact == NULL)
+		return;
+	objects->compact = NULL;
+	if (done != NULL)
+		done(objects->compact_arg, code, &compact->result);
+	free(compact);
+	objects_flow_paid(objects);
+}
+
 void
 objects_flow_async(uv_async_t *async)
 {
@@ -312,6 +328,7 @@ objects_flow_async(uv_async_t *async)
 		objects->checkpointing = false;
 		finish_batch(objects, batch);
 	}
+	finish_compact(objects);
 	objects_flow_schedule(objects);
 	if (objects->closing)
 		objects_flow_end_if_idle(objects);

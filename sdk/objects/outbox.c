@@ -14,61 +14,47 @@
 /* ---- the log ---------------------------------------------------------------------------- */
 
 static int
-open_segment(struct objects *objects, uint32_t id, struct scan *scan)
+generation_of(struct objects *objects, uint32_t id, uint32_t *ret)
 {
-	uint32_t generation = 0;
-	int fd;
 	int code = objects_index_read_begin(objects->read);
 
-	if (code == 0) {
-		code = objects_index_generation(objects->read, id, &generation);
-		objects_index_read_end(objects->read);
-	}
 	if (code != 0)
 		return code;
-	fd = objects_dirs_segment(&objects->dirs, id, generation, O_RDONLY);
-	if (fd < 0)
-		return CAIRN_ENOTFOUND;
-	code = objects_scan_init(scan, fd, UINT64_MAX);
-	if (code != 0)
-		close(fd);
+	code = objects_index_generation(objects->read, id, ret);
+	objects_index_read_end(objects->read);
 	return code;
+}
+
+static int
+open_segment(struct objects *objects, uint32_t id, struct scan *ret)
+{
+	uint32_t generation = 0;
+	int code = generation_of(objects, id, &generation);
+
+	return code != 0 ? code : objects_dirs_scan(&objects->dirs, id, generation, O_RDONLY, ret);
 }
 
 /* Where a segment of the first generation ends: the next one says it, or what was answered so far. */
 static uint64_t
 segment_end(struct objects *objects, uint32_t id)
 {
-	struct scan next;
-	uint64_t end;
+	uint32_t generation = 0;
 
 	if (id == objects->durable.segment)
 		return objects->durable.offset;
-	if (open_segment(objects, id + 1, &next) != 0)
+	if (generation_of(objects, id + 1, &generation) != 0)
 		return UINT64_MAX;
-	end = next.header.previous_end;
-	close(next.fd);
-	return end == 0 ? UINT64_MAX : end;
+	return objects_dirs_end(&objects->dirs, id + 1, generation);
 }
 
-/* Positions outbox.scan at the cursor.  The file stays open between calls. */
 static int
-seek(struct objects *objects, const struct objects_cursor *cursor)
+reseek(struct objects *objects, const struct objects_cursor *cursor)
 {
 	struct outbox *outbox = &objects->outbox;
 	struct scan scan;
 	uint64_t end;
 	int code;
 
-	if (outbox->open && outbox->at.segment == cursor->segment &&
-	    outbox->at.offset == cursor->offset) {
-		if (cursor->segment == objects->durable.segment)
-			outbox->scan.end = objects->durable.offset;
-		else if (!outbox->sealed)
-			outbox->scan.end = segment_end(objects, cursor->segment);
-		outbox->sealed = cursor->segment != objects->durable.segment;
-		return 0;
-	}
 	objects_outbox_fini(objects);
 	code = open_segment(objects, cursor->segment, &scan);
 	if (code != 0)
@@ -83,6 +69,21 @@ seek(struct objects *objects, const struct objects_cursor *cursor)
 	outbox->open = true;
 	outbox->sealed = cursor->segment != objects->durable.segment;
 	outbox->at = *cursor;
+	return 0;
+}
+
+/* Positions outbox.scan at the cursor.  The file stays open between calls. */
+static int
+seek(struct objects *objects, const struct objects_cursor *cursor)
+{
+	struct outbox *outbox = &objects->outbox;
+	bool sealed = cursor->segment != objects->durable.segment;
+
+	if (!outbox->open || outbox->at.segment != cursor->segment ||
+	    outbox->at.offset != cursor->offset || outbox->sealed != sealed)
+		return reseek(objects, cursor);
+	if (!sealed)
+		outbox->scan.end = objects->durable.offset;
 	return 0;
 }
 

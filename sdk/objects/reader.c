@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -120,30 +121,35 @@ objects_reader_close(struct objects_reader *reader)
 
 /* ---- finding ---------------------------------------------------------------------------- */
 
+/* To the start again, and to the end as it is now. */
+static int
+rewind_segment(struct scan *scan)
+{
+	struct stat st;
+
+	if (fstat(scan->fd, &st) != 0)
+		return CAIRN_EIO;
+	scan->at = SEGMENT_HEADER_SIZE;
+	scan->end = (uint64_t)st.st_size;
+	return 0;
+}
+
 /* Leaves reader->scan on the segment; within a read of the index. */
 static int
 use_segment(struct objects_reader *reader, uint32_t id)
 {
 	uint32_t generation = 0;
-	int fd, code;
+	int code = objects_index_generation(reader->read, id, &generation);
 
-	code = objects_index_generation(reader->read, id, &generation);
 	if (code != 0)
 		return code;
 	if (reader->open && reader->scan.header.id == id &&
 	    reader->scan.header.generation == generation)
-		return objects_scan_init(&reader->scan, reader->scan.fd, UINT64_MAX);
+		return rewind_segment(&reader->scan);
 	if (reader->open)
 		close(reader->scan.fd);
-	reader->open = false;
-	fd = objects_dirs_segment(&reader->dirs, id, generation, O_RDONLY);
-	if (fd < 0)
-		return errno == ENOENT ? CAIRN_ENOTFOUND : CAIRN_EIO;
-	code = objects_scan_init(&reader->scan, fd, UINT64_MAX);
-	if (code == 0)
-		reader->open = true;
-	else
-		close(fd);
+	code = objects_dirs_scan(&reader->dirs, id, generation, O_RDONLY, &reader->scan);
+	reader->open = code == 0;
 	return code;
 }
 
@@ -195,15 +201,16 @@ static bool
 has_successor(struct objects_reader *reader, uint32_t id, uint64_t *ret_end)
 {
 	uint32_t generation = 0;
-	struct scan next;
-	FD_AUTO fd = -1;
+	char name[SEGMENT_NAME_MAX];
+	struct stat st;
 
 	if (objects_index_generation(reader->read, id + 1, &generation) != 0)
 		return false;
-	fd = objects_dirs_segment(&reader->dirs, id + 1, generation, O_RDONLY);
-	if (fd < 0 || objects_scan_init(&next, fd, UINT64_MAX) != 0)
+	objects_segment_name(id + 1, generation, name);
+	if (fstatat(reader->dirs.segments, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    st.st_size < SEGMENT_HEADER_SIZE)
 		return false;
-	*ret_end = next.header.previous_end == 0 ? UINT64_MAX : next.header.previous_end;
+	*ret_end = objects_dirs_end(&reader->dirs, id + 1, generation);
 	return true;
 }
 

@@ -43,11 +43,28 @@ objects_read_at(int fd, void *bytes, size_t length, uint64_t offset)
 	return 0;
 }
 
+static int
+salvage(int fd, struct segment_header *ret)
+{
+	uint8_t bytes[RECORD_HEADER_SIZE];
+	struct record record;
+	uint64_t salt;
+
+	if (objects_read_at(fd, bytes, sizeof bytes, SEGMENT_HEADER_SIZE) != 0)
+		return CAIRN_ECORRUPT;
+	salt = le_get(bytes, 8);
+	if (objects_record_decode(bytes, salt, &record) != 0)
+		return CAIRN_ECORRUPT;
+	*ret = (struct segment_header){.salt = salt};
+	return 0;
+}
+
 int
 objects_scan_init(struct scan *scan, int fd, uint64_t end)
 {
 	uint8_t bytes[SEGMENT_HEADER_SIZE];
 	struct segment_header header;
+	bool salvaged = false;
 	struct stat st;
 	int code;
 
@@ -56,12 +73,14 @@ objects_scan_init(struct scan *scan, int fd, uint64_t end)
 	code = objects_read_at(fd, bytes, sizeof bytes, 0);
 	if (code == 0)
 		code = objects_segment_decode(bytes, &header);
-	if (code == CAIRN_ENOTFOUND)
-		code = CAIRN_ECORRUPT;
+	if (code == CAIRN_ECORRUPT) {
+		code = salvage(fd, &header);
+		salvaged = true;
+	}
 	if (code != 0)
-		return code;
+		return code == CAIRN_ENOTFOUND ? CAIRN_ECORRUPT : code;
 	*scan = (struct scan){.fd = fd, .at = SEGMENT_HEADER_SIZE, .end = (uint64_t)st.st_size,
-	    .header = header};
+	    .header = header, .salvaged = salvaged};
 	if (end < scan->end)
 		scan->end = end;
 	return 0;

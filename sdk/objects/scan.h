@@ -17,6 +17,7 @@ struct scan {
 	uint64_t at;
 	uint64_t end;
 	struct segment_header header;
+	bool salvaged; /* the segment header is damaged; only its salt is known */
 };
 
 /* "NNNNNNNN.seg", or "NNNNNNNN-G.seg" for generation G > 0. */
@@ -26,7 +27,8 @@ void objects_segment_name(uint32_t id, uint32_t generation, char ret[SEGMENT_NAM
 /* All of `length` at `offset`: 0, CAIRN_EIO, or CAIRN_ENOTFOUND when the file ends before. */
 int objects_read_at(int fd, void *bytes, size_t length, uint64_t offset);
 
-/* Reads and checks the segment header; `end` is the file's size, or less if the caller says so. */
+/* Reads and checks the segment header; `end` is the file's size, or less if the caller says so.  Of a
+ * damaged header the salt is recovered from the first record, which repeats it. */
 int objects_scan_init(struct scan *scan, int fd, uint64_t end);
 
 /* The record at scan->at, which is moved behind it.  CAIRN_ENOTFOUND at the end; CAIRN_ECORRUPT when

@@ -204,6 +204,7 @@ after_work(uv_work_t *request, int status)
 	spill->queued = false;
 	count_freed(spill);
 	if (put == NULL) {
+		objects->memory -= spill->backlog; /* what came after the work had ended */
 		objects_spill_free(spill);
 		objects_flow_paid(objects);
 		if (objects->closing)

@@ -174,33 +174,69 @@ objects_count(struct objects *objects)
 	return objects->count;
 }
 
+int
+objects_compact(struct objects *objects, unsigned dead_percent, objects_compact_fn done, void *arg,
+    struct cairn_error *err)
+{
+	if (objects->closing)
+		return cairn_error_set(err, CAIRN_ECANCELLED, "the object store is closing");
+	if (dead_percent > 100)
+		return cairn_error_set(err, CAIRN_EINVAL, "%u percent", dead_percent);
+	if (objects->compact != NULL)
+		return cairn_error_set(err, CAIRN_EAGAIN, "a compaction is running");
+	objects->compact = calloc(1, sizeof *objects->compact);
+	if (objects->compact == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "no memory for a compaction");
+	objects->compact->dead_percent = dead_percent;
+	objects->compact_done = done;
+	objects->compact_arg = arg;
+	objects_flow_owe(objects);
+	objects_checkpoint_compact(&objects->checkpoint, objects->compact);
+	return 0;
+}
+
 /* ---- erasing ---------------------------------------------------------------------------- */
+
+/* Opens the entry's segment at its record.  Place and generation have to come from one state of the
+ * index, since compaction changes both. */
+static int
+open_record(struct objects *objects, const char *key, const struct index_entry *entry,
+    struct scan *ret)
+{
+	struct index_entry now;
+	uint32_t generation = 0;
+	uint64_t at = entry->physical;
+	int code = objects_index_read_begin(objects->read);
+
+	if (code != 0)
+		return code;
+	code = objects_index_generation(objects->read, entry->segment, &generation);
+	if (objects_index_get(objects->read, key, &now) == 0 && now.segment == entry->segment &&
+	    now.logical == entry->logical)
+		at = now.physical;
+	objects_index_read_end(objects->read);
+	if (code == 0)
+		code = objects_dirs_scan(&objects->dirs, entry->segment, generation, O_RDONLY, ret);
+	if (code == 0)
+		ret->at = at;
+	return code;
+}
 
 /* The tombstone names the file that goes with the object. */
 static int
 find_file(struct objects *objects, const struct index_entry *entry, struct objects_put *put)
 {
-	uint32_t generation = 0;
 	struct record record;
 	struct scan scan;
 	uint8_t *meta = NULL;
-	FD_AUTO fd = -1;
-	int code = objects_index_read_begin(objects->read);
+	int code = open_record(objects, put->record.key, entry, &scan);
 
-	if (code == 0) {
-		code = objects_index_generation(objects->read, entry->segment, &generation);
-		objects_index_read_end(objects->read);
-	}
 	if (code != 0)
 		return code;
-	fd = objects_dirs_segment(&objects->dirs, entry->segment, generation, O_RDONLY);
-	code = fd < 0 ? CAIRN_EIO : objects_scan_init(&scan, fd, UINT64_MAX);
-	if (code != 0)
-		return code;
-	scan.at = entry->physical;
 	code = objects_scan_next(&scan, &record);
 	if (code == 0)
-		code = objects_scan_meta(fd, &record, &meta);
+		code = objects_scan_meta(scan.fd, &record, &meta);
+	close(scan.fd);
 	if (code != 0)
 		return code;
 	put->path = strdup((const char *)meta);

@@ -117,6 +117,19 @@ uint64_t objects_count(struct objects *objects);
 int objects_erase(struct objects *objects, const char *key, objects_durable_fn done, void *arg,
     struct cairn_error *err);
 
+/* Rewrites the segments of which at least `dead_percent` percent were erased, so that their space
+ * comes back and what was erased is no longer on the disk (the file system may still hold the freed
+ * blocks).  The segment that is being appended to, and one with damage, are left alone.  Runs in the
+ * background; erasures and the index wait for it, puts do not.  Needs room for one segment.  `done` is
+ * called on the loop.  References stay valid.  CAIRN_EAGAIN while another one runs. */
+struct objects_compacted {
+	uint32_t segments; /* rewritten */
+	uint64_t bytes;    /* given back */
+};
+typedef void (*objects_compact_fn)(void *arg, int code, const struct objects_compacted *result);
+int objects_compact(struct objects *objects, unsigned dead_percent, objects_compact_fn done,
+    void *arg, struct cairn_error *err);
+
 void objects_close(struct objects *objects, void (*closed)(void *arg), void *arg);
 
 /* ---- reading, from any process ---------------------------------------------------------- */

@@ -6,7 +6,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "objects/scan.h"
+#include "objects/mend.h"
 
 #define IOV_BATCH 1024
 
@@ -75,16 +75,30 @@ new_segment(struct objects_tail *tail)
 	return 0;
 }
 
+/* Every segment but the last is on the disk, whatever the durability: so recovery need look for torn
+ * records only at the end. */
+static int
+finish_segment(struct objects_tail *tail)
+{
+	if (!tail->suspect && tail->io->datasync(tail->fd) != 0)
+		tail->suspect = true;
+	if (tail->suspect &&
+	    objects_mend(tail->dirs, tail->io, tail->id, SEGMENT_HEADER_SIZE, tail->at) != 0)
+		return CAIRN_EIO;
+	tail->suspect = false;
+	objects_tail_close(tail);
+	return 0;
+}
+
 int
 objects_tail_ready(struct objects_tail *tail, uint64_t need)
 {
 	if (tail->fd >= 0 && tail->at > SEGMENT_HEADER_SIZE &&
 	    (tail->at >= tail->segment_size || need > tail->segment_size - tail->at)) {
-		/* Every segment but the last is on the disk, whatever the durability: so recovery need
-		 * look for torn records only at the end. */
-		if (tail->io->datasync(tail->fd) != 0)
-			return CAIRN_EIO;
-		objects_tail_close(tail);
+		int code = finish_segment(tail);
+
+		if (code != 0)
+			return code;
 	}
 	return tail->fd >= 0 ? 0 : new_segment(tail);
 }

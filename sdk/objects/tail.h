@@ -30,6 +30,7 @@ struct objects_tail {
 	uint32_t id;      /* of the last segment, open or not; 0 before the first */
 	uint64_t salt;
 	uint64_t at;      /* end of what is written and acknowledged, or will be */
+	bool suspect;     /* a sync of acknowledged records failed and was not made good */
 };
 
 /* Makes room for a group of `need` bytes: begins a new segment where there is none or it is full. */
