@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kill and resume: a host is killed with calls, events and jobs under way, again and again, and each
- * time the next one must carry traffic.  CAIRN_KILLS says how often (50).
+ * Kill and resume: a host is killed with calls, events and jobs under way, again and again, and
+ * each time the next one must carry traffic.  CAIRN_KILLS says how often (50).
  *
  * And the reverse: the kernel is killed, and no host may stay.
  */

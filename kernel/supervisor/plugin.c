@@ -143,7 +143,7 @@ handle(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 		on_stopped_message(plugin);
 		return;
 	default:
-		/* Before READY nothing else may come; after a failed READY it is what start() sent. */
+		/* Before READY nothing else may come. */
 		if (plugin->ready_told && supervisor->ops.message != NULL)
 			supervisor->ops.message(supervisor->arg, plugin, envelope);
 	}
@@ -193,8 +193,9 @@ describe_exit(const struct supervisor_plugin *plugin, int64_t status, int term_s
 		wrote = snprintf(ret, SUPERVISOR_REASON_MAX, "%s %s %s", name, version,
 		    plugin->verdict);
 	else if (term_signal != 0)
-		wrote = snprintf(ret, SUPERVISOR_REASON_MAX, "%s %s was killed by signal %d (%s)", name,
-		    version, term_signal, strsignal(term_signal));
+		wrote = snprintf(ret, SUPERVISOR_REASON_MAX,
+		    "%s %s was killed by signal %d (%s)", name, version, term_signal,
+		    strsignal(term_signal));
 	else
 		wrote = snprintf(ret, SUPERVISOR_REASON_MAX,
 		    "%s %s ended by itself with status %d; its log may say why", name, version,

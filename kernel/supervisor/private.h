@@ -30,8 +30,8 @@ struct supervisor_plugin {
 	enum supervisor_state state;
 	struct process *process; /* from its start to its exit */
 	struct breaker breaker;
-	/* STARTING: the handshake's deadline; READY: heartbeats; WAITING: the back-off; STOPPING: the
-	 * deadline; STOPPED: 0, to tell those who wait. */
+	/* STARTING: the handshake's deadline; READY: heartbeats; WAITING: the back-off; STOPPING:
+	 * the deadline; STOPPED: 0, to tell those who wait. */
 	uv_timer_t timer;
 	unsigned unanswered; /* heartbeats sent since we last heard from the host */
 	bool down;           /* the connection is lost, the process not yet */

@@ -141,8 +141,8 @@ environment_fill(struct environment *environment)
 
 		if (value == NULL)
 			continue;
-		wrote = snprintf(environment->text[count], ENVIRONMENT_TEXT_MAX, "%s=%s", allowed[i],
-		    value);
+		wrote = snprintf(environment->text[count], ENVIRONMENT_TEXT_MAX, "%s=%s",
+		    allowed[i], value);
 		if (wrote < 0 || wrote >= ENVIRONMENT_TEXT_MAX)
 			continue; /* nobody's PATH; a cut one would be worse than none */
 		environment->pointers[count] = environment->text[count];
@@ -158,7 +158,8 @@ spawn(struct process *process, const struct process_options *options, char *url,
 	char *args[] = {(char *)(uintptr_t)options->host_path, url,
 	    (char *)(uintptr_t)options->plugin_path, (char *)(uintptr_t)options->name, NULL};
 	uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE},
-	    {.flags = UV_INHERIT_FD, .data.fd = log_fd}, {.flags = UV_INHERIT_FD, .data.fd = log_fd}};
+	    {.flags = UV_INHERIT_FD, .data.fd = log_fd},
+	    {.flags = UV_INHERIT_FD, .data.fd = log_fd}};
 	struct environment *environment = calloc(1, sizeof *environment);
 	uv_process_options_t spawn_options = {.exit_cb = on_exit_status,
 	    .file = options->host_path, .args = args, .stdio = stdio, .stdio_count = 3,

@@ -43,7 +43,7 @@ int process_send(struct process *process, const Cairn__Envelope *envelope);
 int process_command(struct process *process, const Cairn__Envelope *envelope);
 void process_kill(struct process *process); /* SIGKILL; `exited` follows */
 int process_pid(const struct process *process);
-/* After `exited`: drops what is in flight, closes and frees.  No callback but `released` follows. */
+/* After `exited`: drops what is in flight, closes, frees.  No callback but `released` follows. */
 void process_release(struct process *process);
 
 #endif

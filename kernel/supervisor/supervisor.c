@@ -39,7 +39,8 @@ remove_old_sockets(const char *run_dir)
 		size_t length = strlen(entry->d_name);
 		const char *number = strchr(entry->d_name, '.');
 
-		if (number == NULL || length < 5 || strcmp(entry->d_name + length - 5, ".sock") != 0)
+		if (number == NULL || length < 5 ||
+		    strcmp(entry->d_name + length - 5, ".sock") != 0)
 			continue;
 		number++;
 		if (strspn(number, "0123456789") == 0 ||
@@ -143,7 +144,8 @@ supervisor_add(struct supervisor *supervisor, const struct supervisor_plugin_opt
 	int code;
 
 	if (strlen(options->name) > SUPERVISOR_NAME_MAX || strpbrk(options->name, "/.") != NULL)
-		return cairn_error_set(err, CAIRN_EINVAL, "'%s' is not a plugin's name", options->name);
+		return cairn_error_set(err, CAIRN_EINVAL, "'%s' is not a plugin's name",
+		    options->name);
 	plugin = calloc(1, sizeof *plugin);
 	if (plugin == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");

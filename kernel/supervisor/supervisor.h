@@ -43,7 +43,7 @@ const char *supervisor_state_text(enum supervisor_state state);
 struct supervisor_options {
 	const char *host_path; /* the cairn-host executable */
 	const char *run_dir;   /* 0700, exists */
-	const char *log_dir;   /* a host's standard output and error go to LOG_DIR/NAME.log, appended */
+	const char *log_dir;   /* a host's output and errors are appended to LOG_DIR/NAME.log */
 	unsigned restart_limit;
 	unsigned restart_window_s;
 	unsigned stop_timeout_ms;
@@ -58,9 +58,11 @@ struct supervisor_ops {
 	void (*ready)(void *arg, struct supervisor_plugin *plugin);
 	/* The process is gone (or going): fail its calls, release its jobs.  After each ready. */
 	void (*gone)(void *arg, struct supervisor_plugin *plugin);
-	/* Any envelope but HELLO, READY, PONG and STOPPED, which the supervisor handles.  Borrowed. */
-	void (*message)(void *arg, struct supervisor_plugin *plugin, const Cairn__Envelope *envelope);
-	/* For the ledger and the log: "started", "crashed", "failed", "stopped", with the reason. */
+	/* Any envelope but HELLO, READY, PONG and STOPPED, which the supervisor handles.
+	 * Borrowed. */
+	void (*message)(void *arg, struct supervisor_plugin *plugin,
+	    const Cairn__Envelope *envelope);
+	/* For ledger and log: "started", "crashed", "failed", "stopped", with the reason. */
 	void (*event)(void *arg, struct supervisor_plugin *plugin, const char *what,
 	    const char *reason);
 };
@@ -81,7 +83,8 @@ int supervisor_add(struct supervisor *supervisor, const struct supervisor_plugin
     struct supervisor_plugin **ret, struct cairn_error *err);
 
 int supervisor_start(struct supervisor_plugin *plugin, struct cairn_error *err);
-/* Orderly: STOP, wait stop_timeout_ms, SIGKILL.  `stopped` (may be NULL) once the process is gone. */
+/* Orderly: STOP, wait stop_timeout_ms, SIGKILL.  `stopped` (may be NULL) is called later on the
+ * loop, once the process is gone (also when there was none). */
 void supervisor_stop(struct supervisor_plugin *plugin, void (*stopped)(void *arg), void *arg);
 /* Stop, clear the breaker, start. */
 int supervisor_restart(struct supervisor_plugin *plugin, struct cairn_error *err);

@@ -5,9 +5,9 @@
 /*
  * The wire between the kernel and one host: NNG over ipc://, seen from a libuv loop.
  *
- * NNG completes on its own threads and wakes the loop by uv_async, so every callback below is made on
- * the loop's thread and every function must be called from it.  Under load many messages share one
- * write and one read.  What is received is asked for again only when it has been handled, and what
+ * NNG completes on its own threads and wakes the loop by uv_async, so every callback below is made
+ * on the loop's thread and every function must be called from it.  Under load many messages share
+ * one write and one read.  More is asked for only when what was received has been handled, and what
  * is sent waits in a bounded queue: nothing grows without bound on either side.
  *
  * The bytes are those of a pair0 socket, and a plain pair0 socket may be the other end.  We do not

@@ -194,10 +194,11 @@ a_full_queue_refuses(void **state)
 	size_t sent = 0;
 
 	(void)state;
-	pair_init(&pair, getpid() + 1); /* nobody will take them */
+	pair_init(&pair, getpid());
+	channel_cork(pair.client.channel); /* NNG takes nothing */
 	while (send_id(pair.client.channel, sent + 1, "x", 1) == 0)
-		assert_true(++sent <= CHANNEL_QUEUE_MAX + 512);
-	assert_true(sent >= CHANNEL_QUEUE_MAX);
+		assert_true(++sent <= CHANNEL_QUEUE_MAX);
+	assert_int_equal(sent, CHANNEL_QUEUE_MAX);
 	assert_int_equal(send_id(pair.client.channel, 0, "x", 1), CAIRN_ELIMIT);
 	pair_fini(&pair);
 }
@@ -210,8 +211,8 @@ the_queue_is_bounded_in_bytes(void **state)
 	size_t sent = 0;
 
 	(void)state;
-	pair_init(&pair, getpid() + 1);
-	channel_cork(pair.client.channel); /* NNG takes nothing */
+	pair_init(&pair, getpid());
+	channel_cork(pair.client.channel);
 	while (send_id(pair.client.channel, 1, body, sizeof body) == 0)
 		sent++;
 	assert_int_equal(sent, CHANNEL_QUEUE_BYTES_MAX / sizeof body);
@@ -347,6 +348,7 @@ a_plain_pair0_socket_may_be_the_other_end(void **state)
 	nng_msg *msg;
 	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
 	uint8_t bytes[64];
+	size_t length;
 
 	(void)state;
 	server_init(&pair);
@@ -356,10 +358,11 @@ a_plain_pair0_socket_may_be_the_other_end(void **state)
 	assert_int_equal(nng_dial(socket, pair.url, NULL, 0), 0);
 	for (unsigned i = 1; i <= 100; i++) {
 		envelope.id = i;
-		assert_int_equal(nng_send(socket, bytes, cairn__envelope__pack(&envelope, bytes), 0), 0);
+		length = cairn__envelope__pack(&envelope, bytes);
+		assert_int_equal(nng_send(socket, bytes, length, 0), 0);
 		wait_until(&pair, &pair.server.received, i);
 		assert_int_equal(nng_recvmsg(socket, &msg, 0), 0);
-		assert_int_equal(nng_msg_len(msg), cairn__envelope__get_packed_size(&envelope));
+		assert_int_equal(nng_msg_len(msg), length);
 		nng_msg_free(msg);
 	}
 	assert_false(pair.server.out_of_order);
@@ -411,7 +414,9 @@ a_frame_of_another_type_ends_the_connection(void **state)
 static void
 messages_in_pieces_are_put_together(void **state)
 {
-	static const char bytes[] = "\0SP\0\0\x10\0\0\1\0\0\0\0\0\0\0\2\x10\1\1\0\0\0\0\0\0\0\2\x10\2";
+	static const char bytes[] = "\0SP\0\0\x10\0\0"
+				    "\1\0\0\0\0\0\0\0\2\x10\1"
+				    "\1\0\0\0\0\0\0\0\2\x10\2";
 	struct pair pair;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -18,8 +18,8 @@ plugin_take(const struct cairn_plugin *plugin, const char *name, struct cairn_pl
 
 	if (plugin->size < DESCRIPTOR_MIN || plugin->size > DESCRIPTOR_MAX)
 		return cairn_error_set(err, CAIRN_EINVAL,
-		    "plugin %s has a descriptor of %zu bytes; expected at least %zu: rebuild it with "
-		    "CAIRN_PLUGIN()", name, plugin->size, DESCRIPTOR_MIN);
+		    "plugin %s has a descriptor of %zu bytes; expected at least %zu: rebuild it "
+		    "with CAIRN_PLUGIN()", name, plugin->size, DESCRIPTOR_MIN);
 	if (plugin->abi != CAIRN_ABI)
 		return cairn_error_set(err, CAIRN_EUNSUPPORTED,
 		    "plugin %s was built for ABI %u, this host speaks ABI %u: rebuild it with this "
@@ -27,8 +27,8 @@ plugin_take(const struct cairn_plugin *plugin, const char *name, struct cairn_pl
 	for (size_t i = sizeof copy; i < plugin->size; i++) {
 		if (bytes[i] != 0)
 			return cairn_error_set(err, CAIRN_EUNSUPPORTED,
-			    "plugin %s uses callbacks that this host does not know: install a newer "
-			    "Cairn", name);
+			    "plugin %s uses callbacks that this host does not know: install a "
+			    "newer Cairn", name);
 	}
 	memcpy(&copy, plugin, plugin->size < sizeof copy ? plugin->size : sizeof copy);
 	*ret = copy;

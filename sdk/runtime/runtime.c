@@ -194,7 +194,7 @@ welcome(struct cairn *cairn, struct message *message)
 	    ? cairn__welcome__unpack(&message->arena.allocator, body.len, body.data)
 	    : NULL;
 	if (cairn->welcome == NULL || cairn->welcome->wire != RUNTIME_WIRE) {
-		log_error(RUNTIME_TOPIC, "the kernel's welcome is not one that this host understands");
+		log_error(RUNTIME_TOPIC, "this host does not understand the kernel's welcome");
 		message_unref(message);
 		runtime_finish(cairn, 1);
 		return;

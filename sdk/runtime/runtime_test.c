@@ -81,7 +81,7 @@ call(void *self, struct cairn_request *req, struct cairn_error *err)
 		return cairn_error_set(err, CAIRN_ENOTFOUND, "no such thing as %d", 7);
 	if (strcmp(subject, "t.twice") == 0) {
 		cairn_reply(req, "first", 5);
-		return CAIRN_EINTERNAL; /* our own mistake: must not be sent, nor touch freed memory */
+		return CAIRN_EINTERNAL; /* must not be sent, nor touch freed memory */
 	}
 	if (strcmp(subject, "t.obligations") == 0)
 		return answer_with_obligations(req);
@@ -110,7 +110,8 @@ job(void *self, struct cairn_job *job, struct cairn_error *err)
 	if (strcmp(cairn_job_key(job), "keep") == 0)
 		plugin.kept_job = job;
 	else if (strcmp(cairn_job_key(job), "bad") == 0)
-		return cairn_error_set(err, CAIRN_EIO, "disk full, attempt %u", cairn_job_attempt(job));
+		return cairn_error_set(err, CAIRN_EIO, "disk full, attempt %u",
+		    cairn_job_attempt(job));
 	else
 		cairn_job_done(job);
 	return 0;

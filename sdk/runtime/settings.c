@@ -77,8 +77,8 @@ list_walk(struct cairn *cairn, const char *key, size_t index, size_t *ret_count)
 			found = setting->text;
 	}
 	if (!declared)
-		log_error(RUNTIME_TOPIC, "plugin %s asks for the list '%s', which its manifest does "
-		    "not declare", cairn->name, key);
+		log_error(RUNTIME_TOPIC, "plugin %s asks for the list '%s', which its manifest "
+		    "does not declare", cairn->name, key);
 	assert(declared);
 	if (ret_count != NULL)
 		*ret_count = count;

@@ -6,8 +6,8 @@
  *   call      plugin - kernel - plugin: packed, decoded, routed, packed again, on all three sides
  *   hop       kernel - plugin alone
  *
- * The kernel here only routes; policy and ledger have benchmarks of their own.  Rounds alternate, so
- * that a noisy machine disturbs all alike; medians.  A message is one round trip of 200 bytes.
+ * The kernel here only routes; policy and ledger have benchmarks of their own.  Rounds alternate,
+ * so that a noisy machine disturbs all alike; medians.  A message is a round trip of 200 bytes.
  *
  * usage: bench_bus [ROUNDS [COUNT]]
  */
@@ -220,7 +220,8 @@ measure(size_t rounds, uint32_t count)
 			p99[i][round] = result.p99_ns / 1e3;
 		}
 	}
-	printf("%zu rounds, %u messages, window %d; latency with window 1\n", rounds, count, WINDOW);
+	printf("%zu rounds, %u messages, window %d; latency with window 1\n", rounds, count,
+	    WINDOW);
 	printf("%-8s %10s %6s %9s %6s %9s\n", "", "msgs/s", "ratio", "p50 us", "ratio", "p99 us");
 	for (size_t i = 0; i < KINDS; i++) {
 		double r = median(rate[i], rounds), l = median(p50[i], rounds);
