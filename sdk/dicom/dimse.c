@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A message is a command set and perhaps a data set, each a run of PDVs of one presentation context
- * (PS3.7 6.3, PS3.8 Annex E).  The command set is collected (it is small), the data set is handed on
- * in pieces.  What breaks that order is aborted; a request that is in order but not for us is
+ * (PS3.7 6.3, PS3.8 Annex E).  The command set is collected (it is small), the data set is handed
+ * on in pieces.  What breaks that order is aborted; a request that is in order but not for us is
  * answered with a status after its data set has gone by.
  */
 #include "dicom/dimse.h"

@@ -3,9 +3,9 @@
 #define DICOM_DIMSE_H
 
 /*
- * DIMSE (PS3.7) as service provider over the upper layer: C-ECHO is answered here, C-STORE is handed
- * on as a stream, any other request is answered with status 0211H, and a peer that breaks PS3.7 gets
- * an A-ABORT.  The loop's thread only, as in ul.h.
+ * DIMSE (PS3.7) as service provider over the upper layer: C-ECHO is answered here, C-STORE is
+ * handed on as a stream, any other request is answered with status 0211H, and a peer that breaks
+ * PS3.7 gets an A-ABORT.  The loop's thread only, as in ul.h.
  */
 
 #include <stdbool.h>

@@ -70,8 +70,8 @@ struct dimse_command {
 	char comment[DIMSE_COMMENT_MAX + 1];
 };
 
-/* CAIRN_EPROTO: no command set, or one whose elements are not of group 0000, not in ascending order,
- * or of a length that their VR cannot have.  Attributes that we do not know are passed over. */
+/* CAIRN_EPROTO: no command set, or one whose elements are not of group 0000, not in ascending
+ * order, or of a length that their VR cannot have.  Attributes that we do not know are passed over. */
 int dimse_command_parse(const uint8_t *bytes, size_t length, struct dimse_command *ret);
 
 /* Appends the attributes that `has` names, after the group length. */

@@ -94,7 +94,7 @@ struct ul_assoc {
 	struct ul_request *request; /* in Sta3 */
 	struct ul_accepted *accepted;
 	size_t accepted_count;
-	uint32_t peer_max; /* bytes after a P-DATA-TF's header that the peer takes; 0 is unlimited */
+	uint32_t peer_max; /* after a P-DATA-TF's header, as the peer takes; 0 is unlimited */
 	uint8_t titles[UL_TITLES_SIZE];
 	char called[UL_AE_MAX + 1];
 	char calling[UL_AE_MAX + 1];

@@ -396,7 +396,7 @@ broken_pdvs_are_aborted(void **state)
 		ul_fake_feed(&peer->fake, cases[i].bytes, cases[i].length);
 		expect_abort(peer, UL_ABORT_PROVIDER, UL_ABORT_INVALID_PARAMETER);
 		assert_int_equal(peer->reason, UL_PROTOCOL_ERROR);
-		/* No boundary is known any more: whatever comes is dropped, whatever it looks like. */
+		/* No boundary is known any more: even a good PDU is dropped. */
 		ul_fake_request(&peer->out, (const char *const[]){CT}, 1, 0);
 		feed(peer);
 		assert_int_equal(answer(peer), 0);

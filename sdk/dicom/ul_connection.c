@@ -21,8 +21,8 @@ connection_of(struct ul_assoc *assoc)
 /* ---- reading ----------------------------------------------------------------------------- */
 
 /* DCMTK leaves Nagle's algorithm on: the last part of a message waits until the parts before it are
- * acknowledged, and a delayed acknowledgement costs 40 ms an instance.  Linux falls back to delaying
- * by itself, so this is said again after every read. */
+ * acknowledged, and a delayed acknowledgement costs 40 ms an instance.  Linux falls back to
+ * delaying by itself, so this is said again after every read. */
 static void
 acknowledge_quickly(const struct ul_connection *connection)
 {
@@ -75,9 +75,10 @@ read_on(struct ul_connection *connection)
 {
 	if (connection->closing || connection->reading || connection->assoc.paused > 0)
 		return;
-	connection->reading = uv_read_start((uv_stream_t *)&connection->tcp, on_alloc, on_read) == 0;
-	if (!connection->reading)
+	if (uv_read_start((uv_stream_t *)&connection->tcp, on_alloc, on_read) != 0)
 		ul_drop(&connection->assoc, UL_LIMIT);
+	else
+		connection->reading = true;
 }
 
 /* What was kept during a pause goes first, and may end in the next pause. */

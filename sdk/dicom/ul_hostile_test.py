@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ul_hostile_test.py SERVER: what hostile peers send ends in an abort or a close, good peers are
 served meanwhile, and the server's memory stays where it was.  SERVER is ul_test_server."""
+import errno
 import os
 import random
 import signal
@@ -88,6 +89,18 @@ class Peer:
                 return None
             data += more
         return data
+
+    def hang_up(self):
+        """Half-closes and waits for the server's end, so that this connection counts no more."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+            while self.socket.recv(65536):
+                pass
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        except OSError as error:  # the server's reset came first
+            if error.errno != errno.ENOTCONN:
+                raise
 
     def associate(self):
         self.send(GOOD)
@@ -184,6 +197,7 @@ class Hostile(unittest.TestCase):
         for cut in range(len(whole)):
             with Peer(self.port) as peer:
                 peer.send(whole[:cut])
+                peer.hang_up()
 
     def test_one_byte_at_a_time(self):
         with Peer(self.port) as peer:
@@ -218,6 +232,7 @@ class Hostile(unittest.TestCase):
                 if i % 2:
                     peer.associate()
                 peer.send(noise.randbytes(noise.randrange(1, 5000)))
+                peer.hang_up()
 
     def test_flipped_bits_in_good_associations(self):
         noise = random.Random(8)
@@ -227,6 +242,7 @@ class Hostile(unittest.TestCase):
             bad[noise.randrange(len(bad))] ^= 1 << noise.randrange(8)
             with Peer(self.port) as peer:
                 peer.send(bytes(bad))
+                peer.hang_up()
 
     def test_half_open_connections_do_not_stop_service(self):
         with Peer(self.port) as old:

@@ -337,7 +337,7 @@ ul_assoc_end(struct ul_assoc *assoc, enum ul_reason reason)
 		return;
 	assoc->ended = true;
 	assoc->reason = reason;
-	assoc->paused = 0; /* whoever paused is done with it; the end of the transport must be seen */
+	assoc->paused = 0; /* nobody resumes it now, and the transport's end must be seen */
 	assoc->transport->wake(assoc);
 }
 

@@ -2,8 +2,8 @@
 /*
  * From bytes to events.  The parser takes whatever has arrived and keeps no more than a header, or
  * the body of one small PDU; the fragments of P-DATA-TF go to the consumer as they lie in the
- * receive buffer.  A PDU that is well formed but unwelcome is skipped by its length.  After one that
- * is not well formed no boundary can be trusted, and everything that follows is dropped.
+ * receive buffer.  A PDU that is well formed but unwelcome is skipped by its length.  After one
+ * that is not well formed no boundary can be trusted, and everything that follows is dropped.
  */
 #include "dicom/ul_assoc.h"
 
