@@ -17,6 +17,7 @@
 #include "base/file.h"
 
 #define JOBS_MAX 256       /* in one transaction */
+#define BATCH_BYTES_MAX ((size_t)2 << 20) /* of jobs in one transaction: bounds LMDB's memory */
 #define WAITING_MAX 4096   /* jobs */
 #define QUESTIONS_MAX 64   /* under way at a time */
 #define REASON_MAX 200
@@ -138,18 +139,22 @@ batch_written(void *arg)
 	finish_stopping(cohort);
 }
 
-/* Everything that waits, up to JOBS_MAX, becomes one transaction. */
+/* Everything that waits becomes one transaction, up to JOBS_MAX and BATCH_BYTES_MAX. */
 static void
 start_batch(struct cohort *cohort)
 {
+	size_t bytes = 0;
+
 	if (cohort->writing || cohort->stopping || cohort->waiting_count == 0)
 		return;
-	while (cohort->waiting_count > 0 && cohort->batch_count < JOBS_MAX) {
+	while (cohort->waiting_count > 0 && cohort->batch_count < JOBS_MAX &&
+	    bytes < BATCH_BYTES_MAX) {
 		struct batch_job *job = &cohort->batch[cohort->batch_count++];
 
 		job->job = cohort->waiting[cohort->waiting_first];
 		job->body = cairn_job_body(job->job, &job->length);
 		job->reason[0] = 0;
+		bytes += job->length;
 		cohort->waiting_first = (cohort->waiting_first + 1) % WAITING_MAX;
 		cohort->waiting_count--;
 	}

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The plugin's glue against a runtime of one thread, in which work happens when the test says so. */
+#include "base/test.h"
+
+#include <stdio.h>
+
+#include <cairn/plugin.h>
+
+#include "cohort/expr.h"
+#include "population.h"
+
+struct cairn {
+	struct test_dir dir;
+	void *self;
+	struct {
+		void (*work)(void *);
+		void (*after)(void *);
+		void *arg;
+	} works[80];
+	size_t work_count;
+	bool stopped;
+};
+
+struct cairn_job {
+	const void *body;
+	size_t length;
+	unsigned done, retried;
+	char reason[256];
+};
+
+struct cairn_request {
+	const char *subject;
+	uint8_t body[1024];
+	size_t length;
+	const char *obligations[4]; /* all of value 10 */
+	char fulfilled[64];
+	uint8_t reply[1024];
+	size_t reply_length;
+	unsigned answers;
+	int code;
+};
+
+/* ---- the runtime ------------------------------------------------------------------------- */
+
+void
+cairn_log(enum cairn_log_level level, const char *format, ...)
+{
+	(void)level, (void)format;
+}
+
+int64_t
+cairn_config_integer(struct cairn *cairn, const char *key)
+{
+	(void)cairn;
+	return strcmp(key, "map_size_mb") == 0 ? 64 : 16;
+}
+
+const char *
+cairn_state_dir(struct cairn *cairn)
+{
+	return cairn->dir.path;
+}
+
+int
+cairn_work(struct cairn *cairn, void (*work)(void *), void (*after)(void *), void *arg)
+{
+	assert_true(cairn->work_count < 80);
+	cairn->works[cairn->work_count].work = work;
+	cairn->works[cairn->work_count].after = after;
+	cairn->works[cairn->work_count++].arg = arg;
+	return 0;
+}
+
+void
+cairn_stopped(struct cairn *cairn)
+{
+	assert_false(cairn->stopped);
+	cairn->stopped = true;
+}
+
+const char *
+cairn_job_key(const struct cairn_job *job)
+{
+	(void)job;
+	return "key";
+}
+
+const void *
+cairn_job_body(const struct cairn_job *job, size_t *ret_length)
+{
+	*ret_length = job->length;
+	return job->body;
+}
+
+unsigned
+cairn_job_attempt(const struct cairn_job *job)
+{
+	(void)job;
+	return 1;
+}
+
+void
+cairn_job_done(struct cairn_job *job)
+{
+	job->done++;
+}
+
+void
+cairn_job_retry(struct cairn_job *job, const char *reason)
+{
+	job->retried++;
+	snprintf(job->reason, sizeof job->reason, "%s", reason);
+}
+
+const char *
+cairn_request_subject(const struct cairn_request *req)
+{
+	return req->subject;
+}
+
+const void *
+cairn_request_body(const struct cairn_request *req, size_t *ret_length)
+{
+	*ret_length = req->length;
+	return req->body;
+}
+
+bool
+cairn_obligation_integer(const struct cairn_request *req, const char *name, int64_t *ret_value)
+{
+	for (size_t i = 0; i < 4 && req->obligations[i] != NULL; i++) {
+		if (strcmp(req->obligations[i], name) != 0)
+			continue;
+		*ret_value = 10;
+		return true;
+	}
+	return false;
+}
+
+int
+cairn_fulfil(struct cairn_request *req, const char *name, int64_t value)
+{
+	size_t used = strlen(req->fulfilled);
+
+	snprintf(req->fulfilled + used, sizeof req->fulfilled - used, "%s=%d ", name, (int)value);
+	return 0;
+}
+
+int
+cairn_reply(struct cairn_request *req, const void *body, size_t length)
+{
+	assert_true(length <= sizeof req->reply);
+	if (length > 0)
+		memcpy(req->reply, body, length);
+	req->reply_length = length;
+	req->answers++;
+	return 0;
+}
+
+int
+cairn_fail(struct cairn_request *req, int code, const char *format, ...)
+{
+	(void)format;
+	req->code = code;
+	req->answers++;
+	return 0;
+}
+
+/* ---- helpers ----------------------------------------------------------------------------- */
+
+static void
+begin(struct cairn *cairn)
+{
+	struct cairn_error err = {0};
+
+	*cairn = (struct cairn){0};
+	test_dir_make(&cairn->dir);
+	assert_ok(cairn_plugin.start(cairn, &cairn->self, &err), &err);
+}
+
+/* All work that is asked for, and what it asks for in turn. */
+static void
+run_works(struct cairn *cairn)
+{
+	while (cairn->work_count > 0) {
+		size_t last = --cairn->work_count;
+
+		cairn->works[last].work(cairn->works[last].arg);
+		cairn->works[last].after(cairn->works[last].arg);
+	}
+}
+
+static void
+end(struct cairn *cairn)
+{
+	if (!cairn->stopped)
+		cairn_plugin.stop(cairn->self);
+	run_works(cairn);
+	assert_true(cairn->stopped);
+	free(cairn->self);
+	test_dir_remove(&cairn->dir);
+}
+
+static struct cairn_job
+facts_job(unsigned patients)
+{
+	struct item items[64] = {0};
+	struct cairn_job job = {0};
+	Cairn__FactBatch *batch;
+	uint8_t *body;
+
+	for (unsigned i = 0; i < patients; i++)
+		items[i] = (struct item){.path = {i, 0, 0, i}};
+	batch = batch_new(items, patients);
+	job.length = cairn__fact_batch__get_packed_size(batch);
+	body = malloc(job.length + 1);
+	assert_non_null(body);
+	cairn__fact_batch__pack(batch, body);
+	job.body = body;
+	batch_free(batch);
+	return job;
+}
+
+static void
+job_fini(struct cairn_job *job)
+{
+	free((void *)(uintptr_t)job->body);
+}
+
+static struct cairn_request
+count_request(const char *obligation, const char *another)
+{
+	struct cairn_request req = {.subject = "cohort.count",
+	    .obligations = {obligation, another}};
+	Cairn__CountRequest request = CAIRN__COUNT_REQUEST__INIT;
+	struct cairn_error err = {0};
+
+	assert_ok(cohort_parse("*", &request.expression, &err), &err);
+	req.length = cairn__count_request__pack(&request, req.body);
+	cairn__expression__free_unpacked(request.expression, NULL);
+	return req;
+}
+
+static void
+give(struct cairn *cairn, struct cairn_job *job)
+{
+	struct cairn_error err = {0};
+
+	assert_ok(cairn_plugin.job(cairn->self, job, &err), &err);
+}
+
+static void
+call(struct cairn *cairn, struct cairn_request *req)
+{
+	struct cairn_error err = {0};
+
+	assert_ok(cairn_plugin.call(cairn->self, req, &err), &err);
+}
+
+/* ---- tests ------------------------------------------------------------------------------- */
+
+static void
+a_job_is_acknowledged_after_its_commit(void **state)
+{
+	struct cairn cairn;
+	struct cairn_job job = facts_job(20);
+	struct cairn_request req = count_request(NULL, NULL);
+	Cairn__CountAnswer *answer;
+
+	(void)state;
+	begin(&cairn);
+	give(&cairn, &job);
+	assert_int_equal(job.done + job.retried, 0);
+	run_works(&cairn);
+	assert_int_equal(job.done, 1);
+	call(&cairn, &req);
+	run_works(&cairn);
+	answer = cairn__count_answer__unpack(NULL, req.reply_length, req.reply);
+	assert_int_equal(answer->count, 20);
+	cairn__count_answer__free_unpacked(answer, NULL);
+	end(&cairn);
+	job_fini(&job);
+}
+
+static void
+a_poison_job_is_retried_with_its_reason_and_spoils_no_other(void **state)
+{
+	struct cairn cairn;
+	struct cairn_job first = facts_job(1), good = facts_job(2);
+	struct cairn_job poison = {.body = "\xff\xff", .length = 2};
+
+	(void)state;
+	begin(&cairn);
+	give(&cairn, &first);
+	give(&cairn, &poison);
+	give(&cairn, &good);
+	run_works(&cairn);
+	assert_int_equal(first.done, 1);
+	assert_int_equal(good.done, 1);
+	assert_int_equal(poison.done, 0);
+	assert_int_equal(poison.retried, 1);
+	assert_string_equal(poison.reason, "the job is not a FactBatch");
+	end(&cairn);
+	job_fini(&first);
+	job_fini(&good);
+}
+
+static void
+only_obligations_that_are_carried_out_are_reported(void **state)
+{
+	struct cairn cairn;
+	struct cairn_request count = count_request("min_cell", "round");
+	struct cairn_request unknown = count_request("noise", "min_cell");
+	struct cairn_request select = count_request("min_cell", "round");
+
+	(void)state;
+	begin(&cairn);
+	select.subject = "cohort.select";
+	call(&cairn, &count);
+	call(&cairn, &unknown);
+	call(&cairn, &select);
+	assert_string_equal(count.fulfilled, "min_cell=10 round=10 ");
+	assert_string_equal(unknown.fulfilled, "min_cell=10 ");
+	assert_string_equal(select.fulfilled, "min_cell=10 ");
+	run_works(&cairn);
+	assert_int_equal(count.answers, 1);
+	assert_int_equal(unknown.answers, 1);
+	assert_int_equal(select.answers, 1);
+	end(&cairn);
+}
+
+static void
+a_cancelled_question_fails_once(void **state)
+{
+	struct cairn cairn;
+	struct cairn_request req = count_request(NULL, NULL);
+
+	(void)state;
+	begin(&cairn);
+	call(&cairn, &req);
+	cairn_plugin.cancel(cairn.self, &req);
+	run_works(&cairn);
+	assert_int_equal(req.answers, 1);
+	assert_int_equal(req.code, CAIRN_ECANCELLED);
+	end(&cairn);
+}
+
+static void
+stopping_waits_for_the_work_under_way(void **state)
+{
+	struct cairn cairn;
+	struct cairn_job writing = facts_job(1), waiting = facts_job(2);
+	struct cairn_request req = count_request(NULL, NULL);
+
+	(void)state;
+	begin(&cairn);
+	give(&cairn, &writing);
+	give(&cairn, &waiting);
+	call(&cairn, &req);
+	cairn_plugin.stop(cairn.self);
+	assert_false(cairn.stopped);
+	run_works(&cairn);
+	assert_true(cairn.stopped);
+	assert_int_equal(writing.done, 1);
+	assert_int_equal(waiting.done + waiting.retried, 0);
+	assert_int_equal(req.answers, 1);
+	end(&cairn);
+	job_fini(&writing);
+	job_fini(&waiting);
+}
+
+static void
+more_questions_than_the_limit_are_refused(void **state)
+{
+	struct cairn cairn;
+	struct cairn_request reqs[64], one_more = count_request(NULL, NULL);
+	struct cairn_error err = {0};
+
+	(void)state;
+	begin(&cairn);
+	for (size_t i = 0; i < 64; i++) {
+		reqs[i] = count_request(NULL, NULL);
+		call(&cairn, &reqs[i]);
+	}
+	assert_int_equal(cairn_plugin.call(cairn.self, &one_more, &err), CAIRN_ELIMIT);
+	run_works(&cairn);
+	end(&cairn);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_job_is_acknowledged_after_its_commit),
+	    cmocka_unit_test(a_poison_job_is_retried_with_its_reason_and_spoils_no_other),
+	    cmocka_unit_test(only_obligations_that_are_carried_out_are_reported),
+	    cmocka_unit_test(a_cancelled_question_fails_once),
+	    cmocka_unit_test(stopping_waits_for_the_work_under_way),
+	    cmocka_unit_test(more_questions_than_the_limit_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
