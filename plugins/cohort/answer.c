@@ -76,7 +76,7 @@ static int
 pack_count(const Cairn__CountAnswer *answer, struct buf *ret)
 {
 	size_t size = cairn__count_answer__get_packed_size(answer);
-	int code = buf_reserve(ret, size);
+	int code = buf_reserve(ret, size + 1); /* an answer may pack to nothing */
 
 	if (code != 0)
 		return code;
@@ -148,7 +148,7 @@ static int
 pack_select(const Cairn__SelectAnswer *answer, struct buf *ret)
 {
 	size_t size = cairn__select_answer__get_packed_size(answer);
-	int code = buf_reserve(ret, size);
+	int code = buf_reserve(ret, size + 1); /* an answer may pack to nothing */
 
 	if (code != 0)
 		return code;
