@@ -62,7 +62,8 @@ check_range(const struct check *c, double value, const char *of)
 	const struct config_option *option = c->option;
 	char range[RANGE_TEXT_MAX];
 
-	if ((!option->has_min || value >= option->min) && (!option->has_max || value <= option->max))
+	if ((!option->has_min || value >= option->min) &&
+	    (!option->has_max || value <= option->max))
 		return 0;
 	schema_range_text(option, range, sizeof range);
 	return tree_error(c->tree, c->node, c->err, "'%s' must %s %s%s, found %.15g", option->key,
@@ -139,8 +140,9 @@ check_item(const struct check *c, const struct tree_node *item)
 	char found[TREE_FOUND_MAX];
 
 	if (item->kind != TREE_SCALAR || tree_is_null(item))
-		return tree_error(c->tree, item, c->err, "the items of '%s' must be texts, found %s",
-		    c->option->key, tree_found(item, found));
+		return tree_error(c->tree, item, c->err,
+		    "the items of '%s' must be texts, found %s", c->option->key,
+		    tree_found(item, found));
 	return check_choice(c, item);
 }
 

@@ -37,8 +37,8 @@ parse(const char *text)
 }
 
 static int
-load(const char *yaml, size_t length, const struct config_schema *schema,
-    struct config_values *ret, struct cairn_error *err)
+load(const char *yaml, size_t length, const struct config_schema *schema, struct config_values *ret,
+    struct cairn_error *err)
 {
 	struct test_dir dir;
 	char path[256];
@@ -71,8 +71,8 @@ check_bad_files(const struct golden *cases, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct config_values values = {0};
 		struct cairn_error err = {0};
-		int code = load(cases[i].yaml, strlen(cases[i].yaml), &manifest->schema, &values,
-		    &err);
+		int code =
+		    load(cases[i].yaml, strlen(cases[i].yaml), &manifest->schema, &values, &err);
 
 		assert_int_equal(code, CAIRN_EINVAL);
 		assert_string_equal(err.text, cases[i].message);
@@ -85,46 +85,47 @@ static void
 a_wrong_value_is_named_with_file_and_line(void **state)
 {
 	static const struct golden cases[] = {
-	    {"listen:\n  portt: 1\n", "f.yaml:2: unknown key 'portt' in 'listen'; did you mean 'port'?"},
+	    {"listen:\n  portt: 1\n",
+		"f.yaml:2: unknown key 'portt' in 'listen'; did you mean 'port'?"},
 	    {"\n\nae_titel: X\n", "f.yaml:3: unknown key 'ae_titel'; did you mean 'ae_title'?"},
 	    {"colour: red\n", "f.yaml:1: unknown key 'colour'"},
 	    {"listen.port: 104\n",
-	        "f.yaml:1: unknown key 'listen.port'; write 'a.b: 1' as 'a: {b: 1}'"},
+		"f.yaml:1: unknown key 'listen.port'; write 'a.b: 1' as 'a: {b: 1}'"},
 	    {"strict: true\nstrict: false\n",
-	        "f.yaml:2: duplicate key 'strict'; it is already on line 1"},
+		"f.yaml:2: duplicate key 'strict'; it is already on line 1"},
 	    {"listen: {port: abc}\n",
-	        "f.yaml:1: 'listen.port' must be a whole number, found the text 'abc'"},
+		"f.yaml:1: 'listen.port' must be a whole number, found the text 'abc'"},
 	    {"listen: {port: '104'}\n",
-	        "f.yaml:1: 'listen.port' must be a whole number, found the text '104'; remove the "
-	        "quotes"},
+		"f.yaml:1: 'listen.port' must be a whole number, found the text '104'; remove the "
+		"quotes"},
 	    {"listen: {port: 70000}\n",
-	        "f.yaml:1: 'listen.port' must be from 1 to 65535, found 70000"},
+		"f.yaml:1: 'listen.port' must be from 1 to 65535, found 70000"},
 	    {"listen: {port: 1.5}\n",
-	        "f.yaml:1: 'listen.port' must be a whole number, found the text '1.5'"},
+		"f.yaml:1: 'listen.port' must be a whole number, found the text '1.5'"},
 	    {"listen:\n  port:\n", "f.yaml:2: 'listen.port' must be a whole number, found nothing"},
 	    {"listen: 104\n",
-	        "f.yaml:1: 'listen' holds options of its own and must be a map of keys, found 104"},
+		"f.yaml:1: 'listen' holds options of its own and must be a map of keys, found 104"},
 	    {"ae_title: [a]\n", "f.yaml:1: 'ae_title' must be a text, found a list"},
 	    {"ae_title:\n",
-	        "f.yaml:1: 'ae_title' must be a text, found nothing; an empty text is written \"\""},
-	    {"ae_title: \"\"\n",
-	        "f.yaml:1: 'ae_title' must have from 1 to 16 characters, found 0"},
+		"f.yaml:1: 'ae_title' must be a text, found nothing; an empty text is written "
+		"\"\""},
+	    {"ae_title: \"\"\n", "f.yaml:1: 'ae_title' must have from 1 to 16 characters, found 0"},
 	    {"ae_title: SEVENTEEN_LETTERS\n",
-	        "f.yaml:1: 'ae_title' must have from 1 to 16 characters, found 17"},
+		"f.yaml:1: 'ae_title' must have from 1 to 16 characters, found 17"},
 	    {"strict: yes\n", "f.yaml:1: 'strict' must be true or false, found the text 'yes'"},
 	    {"ratio: 1.5\n", "f.yaml:1: 'ratio' must be from 0 to 1, found 1.5"},
 	    {"ratio: .nan\n", "f.yaml:1: 'ratio' must be a number, found the text '.nan'"},
 	    {"peers: a\n",
-	        "f.yaml:1: 'peers' must be a list, found the text 'a'; a list is written [a, b] or "
-	        "with '- ' lines"},
+		"f.yaml:1: 'peers' must be a list, found the text 'a'; a list is written [a, b] or "
+		"with '- ' lines"},
 	    {"peers: [a, b, c]\n", "f.yaml:1: 'peers' must have at most 2 items, found 3"},
 	    {"peers:\n  - a\n  - {b: c}\n",
-	        "f.yaml:3: the items of 'peers' must be texts, found a map of keys"},
+		"f.yaml:3: the items of 'peers' must be texts, found a map of keys"},
 	    {"deid:\n  options:\n  - retain-device\n  - retain-uid\n",
-	        "f.yaml:4: 'deid.options' takes clean-pixel, retain-device, retain-uids, not "
-	        "'retain-uid'; did you mean 'retain-uids'?"},
+		"f.yaml:4: 'deid.options' takes clean-pixel, retain-device, retain-uids, not "
+		"'retain-uid'; did you mean 'retain-uids'?"},
 	    {"deid: {profile: strong}\n",
-	        "f.yaml:1: 'deid.profile' takes basic, none, not 'strong'"},
+		"f.yaml:1: 'deid.profile' takes basic, none, not 'strong'"},
 	};
 
 	(void)state;
@@ -140,18 +141,19 @@ what_is_no_plain_yaml_is_refused_with_its_line(void **state)
 	    {"peers: &a [x]\n", "f.yaml:1: tags (!) and anchors (&) are not allowed here"},
 	    {"peers: !!set [x]\n", "f.yaml:1: tags (!) and anchors (&) are not allowed here"},
 	    {"strict: true\nae_title: *a\n",
-	        "f.yaml:2: aliases (*) are not allowed here; a text that begins with '*' needs "
-	        "quotes"},
+		"f.yaml:2: aliases (*) are not allowed here; a text that begins with '*' needs "
+		"quotes"},
 	    {"strict: true\n---\nstrict: false\n",
-	        "f.yaml:2: a second document; one file holds one"},
+		"f.yaml:2: a second document; one file holds one"},
 	    {"%YAML 1.1\n---\nstrict: true\n", "f.yaml:1: directives (%) are not allowed here"},
 	    {"? [a, b]\n: c\n", "f.yaml:1: a key must be a single word"},
 	    {"ae_title: \"a\\0b\"\n", "f.yaml:1: a text must not hold a zero byte"},
 	    {"peers: [a\nstrict: true\n",
-	        "f.yaml:2: not valid YAML: did not find expected ',' or ']'"},
+		"f.yaml:2: not valid YAML: did not find expected ',' or ']'"},
 	    {"listen:\n\tport: 1\n",
-	        "f.yaml:2: not valid YAML: found character that cannot start any token (a tab, '@', "
-	        "'`' or '%': indent with spaces, quote texts)"},
+		"f.yaml:2: not valid YAML: found character that cannot start any token (a tab, "
+		"'@', "
+		"'`' or '%': indent with spaces, quote texts)"},
 	    {"a: [[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]\n", "f.yaml:1: nested deeper than 16 levels"},
 	    {"a: \xff\n", "f.yaml:1: not valid YAML: invalid leading UTF-8 octet"},
 	};
@@ -221,7 +223,7 @@ static void
 a_file_overrides_the_defaults(void **state)
 {
 	static const char yaml[] = "listen:\n  port: 104\ndeid: {options: []}\nratio: 1e-1\n"
-	                           "strict: false\npeers: [PACS, '7']\nae_title: 123\n";
+				   "strict: false\npeers: [PACS, '7']\nae_title: 123\n";
 	struct manifest *manifest = parse(manifest_text);
 	struct config_values values = {0};
 	struct cairn_error err = {0};
@@ -244,7 +246,7 @@ static void
 a_missing_required_key_is_named(void **state)
 {
 	struct manifest *manifest = parse("name: a\nversion: '1'\nabi: 1\nconfig:\n"
-	                                  "  url: {type: string, help: Where to}\n");
+					  "  url: {type: string, help: Where to}\n");
 	struct config_values values = {0};
 	struct cairn_error err = {0};
 
@@ -296,10 +298,12 @@ the_example_is_valid_and_means_the_defaults(void **state)
 
 	(void)state;
 	assert_ok(manifest_example(manifest, &text, &err), &err);
-	assert_non_null(strstr(text, "# The title we answer to\n"
-	                             "# (a text from 1 to 16 characters)\n#ae_title: CAIRN\n"));
-	assert_non_null(strstr(text, "#listen:\n\n# TCP port\n"
-	                             "# (a whole number from 1 to 65535)\n#  port: 11112\n"));
+	assert_non_null(strstr(text,
+	    "# The title we answer to\n"
+	    "# (a text from 1 to 16 characters)\n#ae_title: CAIRN\n"));
+	assert_non_null(strstr(text,
+	    "#listen:\n\n# TCP port\n"
+	    "# (a whole number from 1 to 65535)\n#  port: 11112\n"));
 	assert_ok(load(text, strlen(text), &manifest->schema, &values, &err), &err);
 	config_values_fini(&values);
 	uncomment(text);

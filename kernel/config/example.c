@@ -54,16 +54,18 @@ append_kind(const struct writer *w, const struct config_option *option)
 	schema_range_text(option, range, sizeof range);
 	code = buf_append_format(w->buf, "# (%s%s%s%s", schema_type_text(option->type),
 	    *range == 0 ? "" : " ", range,
-	    *range == 0                       ? ""
-	        : option->type == CONFIG_LIST ? " items"
-	        : option->type == CONFIG_STRING ? " characters" : "");
+	    *range == 0                         ? ""
+		: option->type == CONFIG_LIST   ? " items"
+		: option->type == CONFIG_STRING ? " characters"
+						: "");
 	if (option->choices != NULL && code == 0)
-		code = buf_append_text(w->buf, option->type == CONFIG_LIST ? " out of" : ", one of");
+		code =
+		    buf_append_text(w->buf, option->type == CONFIG_LIST ? " out of" : ", one of");
 	for (size_t i = 0; option->choices != NULL && option->choices[i] != NULL && code == 0; i++)
 		code = buf_append_format(w->buf, "%s %s", i == 0 ? "" : ",", option->choices[i]);
 	if (code == 0)
-		code = buf_append_text(w->buf,
-		    option->fallback == NULL ? "; must be given)\n" : ")\n");
+		code = buf_append_text(
+		    w->buf, option->fallback == NULL ? "; must be given)\n" : ")\n");
 	return code;
 }
 
@@ -80,8 +82,8 @@ append_option(const struct writer *w, const struct config_option *option, const 
 	if (code == 0)
 		code = append_indent(w, "#");
 	if (code == 0)
-		code = buf_append_format(w->buf, "%s: %s\n", name,
-		    option->fallback == NULL ? "" : option->fallback);
+		code = buf_append_format(
+		    w->buf, "%s: %s\n", name, option->fallback == NULL ? "" : option->fallback);
 	return code;
 }
 
@@ -125,8 +127,8 @@ append_level(struct writer *w, const char *prefix)
 			code = append_option(w, option, rest);
 			continue;
 		}
-		snprintf(group, sizeof group, "%.*s", (int)(strlen(prefix) + length + 1),
-		    option->key);
+		snprintf(
+		    group, sizeof group, "%.*s", (int)(strlen(prefix) + length + 1), option->key);
 		if (!is_first_of(w, i, strlen(group)))
 			continue;
 		code = buf_append_text(w->buf, "\n");
@@ -171,8 +173,8 @@ append_needs(struct buf *buf, const struct manifest *manifest)
 	int code = buf_append_format(&line, "A %s. It asks for:", manifest->kind);
 
 	for (size_t i = 0; i < manifest->capability_count && code == 0; i++)
-		code = buf_append_format(&line, "%s %s", i == 0 ? "" : ",",
-		    manifest->capabilities[i]);
+		code =
+		    buf_append_format(&line, "%s %s", i == 0 ? "" : ",", manifest->capabilities[i]);
 	if (code == 0 && manifest->capability_count == 0)
 		code = buf_append_text(&line, " nothing");
 	text = code == 0 ? buf_text(&line) : NULL;
@@ -191,8 +193,10 @@ manifest_example(const struct manifest *manifest, char **ret_text, struct cairn_
 		code = append_needs(&buf, manifest);
 	if (code == 0)
 		code = buf_append_text(&buf,
-		    "#\n# Every option stands below with its default. To change one, remove the '#'\n"
-		    "# before it (and before the line of the group it is in) and edit the value.\n");
+		    "#\n# Every option stands below with its default. To change one, remove the "
+		    "'#'\n"
+		    "# before it (and before the line of the group it is in) and edit the "
+		    "value.\n");
 	if (code == 0)
 		code = example_schema(&buf, &manifest->schema);
 	return example_take(&buf, code, ret_text, err);

@@ -20,8 +20,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct config_values values = {0};
 	struct tree *tree = NULL;
 
-	if (tree_parse(schema_text, sizeof schema_text - 1, "schema", &tree, NULL) != 0
-	    || schema_parse(tree, tree->root, &schema, NULL) != 0)
+	if (tree_parse(schema_text, sizeof schema_text - 1, "schema", &tree, NULL) != 0 ||
+	    schema_parse(tree, tree->root, &schema, NULL) != 0)
 		__builtin_trap();
 	tree_free(tree);
 	if (tree_parse(data, size, "f", &tree, NULL) == 0) {

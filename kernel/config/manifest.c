@@ -33,8 +33,8 @@ made_of(const char *text, const char *first, const char *rest, size_t max)
 {
 	size_t length = strlen(text);
 
-	return length > 0 && length <= max && strchr(first, text[0]) != NULL
-	    && strspn(text, rest) == length;
+	return length > 0 && length <= max && strchr(first, text[0]) != NULL &&
+	    strspn(text, rest) == length;
 }
 
 /* Words with dots between them: "cohort.count". */
@@ -43,8 +43,8 @@ subject_is_good(const char *subject)
 {
 	size_t length = strlen(subject);
 
-	return made_of(subject, ALPHA, ALPHA DIGIT "_-.", SUBJECT_MAX)
-	    && strstr(subject, "..") == NULL && subject[length - 1] != '.';
+	return made_of(subject, ALPHA, ALPHA DIGIT "_-.", SUBJECT_MAX) &&
+	    strstr(subject, "..") == NULL && subject[length - 1] != '.';
 }
 
 /* A subject, or one that ends in ".*". */
@@ -80,8 +80,8 @@ read_text(const struct reader *r, const char *key, const char *fallback, size_t 
 	if (node == NULL && fallback == NULL)
 		return tree_error(r->tree, r->tree->root, r->err, "missing key '%s'", key);
 	if (node != NULL) {
-		if (node->kind != TREE_SCALAR || node->length == 0 || node->length > max
-		    || !schema_text_is_plain(node->text))
+		if (node->kind != TREE_SCALAR || node->length == 0 || node->length > max ||
+		    !schema_text_is_plain(node->text))
 			return tree_error(r->tree, node, r->err,
 			    "'%s' must be one line of 1 to %zu characters", key, max);
 		text = node->text;
@@ -107,8 +107,7 @@ read_version(const struct reader *r)
 {
 	int code = read_text(r, "version", NULL, 64, &r->manifest->version);
 
-	if (code == 0
-	    && !made_of(r->manifest->version, DIGIT, ALPHA UPPER DIGIT ".-+~", 64))
+	if (code == 0 && !made_of(r->manifest->version, DIGIT, ALPHA UPPER DIGIT ".-+~", 64))
 		return tree_error(r->tree, tree_find(r->tree->root, "version"), r->err,
 		    "version '%s' must begin with a digit, like 0.1.0", r->manifest->version);
 	return code;
@@ -127,7 +126,8 @@ read_abi(const struct reader *r)
 	if (abi > CAIRN_ABI) {
 		tree_error(r->tree, node, r->err,
 		    "built for plugin ABI %d, and this kernel speaks up to %d; update Cairn or "
-		    "rebuild the plugin", (int)abi, CAIRN_ABI);
+		    "rebuild the plugin",
+		    (int)abi, CAIRN_ABI);
 		if (r->err != NULL)
 			r->err->code = CAIRN_EUNSUPPORTED;
 		return CAIRN_EUNSUPPORTED;
@@ -161,8 +161,8 @@ read_kind(const struct reader *r)
 /* ---- subjects --------------------------------------------------------------------------- */
 
 static int
-read_serve_options(const struct reader *r, const struct tree_node *node,
-    struct manifest_serve *serve)
+read_serve_options(
+    const struct reader *r, const struct tree_node *node, struct manifest_serve *serve)
 {
 	const struct tree_node *guarded = tree_find(node, "guarded");
 	const struct tree_node *request = tree_find(node, "request");
@@ -172,8 +172,8 @@ read_serve_options(const struct reader *r, const struct tree_node *node,
 		return tree_error(r->tree, guarded, r->err, "'guarded' must be true or false");
 	if (request == NULL)
 		return 0;
-	if (request->kind != TREE_SCALAR
-	    || !made_of(request->text, ALPHA UPPER, ALPHA UPPER DIGIT "_.", 128))
+	if (request->kind != TREE_SCALAR ||
+	    !made_of(request->text, ALPHA UPPER, ALPHA UPPER DIGIT "_.", 128))
 		return tree_error(r->tree, request, r->err,
 		    "'request' must be a message name such as cairn.CountRequest");
 	serve->request = strdup(request->text);
@@ -200,8 +200,8 @@ read_serve(const struct reader *r, const struct tree_node *node)
 		    "'subject' must be words of a-z, 0-9, '_' and '-' with dots between them");
 	for (size_t i = 0; i < r->manifest->serve_count; i++) {
 		if (strcmp(r->manifest->serves[i].subject, subject->text) == 0)
-			return tree_error(r->tree, subject, r->err, "serves '%s' twice",
-			    subject->text);
+			return tree_error(
+			    r->tree, subject, r->err, "serves '%s' twice", subject->text);
 	}
 	serve->subject = strdup(subject->text);
 	if (serve->subject == NULL)
@@ -287,7 +287,8 @@ next_capability(const void *arg, size_t index)
 {
 	(void)arg;
 	return index < sizeof capability_kinds / sizeof capability_kinds[0]
-	    ? capability_kinds[index].name : NULL;
+	    ? capability_kinds[index].name
+	    : NULL;
 }
 
 static int
@@ -321,14 +322,14 @@ read_capabilities(const struct reader *r)
 	if (node == NULL)
 		return 0;
 	if (node->kind != TREE_LIST || node->count > CAPABILITIES_MAX)
-		return tree_error(r->tree, node, r->err,
-		    "'capabilities' must be a list of at most 128");
+		return tree_error(
+		    r->tree, node, r->err, "'capabilities' must be a list of at most 128");
 	m->capabilities = calloc(node->count + 1, sizeof *m->capabilities);
 	if (m->capabilities == NULL)
 		return no_memory(r);
 	for (const struct tree_node *at = node->first; at != NULL; at = at->next) {
-		if (at->kind != TREE_SCALAR || at->length > CAPABILITY_MAX
-		    || !schema_text_is_plain(at->text))
+		if (at->kind != TREE_SCALAR || at->length > CAPABILITY_MAX ||
+		    !schema_text_is_plain(at->text))
 			return tree_error(r->tree, at, r->err,
 			    "each capability must be a text such as listen:tcp");
 		code = check_capability(r, at);
@@ -347,14 +348,14 @@ read_capabilities(const struct reader *r)
 static int
 read_manifest(const struct reader *r)
 {
-	static const char *const known[] = {"name", "version", "abi", "kind", "summary", "serves",
-	    "capabilities", "config", NULL};
+	static const char *const known[] = {
+	    "name", "version", "abi", "kind", "summary", "serves", "capabilities", "config", NULL};
 	const struct tree_node *config;
 	int code;
 
 	if (r->tree->root->kind != TREE_MAP)
-		return tree_error(r->tree, r->tree->root, r->err,
-		    "expected lines of the form 'key: value'");
+		return tree_error(
+		    r->tree, r->tree->root, r->err, "expected lines of the form 'key: value'");
 	/* The ABI first: a manifest of tomorrow may have keys that we do not know. */
 	code = read_abi(r);
 	if (code == 0)
@@ -418,11 +419,11 @@ manifest_read(const char *shared_object, struct manifest **ret, struct cairn_err
 		return code;
 	end = buf.length == 0 ? NULL : memchr(buf.data, 0, buf.length);
 	if (end == NULL)
-		return cairn_error_set(err, CAIRN_ECORRUPT, "%s: its manifest has no end",
-		    shared_object);
+		return cairn_error_set(
+		    err, CAIRN_ECORRUPT, "%s: its manifest has no end", shared_object);
 	snprintf(origin, sizeof origin, "%s (manifest)", shared_object);
-	code = manifest_parse((const char *)buf.data, (size_t)(end - buf.data), origin, &manifest,
-	    err);
+	code = manifest_parse(
+	    (const char *)buf.data, (size_t)(end - buf.data), origin, &manifest, err);
 	if (code != 0)
 		return code;
 	path = strdup(shared_object);

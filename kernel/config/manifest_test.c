@@ -11,8 +11,9 @@ static void
 a_manifest_says_what_the_plugin_is(void **state)
 {
 	static const char text[] = HEAD "kind: connector\nsummary: Does a\n"
-	    "serves: [{subject: a.b, request: cairn.CountRequest}, {subject: a.c, guarded: false}]\n"
-	    "capabilities: [listen:tcp, 'call:cohort.*', job:facts]\n";
+					"serves: [{subject: a.b, request: cairn.CountRequest}, "
+					"{subject: a.c, guarded: false}]\n"
+					"capabilities: [listen:tcp, 'call:cohort.*', job:facts]\n";
 	struct manifest *m = NULL;
 	struct cairn_error err = {0};
 
@@ -40,6 +41,7 @@ struct golden {
 	const char *message;
 };
 
+/* long: a table */
 static void
 a_wrong_manifest_is_refused_with_its_line(void **state)
 {
@@ -47,62 +49,66 @@ a_wrong_manifest_is_refused_with_its_line(void **state)
 	    {"", "a.so:1: missing key 'abi'"},
 	    {"abi: 1\nversion: '1'\n", "a.so:1: missing key 'name'"},
 	    {"abi: 1\nname: a\n", "a.so:1: missing key 'version'"},
-	    {"abi: 2\nnew_key: 1\n", "a.so:1: built for plugin ABI 2, and this kernel speaks up to 1; "
-	                             "update Cairn or rebuild the plugin"},
+	    {"abi: 2\nnew_key: 1\n",
+		"a.so:1: built for plugin ABI 2, and this kernel speaks up to 1; "
+		"update Cairn or rebuild the plugin"},
 	    {"abi: x\n", "a.so:1: 'abi' must be a whole number from 1"},
 	    {"name: Dicom\nversion: '1'\nabi: 1\n",
-	        "a.so:1: name 'Dicom' must be made of a-z, 0-9 and '-' and begin with a letter"},
+		"a.so:1: name 'Dicom' must be made of a-z, 0-9 and '-' and begin with a letter"},
 	    {"name: ../x\nversion: '1'\nabi: 1\n",
-	        "a.so:1: name '../x' must be made of a-z, 0-9 and '-' and begin with a letter"},
+		"a.so:1: name '../x' must be made of a-z, 0-9 and '-' and begin with a letter"},
 	    {"name: a\nversion: new\nabi: 1\n",
-	        "a.so:2: version 'new' must begin with a digit, like 0.1.0"},
+		"a.so:2: version 'new' must begin with a digit, like 0.1.0"},
 	    {HEAD "sumary: x\n", "a.so:4: unknown key 'sumary'; did you mean 'summary'?"},
 	    {HEAD "summary: \"a\\e[31m\"\n",
-	        "a.so:4: 'summary' must be one line of 1 to 300 characters"},
+		"a.so:4: 'summary' must be one line of 1 to 300 characters"},
 	    {HEAD "summary: \"a\\Lb\"\n",
-	        "a.so:4: 'summary' must be one line of 1 to 300 characters"},
+		"a.so:4: 'summary' must be one line of 1 to 300 characters"},
 	    {HEAD "kind: conector\n",
-	        "a.so:4: 'kind' takes connector, engine, sink or policy, not 'conector'; did you "
-	        "mean 'connector'?"},
+		"a.so:4: 'kind' takes connector, engine, sink or policy, not 'conector'; did you "
+		"mean 'connector'?"},
 	    {HEAD "serves: a.b\n", "a.so:4: 'serves' must be a list of at most 256"},
-	    {HEAD "serves:\n  - {subject: a.b}\n  - {subject: a.b}\n", "a.so:6: serves 'a.b' twice"},
+	    {HEAD "serves:\n  - {subject: a.b}\n  - {subject: a.b}\n",
+		"a.so:6: serves 'a.b' twice"},
 	    {HEAD "serves: [{subject: a.*}]\n",
-	        "a.so:4: 'subject' must be words of a-z, 0-9, '_' and '-' with dots between them"},
+		"a.so:4: 'subject' must be words of a-z, 0-9, '_' and '-' with dots between them"},
 	    {HEAD "serves: [{subject: a.b, garded: false}]\n",
-	        "a.so:4: unknown key 'garded' in 'serves'; did you mean 'guarded'?"},
+		"a.so:4: unknown key 'garded' in 'serves'; did you mean 'guarded'?"},
 	    {HEAD "serves: [{subject: a.b, guarded: no}]\n",
-	        "a.so:4: 'guarded' must be true or false"},
+		"a.so:4: 'guarded' must be true or false"},
 	    {HEAD "serves: [{subject: a.b, request: 'x y'}]\n",
-	        "a.so:4: 'request' must be a message name such as cairn.CountRequest"},
+		"a.so:4: 'request' must be a message name such as cairn.CountRequest"},
 	    {HEAD "capabilities:\n  - listen:tcp\n  - objcts:read\n",
-	        "a.so:6: unknown capability 'objcts:read'; did you mean 'objects'?"},
+		"a.so:6: unknown capability 'objcts:read'; did you mean 'objects'?"},
 	    {HEAD "capabilities: [objects:erase]\n",
-	        "a.so:4: capability 'objects:erase' must read objects:read or objects:write"},
+		"a.so:4: capability 'objects:erase' must read objects:read or objects:write"},
 	    {HEAD "capabilities: ['call:*']\n",
-	        "a.so:4: capability 'call:*' must read call:SUBJECT or call:PREFIX.*"},
+		"a.so:4: capability 'call:*' must read call:SUBJECT or call:PREFIX.*"},
 	    {HEAD "capabilities: ['exec:bin/sh']\n",
-	        "a.so:4: capability 'exec:bin/sh' must read exec:/ABSOLUTE/PATH"},
+		"a.so:4: capability 'exec:bin/sh' must read exec:/ABSOLUTE/PATH"},
 	    {HEAD "capabilities: [listen]\n", "a.so:4: capability 'listen' must read listen:tcp"},
 	    {HEAD "config: {Port: {type: integer}}\n",
-	        "a.so:4: option 'Port': a key is made of a-z, 0-9 and '_', with dots between words"},
+		"a.so:4: option 'Port': a key is made of a-z, 0-9 and '_', with dots between "
+		"words"},
 	    {HEAD "config: {a: {type: bool}, a.b: {type: bool}}\n",
-	        "a.so:4: option 'a.b' cannot be beside option 'a', which would hold it"},
+		"a.so:4: option 'a.b' cannot be beside option 'a', which would hold it"},
 	    {HEAD "config: {a: {type: intger}}\n",
-	        "a.so:4: option 'a': a type is string, integer, number, bool or list, not 'intger'; "
-	        "did you mean 'integer'?"},
+		"a.so:4: option 'a': a type is string, integer, number, bool or list, not "
+		"'intger'; "
+		"did you mean 'integer'?"},
 	    {HEAD "config: {a: {default: 1}}\n", "a.so:4: option 'a' has no type"},
 	    {HEAD "config: {a: {type: integer, min: 2, max: 1}}\n",
-	        "a.so:4: option 'a': min 2 is more than max 1"},
+		"a.so:4: option 'a': min 2 is more than max 1"},
 	    {HEAD "config: {a: {type: integer, max: 9, default: 10}}\n",
-	        "a.so:4: 'a' must be at most 9, found 10"},
+		"a.so:4: 'a' must be at most 9, found 10"},
 	    {HEAD "config: {a: {type: integer, deflt: 10}}\n",
-	        "a.so:4: unknown key 'deflt' in 'a'; did you mean 'default'?"},
+		"a.so:4: unknown key 'deflt' in 'a'; did you mean 'default'?"},
 	    {HEAD "config: {a: {type: bool, min: 1}}\n",
-	        "a.so:4: option 'a': 'min' must be a number, and a bool has none"},
+		"a.so:4: option 'a': 'min' must be a number, and a bool has none"},
 	    {HEAD "config: {a: {type: integer, choices: [1]}}\n",
-	        "a.so:4: option 'a': only string and list have choices"},
+		"a.so:4: option 'a': only string and list have choices"},
 	    {HEAD "config: {a: {type: string, help: \"a\\nb: c\"}}\n",
-	        "a.so:4: option 'a': help must be one line of text"},
+		"a.so:4: option 'a': help must be one line of text"},
 	};
 
 	(void)state;
@@ -110,8 +116,8 @@ a_wrong_manifest_is_refused_with_its_line(void **state)
 		struct manifest *m = NULL;
 		struct cairn_error err = {0};
 
-		assert_true(manifest_parse(cases[i].text, strlen(cases[i].text), "a.so", &m, &err)
-		    < 0);
+		assert_true(
+		    manifest_parse(cases[i].text, strlen(cases[i].text), "a.so", &m, &err) < 0);
 		assert_string_equal(err.text, cases[i].message);
 		assert_null(m);
 	}
@@ -146,10 +152,14 @@ make_elf(const char *text, size_t length)
 	elf.header.e_shnum = 3;
 	elf.header.e_shstrndx = 1;
 	memcpy(elf.names, names, sizeof names);
-	elf.sections[1] = (Elf64_Shdr){.sh_name = 1, .sh_type = SHT_STRTAB,
-	    .sh_offset = offsetof(struct elf, names), .sh_size = sizeof names};
-	elf.sections[2] = (Elf64_Shdr){.sh_name = 11, .sh_type = SHT_PROGBITS,
-	    .sh_offset = offsetof(struct elf, text), .sh_size = length};
+	elf.sections[1] = (Elf64_Shdr){.sh_name = 1,
+	    .sh_type = SHT_STRTAB,
+	    .sh_offset = offsetof(struct elf, names),
+	    .sh_size = sizeof names};
+	elf.sections[2] = (Elf64_Shdr){.sh_name = 11,
+	    .sh_type = SHT_PROGBITS,
+	    .sh_offset = offsetof(struct elf, text),
+	    .sh_size = length};
 	assert_true(length <= sizeof elf.text);
 	memcpy(elf.text, text, length);
 	return elf;
@@ -169,8 +179,8 @@ read_elf(const struct elf *elf, size_t size, struct manifest **ret, struct cairn
 	if (code == 0)
 		assert_string_equal((*ret)->path, path);
 	else
-		memmove(err->text, strstr(err->text, "/a.so") + 1,
-		    strlen(strstr(err->text, "/a.so")));
+		memmove(
+		    err->text, strstr(err->text, "/a.so") + 1, strlen(strstr(err->text, "/a.so")));
 	test_dir_remove(&dir);
 	return code;
 }
@@ -208,29 +218,28 @@ a_damaged_shared_object_is_refused_with_the_reason(void **state)
 	struct elf elf;
 
 	(void)state;
-#define REFUSED(CHANGE, MESSAGE)                                                               \
-	elf = good;                                                                             \
-	CHANGE;                                                                                 \
+#define REFUSED(CHANGE, MESSAGE) \
+	elf = good;              \
+	CHANGE;                  \
 	expect_refusal(&elf, sizeof elf, "a.so: " MESSAGE)
 #define UNUSABLE "not a usable shared object: "
 	REFUSED(elf.header.e_ident[0] = 'x', UNUSABLE "it is no ELF file");
 	REFUSED(elf.header.e_ident[EI_CLASS] = ELFCLASS32,
 	    UNUSABLE "it was built for another kind of machine");
-	REFUSED(elf.header.e_type = ET_EXEC,
-	    UNUSABLE "it is no shared object (link it with -shared)");
+	REFUSED(
+	    elf.header.e_type = ET_EXEC, UNUSABLE "it is no shared object (link it with -shared)");
 	REFUSED(elf.header.e_shnum = 0, UNUSABLE "it has no section headers");
 	REFUSED(elf.header.e_shnum = 5000, UNUSABLE "its section headers are out of range");
 	REFUSED(elf.header.e_shstrndx = 3, UNUSABLE "its section headers are out of range");
-	REFUSED(elf.header.e_shoff = UINT64_MAX - 64,
-	    UNUSABLE "its section headers are out of range");
+	REFUSED(
+	    elf.header.e_shoff = UINT64_MAX - 64, UNUSABLE "its section headers are out of range");
 	REFUSED(elf.header.e_shoff = sizeof elf - 64,
 	    UNUSABLE "it ends before what its header announces");
-	REFUSED(elf.sections[1].sh_size = UINT64_MAX,
-	    UNUSABLE "a section is larger than the file");
+	REFUSED(elf.sections[1].sh_size = UINT64_MAX, UNUSABLE "a section is larger than the file");
 	REFUSED(elf.sections[2].sh_offset = UINT64_MAX - 8,
 	    UNUSABLE "it ends before what its header announces");
-	REFUSED(elf.sections[2].sh_type = SHT_NOBITS,
-	    UNUSABLE "its manifest section holds no bytes");
+	REFUSED(
+	    elf.sections[2].sh_type = SHT_NOBITS, UNUSABLE "its manifest section holds no bytes");
 	REFUSED(elf.sections[0] = elf.sections[2], UNUSABLE "it has two manifests");
 	REFUSED(elf.sections[2].sh_name = 0xffffffff,
 	    "has no .cairn.manifest section: no Cairn plugin (CAIRN_PLUGIN() makes it)");
@@ -238,8 +247,8 @@ a_damaged_shared_object_is_refused_with_the_reason(void **state)
 	REFUSED(elf.sections[2].sh_size = 0, "its manifest has no end");
 	elf = good;
 	elf.text[0] = 'N';
-	expect_refusal(&elf, sizeof elf,
-	    "a.so (manifest):1: unknown key 'Name'; did you mean 'name'?");
+	expect_refusal(
+	    &elf, sizeof elf, "a.so (manifest):1: unknown key 'Name'; did you mean 'name'?");
 	expect_refusal(&good, 20, "a.so: " UNUSABLE "it is too short for an ELF header");
 }
 

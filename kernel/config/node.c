@@ -32,8 +32,8 @@ static int
 load_schema(struct config_schema *ret, struct cairn_error *err)
 {
 	struct tree *tree;
-	int code = tree_parse(node_schema, sizeof node_schema - 1, "schema of node.yaml", &tree,
-	    err);
+	int code =
+	    tree_parse(node_schema, sizeof node_schema - 1, "schema of node.yaml", &tree, err);
 
 	if (code != 0)
 		return code;
@@ -48,12 +48,13 @@ check_word(const struct config_values *values, const char *key, struct cairn_err
 	const struct config_value *value = config_find(values, key);
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789.-";
 
-	if (strspn(value->text, letters) == strlen(value->text) && value->text[0] != '.'
-	    && value->text[0] != '-')
+	if (strspn(value->text, letters) == strlen(value->text) && value->text[0] != '.' &&
+	    value->text[0] != '-')
 		return 0;
 	return cairn_error_set(err, CAIRN_EINVAL,
 	    "node.yaml:%u: '%s' must be made of a-z, 0-9, '.' and '-' and begin with a letter or "
-	    "digit, found the text '%s'", value->line, key, value->text);
+	    "digit, found the text '%s'",
+	    value->line, key, value->text);
 }
 
 static char *
@@ -79,7 +80,8 @@ absolute(const char *home, char *path)
 	if (path[0] == '/')
 		return path;
 	joined = buf_append_format(&buf, "%s/%s", home, path) != 0 || buf_text(&buf) == NULL
-	    ? NULL : strdup(buf_text(&buf));
+	    ? NULL
+	    : strdup(buf_text(&buf));
 	free(path);
 	return joined;
 }
@@ -215,14 +217,15 @@ node_config_example(const char *id, const char *name, const char *plugin_dir, ch
 	struct config_schema schema = {0};
 	int code;
 
-	if (!schema_text_is_plain(id) || !schema_text_is_plain(name)
-	    || !schema_text_is_plain(plugin_dir))
-		return cairn_error_set(err, CAIRN_EINVAL,
-		    "id, name and plugin_dir must be single lines of text");
+	if (!schema_text_is_plain(id) || !schema_text_is_plain(name) ||
+	    !schema_text_is_plain(plugin_dir))
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "id, name and plugin_dir must be single lines of text");
 	code = load_schema(&schema, err);
 	if (code != 0)
 		return code;
-	code = buf_append_text(&buf, "# This node. `cairn check` says whether the file is right.\n");
+	code =
+	    buf_append_text(&buf, "# This node. `cairn check` says whether the file is right.\n");
 	if (code == 0)
 		code = append_quoted(&buf, "id", id);
 	if (code == 0)

@@ -83,19 +83,22 @@ static void
 a_wrong_node_yaml_is_named_with_its_line(void **state)
 {
 	static const char *const cases[][2] = {
-	    {"name: x\n", "node.yaml: missing key 'id': The name of this node in the network and in "
-	                  "its ledger: a-z, 0-9, dots and hyphens."},
-	    {"\nid: Node A\n", "node.yaml:2: 'id' must be made of a-z, 0-9, '.' and '-' and begin with "
-	                       "a letter or digit, found the text 'Node A'"},
+	    {"name: x\n",
+		"node.yaml: missing key 'id': The name of this node in the network and in "
+		"its ledger: a-z, 0-9, dots and hyphens."},
+	    {"\nid: Node A\n",
+		"node.yaml:2: 'id' must be made of a-z, 0-9, '.' and '-' and begin with "
+		"a letter or digit, found the text 'Node A'"},
 	    {"id: a\nproject: ../x\n",
-	        "node.yaml:2: 'project' must be made of a-z, 0-9, '.' and '-' and begin with a letter "
-	        "or digit, found the text '../x'"},
+		"node.yaml:2: 'project' must be made of a-z, 0-9, '.' and '-' and begin with a "
+		"letter "
+		"or digit, found the text '../x'"},
 	    {"id: a\nrole: sites\n",
-	        "node.yaml:2: 'role' takes site, hub, not 'sites'; did you mean 'site'?"},
+		"node.yaml:2: 'role' takes site, hub, not 'sites'; did you mean 'site'?"},
 	    {"id: a\nhartbeat_ms: 1\n",
-	        "node.yaml:2: unknown key 'hartbeat_ms'; did you mean 'heartbeat_ms'?"},
+		"node.yaml:2: unknown key 'hartbeat_ms'; did you mean 'heartbeat_ms'?"},
 	    {"id: a\nheartbeat_ms: 1\n",
-	        "node.yaml:2: 'heartbeat_ms' must be from 100 to 60000, found 1"},
+		"node.yaml:2: 'heartbeat_ms' must be from 100 to 60000, found 1"},
 	};
 	struct test_dir home;
 
@@ -120,8 +123,8 @@ a_folder_without_a_node_says_how_to_make_one(void **state)
 
 	(void)state;
 	assert_int_equal(node_config_load("/nowhere", &node, &err), CAIRN_ENOTFOUND);
-	assert_string_equal(err.text,
-	    "/nowhere: no such folder; `cairn init /nowhere` makes a node there");
+	assert_string_equal(
+	    err.text, "/nowhere: no such folder; `cairn init /nowhere` makes a node there");
 }
 
 static void
@@ -205,8 +208,9 @@ what_is_wrong_with_an_enabled_plugin_is_said(void **state)
 	(void)state;
 	make_home(&home);
 	put(&home, "plugins/enabled/config-test.yaml", "\ngreting: Hi\n");
-	expect_plugins_refused(&home, "plugins/enabled/config-test.yaml:2: unknown key 'greting'; "
-	                              "did you mean 'greeting'?");
+	expect_plugins_refused(&home,
+	    "plugins/enabled/config-test.yaml:2: unknown key 'greting'; "
+	    "did you mean 'greeting'?");
 	assert_int_equal(
 	    file_join(path, sizeof path, home.path, "plugins/enabled/config-test.yaml"), 0);
 	assert_int_equal(unlink(path), 0);

@@ -40,11 +40,13 @@ take_entry(struct names *names, const char *entry, struct cairn_error *err)
 
 	if (entry[0] == '.')
 		return 0; /* an editor's, not ours */
-	if (stem == 0 || strcmp(entry + stem, ".yaml") != 0 || stem > 32
-	    || strspn(entry, letters) != stem || entry[0] < 'a')
+	if (stem == 0 || strcmp(entry + stem, ".yaml") != 0 || stem > 32 ||
+	    strspn(entry, letters) != stem || entry[0] < 'a')
 		return cairn_error_set(err, CAIRN_EINVAL,
-		    "plugins/enabled/%s: the name must be that of a plugin and end in .yaml; remove "
-		    "what does not belong here", entry);
+		    "plugins/enabled/%s: the name must be that of a plugin and end in .yaml; "
+		    "remove "
+		    "what does not belong here",
+		    entry);
 	if (names->count == PLUGINS_MAX)
 		return cairn_error_set(err, CAIRN_ELIMIT, "plugins/enabled: more than 256 plugins");
 	names->names[names->count] = strndup(entry, stem);
@@ -68,8 +70,8 @@ list_enabled(const char *home, struct names *names, struct cairn_error *err)
 	if (dir == NULL && errno == ENOENT)
 		return 0;
 	if (dir == NULL)
-		return cairn_error_set(err, CAIRN_EIO, "%s: cannot be read: %s", path,
-		    strerror(errno));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "%s: cannot be read: %s", path, strerror(errno));
 	while (code == 0 && (entry = readdir(dir)) != NULL)
 		code = take_entry(names, entry->d_name, err);
 	closedir(dir);
@@ -91,7 +93,8 @@ find_object(const struct node_config *node, const char *name, char ret[PATH_TEXT
 		return 0;
 	return cairn_error_set(err, CAIRN_ENOTFOUND,
 	    "plugins/enabled/%s.yaml: there is no %s/%s.so; install the plugin, or disable it with "
-	    "`cairn plugin disable %s`", name, node->plugin_dir, name, name);
+	    "`cairn plugin disable %s`",
+	    name, node->plugin_dir, name, name);
 }
 
 static int
@@ -131,14 +134,16 @@ load_plugin(const struct node_config *node, const char *name, struct plugin_conf
 	if (code != 0)
 		return code;
 	if (strcmp(config->manifest->name, name) != 0)
-		return cairn_error_set(err, CAIRN_EINVAL, "%s: is the plugin '%s', not '%s'; "
-		    "file and plugin must have one name", object, config->manifest->name, name);
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    "%s: is the plugin '%s', not '%s'; "
+		    "file and plugin must have one name",
+		    object, config->manifest->name, name);
 	return load_values(node, name, config, err);
 }
 
 int
-plugin_configs_load(const struct node_config *node, struct plugin_config **ret,
-    size_t *ret_count, struct cairn_error *err)
+plugin_configs_load(const struct node_config *node, struct plugin_config **ret, size_t *ret_count,
+    struct cairn_error *err)
 {
 	struct names names = {0};
 	struct plugin_config *configs = NULL;

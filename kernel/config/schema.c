@@ -37,8 +37,8 @@ schema_next_word(const void *arg, size_t index)
 }
 
 const char *
-schema_advice(const char *word, const char *(*next)(const void *arg, size_t index),
-    const void *arg, char ret[SCHEMA_ADVICE_MAX])
+schema_advice(const char *word, const char *(*next)(const void *arg, size_t index), const void *arg,
+    char ret[SCHEMA_ADVICE_MAX])
 {
 	const char *meant = text_suggest(word, next, arg);
 
@@ -49,16 +49,16 @@ schema_advice(const char *word, const char *(*next)(const void *arg, size_t inde
 }
 
 int
-schema_unknown_key(const struct tree *tree, const struct tree_node *node,
-    const char *const *known, const char *where, struct cairn_error *err)
+schema_unknown_key(const struct tree *tree, const struct tree_node *node, const char *const *known,
+    const char *where, struct cairn_error *err)
 {
 	char in[SCHEMA_KEY_MAX + 8] = "";
 	char advice[SCHEMA_ADVICE_MAX];
 
 	if (where != NULL)
 		snprintf(in, sizeof in, " in '%s'", where);
-	if (*schema_advice(node->key, schema_next_word, known, advice) == 0
-	    && strchr(node->key, '.') != NULL)
+	if (*schema_advice(node->key, schema_next_word, known, advice) == 0 &&
+	    strchr(node->key, '.') != NULL)
 		snprintf(advice, sizeof advice, "; write 'a.b: 1' as 'a: {b: 1}'");
 	return tree_error(tree, node, err, "unknown key '%s'%s%s", node->key, in, advice);
 }
@@ -98,7 +98,7 @@ key_is_good(const char *key)
 		bool letter = *key >= 'a' && *key <= 'z';
 
 		if (start ? !letter
-		          : !letter && *key != '_' && *key != '.' && !(*key >= '0' && *key <= '9'))
+			  : !letter && *key != '_' && *key != '.' && !(*key >= '0' && *key <= '9'))
 			return false;
 		start = *key == '.';
 	}
@@ -106,8 +106,8 @@ key_is_good(const char *key)
 }
 
 static int
-check_key(const struct tree *tree, const struct tree_node *node,
-    const struct config_schema *schema, struct cairn_error *err)
+check_key(const struct tree *tree, const struct tree_node *node, const struct config_schema *schema,
+    struct cairn_error *err)
 {
 	size_t length = strlen(node->key);
 
@@ -119,8 +119,8 @@ check_key(const struct tree *tree, const struct tree_node *node,
 		const char *other = schema->options[i].key;
 		size_t shorter = strlen(other) < length ? strlen(other) : length;
 
-		if (strncmp(other, node->key, shorter) == 0
-		    && (other[shorter] == '.' || node->key[shorter] == '.'))
+		if (strncmp(other, node->key, shorter) == 0 &&
+		    (other[shorter] == '.' || node->key[shorter] == '.'))
 			return tree_error(tree, node, err,
 			    "option '%s' cannot be beside option '%s', which would hold it",
 			    node->key, other);
@@ -148,8 +148,7 @@ parse_type(const struct tree *tree, const struct tree_node *map, struct config_o
 	}
 	return tree_error(tree, node, err,
 	    "option '%s': a type is string, integer, number, bool or list, not '%.40s'%s",
-	    option->key, node->text,
-	    schema_advice(node->text, schema_next_word, types, advice));
+	    option->key, node->text, schema_advice(node->text, schema_next_word, types, advice));
 }
 
 static int
@@ -170,12 +169,12 @@ static int
 parse_range(const struct tree *tree, const struct tree_node *map, struct config_option *option,
     struct cairn_error *err)
 {
-	int code = parse_limit(tree, tree_find(map, "min"), option, &option->has_min, &option->min,
-	    err);
+	int code =
+	    parse_limit(tree, tree_find(map, "min"), option, &option->has_min, &option->min, err);
 
 	if (code == 0)
-		code = parse_limit(tree, tree_find(map, "max"), option, &option->has_max,
-		    &option->max, err);
+		code = parse_limit(
+		    tree, tree_find(map, "max"), option, &option->has_max, &option->max, err);
 	if (code == 0 && option->has_min && option->has_max && option->min > option->max)
 		return tree_error(tree, map, err, "option '%s': min %.15g is more than max %.15g",
 		    option->key, option->min, option->max);
@@ -192,11 +191,11 @@ parse_choices(const struct tree *tree, const struct tree_node *map, struct confi
 	if (node == NULL)
 		return 0;
 	if (option->type != CONFIG_STRING && option->type != CONFIG_LIST)
-		return tree_error(tree, node, err, "option '%s': only string and list have choices",
-		    option->key);
+		return tree_error(
+		    tree, node, err, "option '%s': only string and list have choices", option->key);
 	if (node->kind != TREE_LIST || node->count == 0 || node->count > SCHEMA_CHOICES_MAX)
-		return tree_error(tree, node, err, "option '%s': choices must be a list of 1 to 256",
-		    option->key);
+		return tree_error(tree, node, err,
+		    "option '%s': choices must be a list of 1 to 256", option->key);
 	option->choices = calloc(node->count + 1, sizeof *option->choices);
 	if (option->choices == NULL)
 		return no_memory(tree, err);
@@ -220,8 +219,8 @@ parse_help(const struct tree *tree, const struct tree_node *map, struct config_o
 	if (node == NULL)
 		return 0;
 	if (node->kind != TREE_SCALAR || !schema_text_is_plain(node->text))
-		return tree_error(tree, node, err, "option '%s': help must be one line of text",
-		    option->key);
+		return tree_error(
+		    tree, node, err, "option '%s': help must be one line of text", option->key);
 	option->help = strdup(node->text);
 	return option->help == NULL ? no_memory(tree, err) : 0;
 }
@@ -231,9 +230,10 @@ parse_help(const struct tree *tree, const struct tree_node *map, struct config_o
 static bool
 is_safe_plain(const struct tree_node *node)
 {
-	return node->plain && node->length > 0
-	    && strspn(node->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	                          "0123456789_./+-") == node->length;
+	return node->plain && node->length > 0 &&
+	    strspn(node->text,
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"0123456789_./+-") == node->length;
 }
 
 static int

@@ -35,8 +35,8 @@ struct object {
 static int
 damaged(const struct object *o, const char *what)
 {
-	return cairn_error_set(o->err, CAIRN_ECORRUPT, "%s: not a usable shared object: %s", o->path,
-	    what);
+	return cairn_error_set(
+	    o->err, CAIRN_ECORRUPT, "%s: not a usable shared object: %s", o->path, what);
 }
 
 static int
@@ -71,11 +71,13 @@ append_at(const struct object *o, const Elf64_Shdr *section, struct buf *buf)
 		return damaged(o, "a section is larger than the file");
 	code = buf_append_zero(buf, section->sh_size);
 	if (code != 0)
-		return cairn_error_set(o->err, code, "%s: a section of %llu bytes is more than "
-		    "the %zu that are read", o->path, (unsigned long long)section->sh_size,
-		    buf->max);
+		return cairn_error_set(o->err, code,
+		    "%s: a section of %llu bytes is more than "
+		    "the %zu that are read",
+		    o->path, (unsigned long long)section->sh_size, buf->max);
 	return section->sh_size == 0
-	    ? 0 : read_at(o, section->sh_offset, buf->data + start, section->sh_size);
+	    ? 0
+	    : read_at(o, section->sh_offset, buf->data + start, section->sh_size);
 }
 
 static int
@@ -106,8 +108,8 @@ check_header(struct object *o)
 		return code;
 	if (memcmp(h->e_ident, ELFMAG, SELFMAG) != 0)
 		return damaged(o, "it is no ELF file");
-	if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB
-	    || h->e_machine != MACHINE)
+	if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB ||
+	    h->e_machine != MACHINE)
 		return damaged(o, "it was built for another kind of machine");
 	if (h->e_type != ET_DYN)
 		return damaged(o, "it is no shared object (link it with -shared)");
@@ -122,8 +124,8 @@ static int
 read_names(const struct object *o, struct buf *names)
 {
 	Elf64_Shdr header;
-	int code = read_at(o, o->header.e_shoff + o->header.e_shstrndx * sizeof header, &header,
-	    sizeof header);
+	int code = read_at(
+	    o, o->header.e_shoff + o->header.e_shstrndx * sizeof header, &header, sizeof header);
 
 	if (code == 0)
 		code = append_at(o, &header, names);
@@ -138,13 +140,13 @@ find_section(const struct object *o, const char *name, const struct buf *names, 
 
 	for (unsigned i = 0; i < o->header.e_shnum; i++) {
 		Elf64_Shdr header;
-		int code = read_at(o, o->header.e_shoff + i * sizeof header, &header,
-		    sizeof header);
+		int code =
+		    read_at(o, o->header.e_shoff + i * sizeof header, &header, sizeof header);
 
 		if (code != 0)
 			return code;
-		if (header.sh_name >= names->length
-		    || strcmp((const char *)names->data + header.sh_name, name) != 0)
+		if (header.sh_name >= names->length ||
+		    strcmp((const char *)names->data + header.sh_name, name) != 0)
 			continue;
 		if (found)
 			return damaged(o, "it has two manifests");
@@ -155,7 +157,8 @@ find_section(const struct object *o, const char *name, const struct buf *names, 
 	}
 	if (!found)
 		return cairn_error_set(o->err, CAIRN_ENOTFOUND,
-		    "%s: has no %s section: no Cairn plugin (CAIRN_PLUGIN() makes it)", o->path, name);
+		    "%s: has no %s section: no Cairn plugin (CAIRN_PLUGIN() makes it)", o->path,
+		    name);
 	return 0;
 }
 

@@ -191,9 +191,9 @@ start_document(struct builder *b, const yaml_event_t *event, unsigned line)
 {
 	if (b->in_document)
 		return refuse(b, line, "a second document; one file holds one");
-	if (event->data.document_start.version_directive != NULL
-	    || event->data.document_start.tag_directives.start
-	        != event->data.document_start.tag_directives.end)
+	if (event->data.document_start.version_directive != NULL ||
+	    event->data.document_start.tag_directives.start !=
+		event->data.document_start.tag_directives.end)
 		return refuse(b, line, "directives (%) are not allowed here");
 	b->in_document = true;
 	return 0;
@@ -209,20 +209,21 @@ take_event(struct builder *b, const yaml_event_t *event)
 	case YAML_DOCUMENT_START_EVENT:
 		return start_document(b, event, line);
 	case YAML_ALIAS_EVENT:
-		return refuse(b, line, "aliases (*) are not allowed here; a text that begins with "
-		                       "'*' needs quotes");
+		return refuse(b, line,
+		    "aliases (*) are not allowed here; a text that begins with "
+		    "'*' needs quotes");
 	case YAML_SCALAR_EVENT:
 		if (event->data.scalar.anchor != NULL || event->data.scalar.tag != NULL)
 			return refuse(b, line, no_tags);
 		return take_scalar(b, event, line);
 	case YAML_SEQUENCE_START_EVENT:
-		if (event->data.sequence_start.anchor != NULL
-		    || event->data.sequence_start.tag != NULL)
+		if (event->data.sequence_start.anchor != NULL ||
+		    event->data.sequence_start.tag != NULL)
 			return refuse(b, line, no_tags);
 		return open_node(b, TREE_LIST, line);
 	case YAML_MAPPING_START_EVENT:
-		if (event->data.mapping_start.anchor != NULL
-		    || event->data.mapping_start.tag != NULL)
+		if (event->data.mapping_start.anchor != NULL ||
+		    event->data.mapping_start.tag != NULL)
 			return refuse(b, line, no_tags);
 		return open_node(b, TREE_MAP, line);
 	case YAML_SEQUENCE_END_EVENT:
@@ -281,8 +282,8 @@ tree_parse(const void *bytes, size_t length, const char *origin, struct tree **r
 	if (length > TREE_FILE_MAX)
 		return cairn_error_set(err, CAIRN_ELIMIT, "%s: larger than 1 MiB", origin);
 	b.tree = calloc(1, sizeof *b.tree);
-	if (b.tree == NULL || (b.tree->origin = strdup(origin)) == NULL
-	    || yaml_parser_initialize(&b.parser) == 0) {
+	if (b.tree == NULL || (b.tree->origin = strdup(origin)) == NULL ||
+	    yaml_parser_initialize(&b.parser) == 0) {
 		tree_free(b.tree);
 		return cairn_error_set(err, CAIRN_ENOMEM, "%s: out of memory", origin);
 	}
@@ -325,9 +326,8 @@ tree_find(const struct tree_node *map, const char *key)
 bool
 tree_is_null(const struct tree_node *node)
 {
-	return node->kind == TREE_SCALAR && node->plain
-	    && (node->length == 0 || strcmp(node->text, "~") == 0
-	        || strcmp(node->text, "null") == 0);
+	return node->kind == TREE_SCALAR && node->plain &&
+	    (node->length == 0 || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0);
 }
 
 const char *

@@ -24,18 +24,18 @@ enum tree_kind { TREE_SCALAR, TREE_LIST, TREE_MAP };
 
 struct tree_node {
 	enum tree_kind kind;
-	unsigned line;  /* from 1 */
-	char *key;      /* of a map's child, else NULL */
-	char *text;     /* SCALAR; holds no zero byte */
-	size_t length;  /* of the text */
-	bool plain;     /* written without quotes */
+	unsigned line;                         /* from 1 */
+	char *key;                             /* of a map's child, else NULL */
+	char *text;                            /* SCALAR; holds no zero byte */
+	size_t length;                         /* of the text */
+	bool plain;                            /* written without quotes */
 	struct tree_node *first, *last, *next; /* children of a LIST or MAP, in order */
 	size_t count;
 	struct tree_node *made_before; /* every node, for tree_free() */
 };
 
 struct tree {
-	char *origin; /* what messages call the file */
+	char *origin;           /* what messages call the file */
 	struct tree_node *root; /* an empty file is an empty MAP */
 	struct tree_node *newest;
 	size_t node_count;

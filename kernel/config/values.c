@@ -72,7 +72,7 @@ is_group(const struct config_schema *schema, const char *key)
 static int
 unknown_key(struct loader *l, const struct tree_node *node, const char *prefix)
 {
-	char (*names)[SCHEMA_KEY_MAX + 1] = calloc(l->schema->count + 1, sizeof *names);
+	char(*names)[SCHEMA_KEY_MAX + 1] = calloc(l->schema->count + 1, sizeof *names);
 	const char **known = calloc(l->schema->count + 1, sizeof *known);
 	size_t count = 0;
 	int code = CAIRN_ENOMEM;
@@ -88,8 +88,8 @@ unknown_key(struct loader *l, const struct tree_node *node, const char *prefix)
 		count++;
 	}
 	if (names != NULL && known != NULL)
-		code = schema_unknown_key(l->tree, node, known, *prefix == 0 ? NULL : prefix,
-		    l->err);
+		code =
+		    schema_unknown_key(l->tree, node, known, *prefix == 0 ? NULL : prefix, l->err);
 	else
 		cairn_error_set(l->err, code, "%s: out of memory", l->tree->origin);
 	free(names);
@@ -124,8 +124,8 @@ load_key(struct loader *l, const struct tree_node *node, const char *prefix)
 	if (strchr(node->key, '.') != NULL)
 		return unknown_key(l, node, prefix);
 	if (option_find(l->schema, key, &at))
-		return schema_check(l->tree, node, &l->schema->options[at], &l->values.values[at],
-		    l->err);
+		return schema_check(
+		    l->tree, node, &l->schema->options[at], &l->values.values[at], l->err);
 	if (is_group(l->schema, key))
 		return load_group(l, node, key);
 	return unknown_key(l, node, prefix);
@@ -143,8 +143,8 @@ load_map(struct loader *l, const struct tree_node *map, const char *prefix)
 }
 
 static int
-load_fallback(const struct tree *file, const struct config_option *option,
-    struct config_value *ret, struct cairn_error *err)
+load_fallback(const struct tree *file, const struct config_option *option, struct config_value *ret,
+    struct cairn_error *err)
 {
 	char origin[SCHEMA_KEY_MAX + 32];
 	struct tree *tree;
@@ -166,8 +166,8 @@ load_fallback(const struct tree *file, const struct config_option *option,
 }
 
 int
-schema_load(const struct tree *tree, const struct config_schema *schema,
-    struct config_values *ret, struct cairn_error *err)
+schema_load(const struct tree *tree, const struct config_schema *schema, struct config_values *ret,
+    struct cairn_error *err)
 {
 	struct loader l = {.tree = tree, .schema = schema, .err = err};
 	int code;

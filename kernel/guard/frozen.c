@@ -11,7 +11,8 @@
 
 #define LOCALS_MAX 1024
 
-static const char seen_key; /* registry: set of the functions and tables already handled */
+static const char hidden_key; /* a read-only table's metatable: its contents */
+static const char seen_key;   /* registry: set of the functions and tables already handled */
 
 /* ---- read-only tables ------------------------------------------------------------------- */
 
@@ -21,9 +22,7 @@ push_hidden(lua_State *lua, int index)
 {
 	if (!lua_getmetatable(lua, index))
 		return false;
-	lua_pushliteral(lua, "frozen");
-	lua_rawget(lua, -2);
-	if (!lua_istable(lua, -1)) {
+	if (lua_rawgetp(lua, -1, &hidden_key) != LUA_TTABLE) {
 		lua_pop(lua, 2);
 		return false;
 	}
@@ -54,7 +53,7 @@ frozen_contains(lua_State *lua)
 	lua_settop(lua, 2);
 	if (!push_hidden(lua, 1))
 		lua_pushvalue(lua, 1);
-	sandbox_spend(lua, lua_rawlen(lua, 3));
+	sandbox_of(lua)->instructions += lua_rawlen(lua, 3); /* the hook looks at it */
 	for (lua_Integer i = 1; lua_rawgeti(lua, 3, i) != LUA_TNIL; i++) {
 		if (lua_rawequal(lua, -1, 2)) {
 			lua_pushboolean(lua, 1);
@@ -92,7 +91,8 @@ refuse_write(lua_State *lua)
 
 	return luaL_error(lua,
 	    "'%s' cannot be set: after loading everything is read-only, and one decision leaves "
-	    "nothing for the next (use 'local')", key);
+	    "nothing for the next (use 'local')",
+	    key);
 }
 
 /* Gives the empty table at `index` the hidden one on top, which it pops. */
@@ -108,7 +108,7 @@ hide(lua_State *lua, int index)
 	lua_pushvalue(lua, -2);
 	lua_setfield(lua, -2, "__index");
 	lua_pushvalue(lua, -2);
-	lua_setfield(lua, -2, "frozen");
+	lua_rawsetp(lua, -2, &hidden_key);
 	lua_setmetatable(lua, index);
 	lua_pop(lua, 1);
 }

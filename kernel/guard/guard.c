@@ -37,8 +37,8 @@ struct guard {
 /* ---- files ------------------------------------------------------------------------------ */
 
 static int
-read_policy_file(const char *dir, const char *name, struct policy_file *file,
-    struct cairn_error *err)
+read_policy_file(
+    const char *dir, const char *name, struct policy_file *file, struct cairn_error *err)
 {
 	struct buf buf = {.max = FILE_BYTES_MAX};
 	char path[4096];
@@ -50,8 +50,8 @@ read_policy_file(const char *dir, const char *name, struct policy_file *file,
 	file->name = code == 0 ? strdup(name) : NULL;
 	if (file->name == NULL) {
 		buf_fini(&buf);
-		return code != 0 ? code : cairn_error_set(err, CAIRN_ENOMEM, "%s: out of memory",
-		    name);
+		return code != 0 ? code
+				 : cairn_error_set(err, CAIRN_ENOMEM, "%s: out of memory", name);
 	}
 	file->bytes = buf.data;
 	file->length = buf.length;
@@ -136,8 +136,8 @@ read_settings(struct guard *guard, const char *dir, struct cairn_error *err)
 	code = file_read(path, &guard->settings_bytes, err);
 	if (code != 0)
 		return code;
-	return settings_parse(guard->settings_bytes.length == 0
-	        ? (const uint8_t *)"" : guard->settings_bytes.data,
+	return settings_parse(
+	    guard->settings_bytes.length == 0 ? (const uint8_t *)"" : guard->settings_bytes.data,
 	    guard->settings_bytes.length, &guard->settings, err);
 }
 
@@ -151,8 +151,8 @@ digest_part(EVP_MD_CTX *md, const void *bytes, size_t length)
 
 	for (unsigned i = 0; i < 8; i++)
 		prefix[i] = (uint8_t)((uint64_t)length >> (8 * (7 - i)));
-	return EVP_DigestUpdate(md, prefix, sizeof prefix) == 1
-	    && (length == 0 || EVP_DigestUpdate(md, bytes, length) == 1);
+	return EVP_DigestUpdate(md, prefix, sizeof prefix) == 1 &&
+	    (length == 0 || EVP_DigestUpdate(md, bytes, length) == 1);
 }
 
 static bool
@@ -165,14 +165,14 @@ static int
 make_digest(struct guard *guard, struct cairn_error *err)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	bool good = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1
-	    && digest_file(md, "prelude.lua", prelude_text, prelude_length)
-	    && digest_file(md, "settings.yaml", guard->settings_bytes.data,
-	        guard->settings_bytes.length);
+	bool good = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+	    digest_file(md, "prelude.lua", prelude_text, prelude_length) &&
+	    digest_file(
+		md, "settings.yaml", guard->settings_bytes.data, guard->settings_bytes.length);
 
 	for (size_t i = 0; i < guard->file_count && good; i++)
-		good = digest_file(md, guard->files[i].name, guard->files[i].bytes,
-		    guard->files[i].length);
+		good = digest_file(
+		    md, guard->files[i].name, guard->files[i].bytes, guard->files[i].length);
 	good = good && EVP_DigestFinal_ex(md, guard->digest, NULL) == 1;
 	EVP_MD_CTX_free(md);
 	return good ? 0 : cairn_error_set(err, CAIRN_EINTERNAL, "policies: SHA-256 failed");
@@ -192,7 +192,8 @@ load(struct guard *guard, const char *dir, struct cairn_error *err)
 	if (code != 0)
 		return code;
 	guard->source = (struct policy_source){.files = guard->files,
-	    .file_count = guard->file_count, .settings = &guard->settings,
+	    .file_count = guard->file_count,
+	    .settings = &guard->settings,
 	    .options = &guard->options};
 	return policy_new(&guard->policy, &guard->source, err);
 }
@@ -264,8 +265,7 @@ deny_unpermitted(const struct guard_question *q, struct guard_decision *ret)
 }
 
 void
-guard_decide(struct guard *guard, const struct guard_question *question,
-    struct guard_decision *ret)
+guard_decide(struct guard *guard, const struct guard_question *question, struct guard_decision *ret)
 {
 	bool good;
 
@@ -273,7 +273,8 @@ guard_decide(struct guard *guard, const struct guard_question *question,
 	if (guard->policy == NULL)
 		remake(guard);
 	if (guard->policy == NULL) {
-		verdict_deny(ret, "kernel:guard", "the policies could not be loaded again after a "
+		verdict_deny(ret, "kernel:guard",
+		    "the policies could not be loaded again after a "
 		    "limit was reached; see the node's log");
 		return;
 	}

@@ -9,8 +9,8 @@
 #include "cairn/cohort.pb-c.h"
 #include "guard/guard.h"
 
-#define GOOD_RULE                                                                              \
-	"rule { name = 'good', subjects = { 'good' }, decide = function(q)\n"                   \
+#define GOOD_RULE                                                             \
+	"rule { name = 'good', subjects = { 'good' }, decide = function(q)\n" \
 	"  return permit('fine') end }\n"
 
 struct site {
@@ -63,8 +63,11 @@ finish(struct site *site)
 static struct guard_decision
 ask(const struct site *site, const char *subject)
 {
-	struct guard_question question = {.subject = subject, .principal = "alice@example.org",
-	    .role = "researcher", .via = "control", .purpose = "scientific-research"};
+	struct guard_question question = {.subject = subject,
+	    .principal = "alice@example.org",
+	    .role = "researcher",
+	    .via = "control",
+	    .purpose = "scientific-research"};
 	struct guard_decision decision;
 
 	memset(&decision, 0xaa, sizeof decision);
@@ -85,8 +88,9 @@ a_question_that_no_rule_permits_is_denied(void **state)
 	d = ask(&site, "cohort.count");
 	assert_false(d.permit);
 	assert_string_equal(d.rule, "kernel:default");
-	assert_string_equal(d.reason, "no rule permits cohort.count to alice@example.org "
-	                              "(researcher) for purpose 'scientific-research'");
+	assert_string_equal(d.reason,
+	    "no rule permits cohort.count to alice@example.org "
+	    "(researcher) for purpose 'scientific-research'");
 	finish(&site);
 }
 
@@ -97,9 +101,10 @@ a_permit_carries_its_rule_reason_and_obligations(void **state)
 	struct guard_decision d;
 
 	(void)state;
-	start(&site, "rule { name = 'a', subjects = { 'cohort.*' }, decide = function(q)\n"
-	             "  return permit { reason = 'for ' .. q.principal.name,\n"
-	             "    obligations = { min_cell = 10 } } end }\n");
+	start(&site,
+	    "rule { name = 'a', subjects = { 'cohort.*' }, decide = function(q)\n"
+	    "  return permit { reason = 'for ' .. q.principal.name,\n"
+	    "    obligations = { min_cell = 10 } } end }\n");
 	d = ask(&site, "cohort.count");
 	assert_true(d.permit);
 	assert_string_equal(d.rule, "10-test.lua:a");
@@ -149,8 +154,8 @@ the_strictest_of_all_obligations_holds(void **state)
 	assert_string_equal(d.rule, "10-test.lua:a");
 	assert_int_equal(d.obligation_count, 2);
 	for (size_t i = 0; i < 2; i++)
-		assert_int_equal(d.obligations[i].value,
-		    strcmp(d.obligations[i].name, "round") == 0 ? 5 : 20);
+		assert_int_equal(
+		    d.obligations[i].value, strcmp(d.obligations[i].name, "round") == 0 ? 5 : 20);
 	finish(&site);
 }
 
@@ -178,8 +183,9 @@ roles_come_from_the_settings(void **state)
 
 	(void)state;
 	test_dir_make(&site.dir);
-	put_text(&site, "settings.yaml", "principals:\n  bob: {role: researcher}\n"
-	                                 "  alice: {role: auditor, affiliation: X}\n");
+	put_text(&site, "settings.yaml",
+	    "principals:\n  bob: {role: researcher}\n"
+	    "  alice: {role: auditor, affiliation: X}\n");
 	open_with(&site, &(struct guard_options){0});
 	assert_string_equal(guard_role(site.guard, "alice"), "auditor");
 	assert_string_equal(guard_role(site.guard, "bob"), "researcher");
@@ -242,14 +248,15 @@ a_rule_reads_the_message_field_by_field(void **state)
 	expression.leaf = &leaf;
 	request.expression = &expression;
 	request.level = CAIRN__LEVEL__STUDY;
-	start(&site, "rule { name = 'a', subjects = { '*' }, decide = function(q)\n"
-	             "  local m = q.message\n"
-	             "  local l = m.expression.leaf\n"
-	             "  assert(m.expression.operand == 'LEAF' and #m.expression.children == 0)\n"
-	             "  assert(l.values[2].text == nil and l.values[2].number == 2.5)\n"
-	             "  return permit('%s %s %s %s %d', m.level, l.attribute, l.operator,\n"
-	             "    l.values[1].text, #l.values)\n"
-	             "end }\n");
+	start(&site,
+	    "rule { name = 'a', subjects = { '*' }, decide = function(q)\n"
+	    "  local m = q.message\n"
+	    "  local l = m.expression.leaf\n"
+	    "  assert(m.expression.operand == 'LEAF' and #m.expression.children == 0)\n"
+	    "  assert(l.values[2].text == nil and l.values[2].number == 2.5)\n"
+	    "  return permit('%s %s %s %s %d', m.level, l.attribute, l.operator,\n"
+	    "    l.values[1].text, #l.values)\n"
+	    "end }\n");
 	assert_string_equal(ask_about(&site, &request.base).reason, "STUDY modality IN CT 2");
 	assert_string_equal(ask_about(&site, NULL).reason,
 	    "rule '10-test.lua:a' failed: 10-test.lua:3: attempt to index a nil value (local 'm')");
@@ -263,16 +270,20 @@ a_misspelt_field_is_an_error_with_a_suggestion(void **state)
 	struct site site;
 
 	(void)state;
-	start(&site, "rule { name = 'a', subjects = { '*' }, decide = function(q)\n"
-	             "  return permit('x' .. q.message.levle) end }\n");
+	start(&site,
+	    "rule { name = 'a', subjects = { '*' }, decide = function(q)\n"
+	    "  return permit('x' .. q.message.levle) end }\n");
 	assert_string_equal(ask_about(&site, &request.base).reason,
-	    "rule '10-test.lua:a' failed: 10-test.lua:2: cairn.CountRequest has no field 'levle'; did "
+	    "rule '10-test.lua:a' failed: 10-test.lua:2: cairn.CountRequest has no field 'levle'; "
+	    "did "
 	    "you mean 'level'?");
 	finish(&site);
-	start(&site, "rule { name = 'a', subjects = { '*' }, decide = function(q)\n"
-	             "  if q.pupose == 'x' then return permit('x') end end }\n");
+	start(&site,
+	    "rule { name = 'a', subjects = { '*' }, decide = function(q)\n"
+	    "  if q.pupose == 'x' then return permit('x') end end }\n");
 	assert_string_equal(ask(&site, "x").reason,
-	    "rule '10-test.lua:a' failed: 10-test.lua:2: the question has no 'pupose'; did you mean "
+	    "rule '10-test.lua:a' failed: 10-test.lua:2: the question has no 'pupose'; did you "
+	    "mean "
 	    "'purpose'?");
 	finish(&site);
 }
@@ -284,10 +295,11 @@ no_rule_sees_what_another_wrote_into_the_message(void **state)
 	struct site site;
 
 	(void)state;
-	start(&site, "rule { name = 'a', subjects = { '*' }, decide = function(q)\n"
-	             "  q.message.level = 'INSTANCE' end }\n"
-	             "rule { name = 'b', subjects = { '*' }, decide = function(q)\n"
-	             "  return permit(q.message.level) end }\n");
+	start(&site,
+	    "rule { name = 'a', subjects = { '*' }, decide = function(q)\n"
+	    "  q.message.level = 'INSTANCE' end }\n"
+	    "rule { name = 'b', subjects = { '*' }, decide = function(q)\n"
+	    "  return permit(q.message.level) end }\n");
 	assert_string_equal(ask_about(&site, &request.base).reason, "PATIENT");
 	finish(&site);
 }
@@ -303,8 +315,9 @@ a_message_over_the_limits_is_denied(void **state)
 	struct site site;
 
 	(void)state;
-	start(&site, "rule { name = 'a', subjects = { '*' }, decide = function(q)\n"
-	             "  return permit(q.message.operand) end }\n");
+	start(&site,
+	    "rule { name = 'a', subjects = { '*' }, decide = function(q)\n"
+	    "  return permit(q.message.operand) end }\n");
 	for (size_t i = 70; i-- > 0;) {
 		cairn__expression__init(&levels[i]);
 		if (i < 69) {
@@ -314,7 +327,8 @@ a_message_over_the_limits_is_denied(void **state)
 		}
 	}
 	assert_string_equal(ask_about(&site, &levels[0].base).reason,
-	    "rule '10-test.lua:a' failed: 10-test.lua:2: the request is too large for the policy: over "
+	    "rule '10-test.lua:a' failed: 10-test.lua:2: the request is too large for the policy: "
+	    "over "
 	    "64 levels");
 	assert_true(ask_about(&site, &levels[10].base).permit);
 	for (size_t i = 0; i < 3000; i++)
@@ -322,7 +336,8 @@ a_message_over_the_limits_is_denied(void **state)
 	wide.children = many;
 	wide.n_children = 3000;
 	assert_string_equal(ask_about(&site, &wide.base).reason,
-	    "rule '10-test.lua:a' failed: 10-test.lua:2: the request is too large for the policy: over "
+	    "rule '10-test.lua:a' failed: 10-test.lua:2: the request is too large for the policy: "
+	    "over "
 	    "10000 values");
 	finish(&site);
 }

@@ -3,11 +3,13 @@
  * Policies that misbehave: each is a denial that names the rule and what it did, and the next
  * decision is right and in time.
  */
-#include "base/clock.h"
+#include <time.h>
+
 #include "base/file.h"
 #include "base/test.h"
 #include "guard/guard.h"
 
+#define BAD_MS_MAX 500 /* with sanitizers; the limit is 75, and making the state anew 1 */
 #define NEXT_MS_MAX 100
 
 struct site {
@@ -18,8 +20,11 @@ struct site {
 static struct guard_decision
 ask(struct guard *guard, const char *subject)
 {
-	struct guard_question question = {.subject = subject, .principal = "alice",
-	    .role = "researcher", .via = "control", .purpose = "scientific-research"};
+	struct guard_question question = {.subject = subject,
+	    .principal = "alice",
+	    .role = "researcher",
+	    .via = "control",
+	    .purpose = "scientific-research"};
 	struct guard_decision decision;
 
 	guard_decide(guard, &question, &decision);
@@ -40,11 +45,14 @@ start(struct site *site, const char *body, const struct guard_options *limits)
 	BUF_AUTO text = {.max = 65536};
 
 	test_dir_make(&site->dir);
-	assert_int_equal(buf_append_format(&text,
-	    "local state = { count = 0, list = {} }\nlocal number, nothing = 0, nil\n"
-	    "function helper() number = number + 1 end\n"
-	    "rule { name = 'bad', subjects = { 'bad' }, decide = function(q)\n%s\nend }\n"
-	    "function unused() return state, number, nothing end\n", body), 0);
+	assert_int_equal(
+	    buf_append_format(&text,
+		"local state = { count = 0, list = {} }\nlocal number, nothing = 0, nil\n"
+		"function helper() number = number + 1 end\n"
+		"rule { name = 'bad', subjects = { 'bad' }, decide = function(q)\n%s\nend }\n"
+		"function unused() return state, number, nothing end\n",
+		body),
+	    0);
 	assert_int_equal(file_join(path, sizeof path, site->dir.path, "10-bad.lua"), 0);
 	assert_int_equal(file_write(path, text.data, text.length, 0600, NULL), 0);
 	assert_int_equal(file_join(path, sizeof path, site->dir.path, "20-good.lua"), 0);
@@ -62,16 +70,26 @@ finish(struct site *site)
 	test_dir_remove(&site->dir);
 }
 
+/* Of the processor: another program's share is not the guard's doing. */
+static uint64_t
+cpu_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static void
 expect_next_is_right(struct guard *guard)
 {
-	uint64_t begin = clock_monotonic_ms();
+	uint64_t begin = cpu_ms();
 	struct guard_decision d = ask(guard, "good");
 
 	assert_true(d.permit);
 	assert_string_equal(d.rule, "20-good.lua:good");
 	assert_string_equal(d.reason, "1 for alice");
-	assert_true(clock_monotonic_ms() - begin < NEXT_MS_MAX);
+	assert_true(cpu_ms() - begin < NEXT_MS_MAX);
 }
 
 /* `reason` is the whole, or its beginning when it ends in "...". */
@@ -102,8 +120,10 @@ check_all(const struct bad *cases, size_t count, const struct guard_options *lim
 
 		start(&site, cases[i].body, limits);
 		for (int again = 0; again < 2; again++) {
+			uint64_t begin = cpu_ms();
 			struct guard_decision d = ask(site.guard, "bad");
 
+			assert_true(cpu_ms() - begin < BAD_MS_MAX);
 			assert_false(d.permit);
 			assert_int_equal(d.obligation_count, 0);
 			expect_reason(&d, cases[i].body, cases[i].reason);
@@ -114,7 +134,7 @@ check_all(const struct bad *cases, size_t count, const struct guard_options *lim
 	}
 }
 
-#define CHECK_ALL(CASES, ...)                                                                  \
+#define CHECK_ALL(CASES, ...) \
 	check_all(CASES, sizeof CASES / sizeof CASES[0], &(struct guard_options){__VA_ARGS__})
 
 #define STOPPED(LIMIT) "rule '10-bad.lua:bad' needed more than " LIMIT "; it was stopped"
@@ -129,7 +149,8 @@ a_rule_without_end_is_stopped(void **state)
 	    {"local function f() return f() end return f()", STOPPED("100000 instructions")},
 	    {"repeat local t = match('a', 'b') until false", STOPPED("100000 instructions")},
 	    {"local n = 0 table.sort(settings and {3,2,1,4,5,6,7,8}, function(a, b)\n"
-	     "  while true do n = n + 1 end end)", STOPPED("100000 instructions")},
+	     "  while true do n = n + 1 end end)",
+		STOPPED("100000 instructions")},
 	    {"goto a ::a:: goto a", STOPPED("100000 instructions")},
 	};
 
@@ -146,14 +167,15 @@ a_rule_that_allocates_without_end_is_stopped(void **state)
 	    {"local t = {} for i = 1, 1e9 do t[i] = { i } end", STOPPED(MEMORY)},
 	    {"local s = 'x' while true do s = s .. s end", STOPPED(MEMORY)},
 	    {"local s = 'x' for i = 1, 99 do s = (s .. 'x'):rep(90) end",
-	        FAILED("string.rep: the result would be over 65536 bytes")},
+		FAILED("string.rep: the result would be over 65536 bytes")},
 	    {"local function f() return 1 + f() end return f()", STOPPED(MEMORY)},
 	    /* Which limit is the first depends on the machine: each call copies all arguments. */
 	    {"local function f(...) return f(1, ...) end return f()",
-	        "rule '10-bad.lua:bad' needed more than ..."},
+		"rule '10-bad.lua:bad' needed more than ..."},
 	    {"local t = {} for i = 1, 1e9 do t = { t, {} } end", STOPPED(MEMORY)},
 	    {"local t = {} for i = 1, 15000 do t[i] = ('x'):rep(100) end\n"
-	     "return permit(table.concat(t))", STOPPED(MEMORY)},
+	     "return permit(table.concat(t))",
+		STOPPED(MEMORY)},
 	    {"local t = {} for i = 1, 1e6 do t[('x'):rep(500) .. i] = 1 end", STOPPED(MEMORY)},
 	};
 
@@ -167,15 +189,18 @@ work_that_hides_in_one_instruction_is_stopped(void **state)
 	static const struct bad cases[] = {
 	    /* Each round copies or compares up to a mebibyte. */
 	    {"local s = 'x' for i = 1, 19 do s = s .. s end\n"
-	     "for i = 1, 1e7 do local t = s .. i end", STOPPED("75 ms of processor time")},
+	     "for i = 1, 1e7 do local t = s .. i end",
+		STOPPED("75 ms of processor time")},
 	    {"local t = {} for i = 1, 30000 do t[i] = i end\n"
 	     "for i = 1, 1e7 do table.insert(t, 1, 0) table.remove(t, 1) end",
-	        STOPPED("75 ms of processor time")},
+		STOPPED("75 ms of processor time")},
 	    {"local t = {} for i = 1, 10000 do t[i] = 1 end\n"
 	     "local function f(...) for i = 1, 1e7 do local a = select('#', ...) end end\n"
-	     "f(table.unpack(t))", STOPPED("75 ms of processor time")},
+	     "f(table.unpack(t))",
+		STOPPED("75 ms of processor time")},
 	    {"local t = {} for i = 1, 60000 do t[i] = '' end\n"
-	     "for i = 1, 1e7 do local a = table.concat(t) end", STOPPED("75 ms of processor time")},
+	     "for i = 1, 1e7 do local a = table.concat(t) end",
+		STOPPED("75 ms of processor time")},
 	};
 
 	(void)state;
@@ -186,7 +211,7 @@ static void
 a_pathological_pattern_is_stopped(void **state)
 {
 	static const char limit[] = FAILED("a pattern exceeded its limit of 100000 steps (write it "
-	                                   "without nested repetition such as (a+)+)");
+					   "without nested repetition such as (a+)+)");
 	static const struct bad cases[] = {
 	    {"return match(('a'):rep(40) .. 'b', '(a+)+$') and permit('x')", limit},
 	    {"return match(('a'):rep(26), '^(?:a?){26}a{26}$') and permit('x')", limit},
@@ -194,21 +219,21 @@ a_pathological_pattern_is_stopped(void **state)
 	    {"return match(('a'):rep(4000) .. 'cb', '(a*)*(a*)*c$') and permit('x')", limit},
 	    {"return replace(('a'):rep(40) .. 'b', '(a+)+$', '') and permit('x')", limit},
 	    {"return match(('a'):rep(5000), 'a') and permit('x')",
-	        FAILED("a text of 5000 bytes is over the 4096 that patterns are matched with")},
+		FAILED("a text of 5000 bytes is over the 4096 that patterns are matched with")},
 	    {"return match('a', ('a'):rep(513)) and permit('x')",
-	        FAILED("a pattern of 513 bytes is over 512")},
+		FAILED("a pattern of 513 bytes is over 512")},
 	    {"return match('a', '(a') and permit('x')",
-	        FAILED("pattern '(a': missing closing parenthesis at character 3")},
+		FAILED("pattern '(a': missing closing parenthesis at character 3")},
 	    {"return match('a', ('('):rep(30) .. (')'):rep(30)) and permit('x')",
-	        FAILED("pattern '((((...")},
+		FAILED("pattern '((((...")},
 	    {"return match('a', '((((a{1,200}){1,200}){1,200}){1,200})') and permit('x')",
-	        FAILED("pattern '((((a...")},
+		FAILED("pattern '((((a...")},
 	    {"return match('a', '(?R)') and permit('x')", FAILED("a pattern...")},
 	    {"return match('a', '\\\\C') and permit('x')", FAILED("pattern '\\C': ...")},
 	    {"return match('a', '(*LIMIT_MATCH=4000000000)(a+)+$') and deny('lower only')",
-	        "lower only"},
+		"lower only"},
 	    {"return replace(('a'):rep(4000), 'a', ('b'):rep(100)) and permit('x')",
-	        FAILED("replace: the result would be over 65536 bytes")},
+		FAILED("replace: the result would be over 65536 bytes")},
 	    {"('x'):find('x')", FAILED("attempt to call a nil value (method 'find')")},
 	    {"string.gsub('x', 'x', 'y')", FAILED("attempt to call a nil value (field 'gsub')")},
 	};
@@ -230,28 +255,29 @@ a_rule_that_fails_denies_with_its_words(void **state)
 	    {"error('a\\27[31mb\\nc', 0)", "rule '10-bad.lua:bad' failed: a [31mb c"},
 	    {"assert(false, 'no')", FAILED("no")},
 	    {"return q.principal.role + 1",
-	        FAILED("attempt to perform arithmetic on a string value (field 'role')")},
-	    {"return settings.celle", FAILED("settings.yaml has no 'celle'; did you mean 'cells'?")},
+		FAILED("attempt to perform arithmetic on a string value (field 'role')")},
+	    {"return settings.celle",
+		FAILED("settings.yaml has no 'celle'; did you mean 'cells'?")},
 	    {"return contain({}, 1)", FAILED("unknown name 'contain'; did you mean 'contains'?")},
 	    {"return permit { reason = 'x', obligation = {} }",
-	        UNPLACED("permit: unknown field 'obligation'; did you mean 'obligations'?")},
+		UNPLACED("permit: unknown field 'obligation'; did you mean 'obligations'?")},
 	    {"return permit { reason = 'x', obligations = { a = 1.5 } }",
-	        UNPLACED("permit: obligation 'a' must be a whole number from 0")},
+		UNPLACED("permit: obligation 'a' must be a whole number from 0")},
 	    {"return permit()", UNPLACED("permit needs a reason")},
 	    {"return deny('')", UNPLACED("deny needs a reason")},
 	    {"rule { name = 'x', subjects = { 'x' }, decide = function() end }",
-	        "rule '10-bad.lua:bad' failed: ..."},
+		"rule '10-bad.lua:bad' failed: ..."},
 	};
 
 	(void)state;
 	CHECK_ALL(cases, .instructions_max = 0);
 }
 
-#define NO_VERDICT                                                                             \
-	"rule '10-bad.lua:bad' returned a table that is no verdict; a rule returns deny(...), "   \
+#define NO_VERDICT                                                                              \
+	"rule '10-bad.lua:bad' returned a table that is no verdict; a rule returns deny(...), " \
 	"permit(...) or nothing"
 #define NO_TABLE(TYPE)                                                                         \
-	"rule '10-bad.lua:bad' returned a " TYPE "; a rule returns deny(...), permit(...) or "    \
+	"rule '10-bad.lua:bad' returned a " TYPE "; a rule returns deny(...), permit(...) or " \
 	"nothing"
 
 static void
@@ -271,9 +297,11 @@ nonsense_is_a_denial(void **state)
 	    {"return { verdict = 'permit', reason = 'x', obligations = { a = '7' } }", NO_VERDICT},
 	    {"return { verdict = 'permit', reason = 'x', obligations = { a = -1 } }", NO_VERDICT},
 	    {"local o = {} for i = 1, 17 do o['o' .. i] = i end\n"
-	     "return { verdict = 'permit', reason = 'x', obligations = o }", NO_VERDICT},
+	     "return { verdict = 'permit', reason = 'x', obligations = o }",
+		NO_VERDICT},
 	    {"return { verdict = 'permit', reason = 'x',\n"
-	     "  obligations = { [('n'):rep(32)] = 1 } }", NO_VERDICT},
+	     "  obligations = { [('n'):rep(32)] = 1 } }",
+		NO_VERDICT},
 	    {"return settings.map", NO_VERDICT},
 	};
 
@@ -305,9 +333,10 @@ what_is_not_on_the_list_does_not_exist(void **state)
 	}
 }
 
-#define READ_ONLY(NAME)                                                                        \
-	FAILED("'" NAME "' cannot be set: after loading everything is read-only, and one decision " \
-	       "leaves nothing for the next (use 'local')")
+#define READ_ONLY(NAME)                                                                          \
+	FAILED(                                                                                  \
+	    "'" NAME "' cannot be set: after loading everything is read-only, and one decision " \
+	    "leaves nothing for the next (use 'local')")
 
 static void
 nothing_is_left_for_the_next_decision(void **state)
@@ -321,24 +350,25 @@ nothing_is_left_for_the_next_decision(void **state)
 	    {"table.leak = {}", READ_ONLY("leak")},
 	    {"settings.cells = {}", READ_ONLY("cells")},
 	    {"settings.cells[1] = 99", READ_ONLY("...")},
-	    {"table.insert(settings.cells, 3)", "rule '10-bad.lua:bad' failed: '...' cannot be set: ..."},
+	    {"table.insert(settings.cells, 3)",
+		"rule '10-bad.lua:bad' failed: '...' cannot be set: ..."},
 	    {"settings.map.a.b = 2", READ_ONLY("b")},
 	    {"state.count = state.count + 1", READ_ONLY("count")},
 	    {"state.list[1] = q", READ_ONLY("...")},
 	    {"q.purpose = 'other'", READ_ONLY("purpose")},
 	    {"q.principal.role = 'operator'", READ_ONLY("role")},
-	    {"for k, v in pairs(settings) do settings[k] = nil end",
-	        FAILED("...")},
+	    {"for k, v in pairs(settings) do settings[k] = nil end", FAILED("...")},
 	    {"local n, s = pairs(settings.cells) s[1] = 99", READ_ONLY("...")},
 	    {"number = number + 1 return permit('x')",
-	        "rule '10-bad.lua:bad' changed 'number', a variable of its file; one decision must "
-	        "leave nothing for the next"},
+		"rule '10-bad.lua:bad' changed 'number', a variable of its file; one decision must "
+		"leave nothing for the next"},
 	    {"helper() return permit('x')",
-	        "rule '10-bad.lua:bad' changed 'number', a variable of its file; one decision must "
-	        "leave nothing for the next"},
+		"rule '10-bad.lua:bad' changed 'number', a variable of its file; one decision must "
+		"leave nothing for the next"},
 	    {"nothing = q return permit('x')",
-	        "rule '10-bad.lua:bad' changed 'nothing', a variable of its file; one decision must "
-	        "leave nothing for the next"},
+		"rule '10-bad.lua:bad' changed 'nothing', a variable of its file; one decision "
+		"must "
+		"leave nothing for the next"},
 	    {"('x').leak = 1", FAILED("attempt to index a string value...")},
 	};
 
@@ -356,14 +386,17 @@ read_only_tables_read_like_tables(void **state)
 	    "for k, v in pairs(settings.map) do assert(k == 'a' and v.b == 1) n = n + 1 end\n"
 	    "assert(n == 6 and next(settings.map) == 'a' and next(settings.map, 'a') == nil)\n"
 	    "local a, b = table.unpack(settings.cells) assert(a == 1 and b == 2)\n"
-	    "assert(table.concat(settings.cells, '+') == '1+2' and list(settings.cells) == '1, 2')\n"
+	    "assert(table.concat(settings.cells, '+') == '1+2' and list(settings.cells) == '1, "
+	    "2')\n"
 	    "local t = { 3, 1, 2 } table.sort(t) assert(list(t) == '1, 2, 3')\n"
 	    "assert(('ab'):upper() == 'AB' and ('%d'):format(3) == '3' and state.count == 0)\n"
 	    "assert(match('CT-01', '^([A-Z]+)-(\\\\d+)$') == 'CT' and match('x', 'y') == nil)\n"
 	    "assert(match('abc', 'b') == 'b' and select('#', match('b', '(a)?b')) == 1)\n"
 	    "assert(match('b', '(a)?b') == false and match('a\\n', 'a$') == nil)\n"
-	    "assert(replace('a1b22', '[0-9]+', '#') == 'a#b#' and replace('ab', '', '-') == '-a-b-')\n"
-	    "assert(replace('aaa', '^a', 'b') == 'baa' and replace('abab', '(?<=a)b', '') == 'aa')\n"
+	    "assert(replace('a1b22', '[0-9]+', '#') == 'a#b#' and replace('ab', '', '-') == "
+	    "'-a-b-')\n"
+	    "assert(replace('aaa', '^a', 'b') == 'baa' and replace('abab', '(?<=a)b', '') == "
+	    "'aa')\n"
 	    "return permit('all right')";
 	struct site site = {0};
 	struct guard_decision d;

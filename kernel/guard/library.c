@@ -80,8 +80,9 @@ string_rep(lua_State *lua)
 	sandbox_check(lua);
 	luaL_checklstring(lua, 1, &length);
 	luaL_optlstring(lua, 3, "", &between);
-	if (times > 0 && (length > REP_MAX || between > REP_MAX
-	        || times > REP_MAX / (lua_Integer)(length + between + 1)))
+	if (times > 0 &&
+	    (length > REP_MAX || between > REP_MAX ||
+		times > REP_MAX / (lua_Integer)(length + between + 1)))
 		return luaL_error(lua, "string.rep: the result would be over %d bytes", REP_MAX);
 	return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
 }
@@ -138,13 +139,13 @@ take_library(lua_State *lua, lua_CFunction open, const char *library, const char
 static void
 take_all(lua_State *lua)
 {
-	static const char *const base[] = {"assert", "error", "ipairs", "pairs", "select",
-	    "tonumber", "tostring", "type", NULL};
+	static const char *const base[] = {
+	    "assert", "error", "ipairs", "pairs", "select", "tonumber", "tostring", "type", NULL};
 	static const char *const math[] = {"abs", "ceil", "floor", "fmod", "huge", "maxinteger",
 	    "max", "min", "mininteger", "modf", "sqrt", "tointeger", "type", "ult", NULL};
 	static const char *const table[] = {"concat", "insert", "remove", "sort", "unpack", NULL};
-	static const char *const string[] = {"byte", "char", "format", "len", "lower", "rep",
-	    "reverse", "sub", "upper", NULL};
+	static const char *const string[] = {
+	    "byte", "char", "format", "len", "lower", "rep", "reverse", "sub", "upper", NULL};
 
 	lua_pushcfunction(lua, luaopen_base);
 	lua_call(lua, 0, 1);

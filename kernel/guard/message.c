@@ -45,8 +45,8 @@ push_enum(lua_State *lua, const ProtobufCEnumDescriptor *type, int32_t number)
 		lua_pushstring(lua, value->name);
 }
 
-#define READ(TYPE, AT, RET)                                                                    \
-	TYPE RET;                                                                               \
+#define READ(TYPE, AT, RET) \
+	TYPE RET;           \
 	memcpy(&RET, AT, sizeof RET)
 
 /* Pushes what has the bits of a 4-byte or 8-byte field. */
@@ -115,7 +115,8 @@ push_value(struct walk *w, const ProtobufCFieldDescriptor *field, const void *at
 	}
 	case PROTOBUF_C_TYPE_BYTES: {
 		READ(ProtobufCBinaryData, at, value);
-		lua_pushlstring(w->lua, (const char *)value.data, value.data == NULL ? 0 : value.len);
+		lua_pushlstring(
+		    w->lua, (const char *)value.data, value.data == NULL ? 0 : value.len);
 		break;
 	}
 	case PROTOBUF_C_TYPE_MESSAGE: {

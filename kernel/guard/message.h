@@ -3,9 +3,9 @@
 #define GUARD_MESSAGE_H
 
 /*
- * A protobuf message as Lua tables, through its descriptors: enum values by name, repeated fields as
- * lists, bytes as text, an absent message or an unset alternative of a oneof as nil.  A field that
- * the type does not have is an error that suggests the nearest.
+ * A protobuf message as Lua tables, through its descriptors: enum values by name, repeated fields
+ * as lists, bytes as text, an absent message or an unset alternative of a oneof as nil.  A field
+ * that the type does not have is an error that suggests the nearest.
  */
 
 #include <stddef.h>

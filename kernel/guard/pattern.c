@@ -44,8 +44,8 @@ free_pattern(lua_State *lua)
 static pcre2_code *
 compile(lua_State *lua, const char *text, size_t length)
 {
-	const uint32_t options = PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_DOLLAR_ENDONLY
-	    | PCRE2_USE_OFFSET_LIMIT;
+	const uint32_t options = PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_DOLLAR_ENDONLY |
+	    PCRE2_USE_OFFSET_LIMIT;
 	pcre2_compile_context *context = pcre2_compile_context_create(NULL);
 	PCRE2_UCHAR words[128];
 	pcre2_code *code = NULL;
@@ -175,18 +175,20 @@ find(lua_State *lua, struct pattern *p, struct subject subject, size_t start)
 	sandbox_spend(lua, MATCH_COSTS);
 	for (size_t at = start; at <= subject.length && found == PCRE2_ERROR_NOMATCH; at++) {
 		pcre2_set_offset_limit(p->context, at);
-		found = pcre2_match(p->code, (PCRE2_SPTR)subject.bytes, subject.length, at, 0,
-		    p->data, p->context);
+		found = pcre2_match(
+		    p->code, (PCRE2_SPTR)subject.bytes, subject.length, at, 0, p->data, p->context);
 		sandbox_spend(lua, 1);
 		if (p->anchored)
 			break;
 	}
 	if (found == PCRE2_ERROR_NOMATCH)
 		return 0;
-	if (found == PCRE2_ERROR_MATCHLIMIT || found == PCRE2_ERROR_DEPTHLIMIT
-	    || found == PCRE2_ERROR_HEAPLIMIT)
-		return luaL_error(lua, "a pattern exceeded its limit of %d steps (write it without "
-		    "nested repetition such as (a+)+)", (int)sandbox_of(lua)->match_limit);
+	if (found == PCRE2_ERROR_MATCHLIMIT || found == PCRE2_ERROR_DEPTHLIMIT ||
+	    found == PCRE2_ERROR_HEAPLIMIT)
+		return luaL_error(lua,
+		    "a pattern exceeded its limit of %d steps (write it without "
+		    "nested repetition such as (a+)+)",
+		    (int)sandbox_of(lua)->match_limit);
 	if (found < 0) {
 		pcre2_get_error_message(found, words, sizeof words);
 		return luaL_error(lua, "a pattern could not be matched: %s", (const char *)words);
@@ -255,8 +257,8 @@ pattern_replace(lua_State *lua)
 		to = offsets[1] < from ? from : offsets[1];
 		total += from - start + length;
 		if (from < start || length > PATTERN_RESULT_MAX || total > PATTERN_RESULT_MAX)
-			return luaL_error(lua, "replace: the result would be over %d bytes",
-			    PATTERN_RESULT_MAX);
+			return luaL_error(
+			    lua, "replace: the result would be over %d bytes", PATTERN_RESULT_MAX);
 		luaL_addlstring(&out, subject.bytes + start, from - start);
 		luaL_addlstring(&out, by, length);
 		if (to == from && to < subject.length) /* an empty match: step over one byte */

@@ -22,7 +22,7 @@ struct rule {
 	char label[64]; /* "10-purpose.lua:permitted-purpose" */
 	char *subjects[POLICY_SUBJECTS_MAX];
 	size_t subject_count;
-	int decide; /* in the registry */
+	int decide;                    /* in the registry */
 	size_t first_local, end_local; /* of its file */
 };
 
@@ -66,9 +66,9 @@ take_subjects(lua_State *lua, int index, struct rule *rule)
 
 		lua_rawgeti(lua, index, (lua_Integer)i);
 		text = lua_type(lua, -1) == LUA_TSTRING ? lua_tolstring(lua, -1, &length) : "";
-		if (length == 0 || length > SUBJECT_BYTES_MAX
-		    || strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-.*") != length
-		    || strcspn(text, "*") < length - 1)
+		if (length == 0 || length > SUBJECT_BYTES_MAX ||
+		    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-.*") != length ||
+		    strcspn(text, "*") < length - 1)
 			return "each subject must read like \"cohort.count\" or \"cohort.*\"";
 		rule->subjects[rule->subject_count] = strdup(text);
 		if (rule->subjects[rule->subject_count] == NULL)
@@ -88,8 +88,8 @@ take_rule(lua_State *lua, struct policy *p, struct rule *rule)
 		if (strcmp(name_of(p->rules[i]), name) == 0)
 			return "there is already a rule of this name";
 	}
-	if ((size_t)snprintf(rule->label, sizeof rule->label, "%s:%s", p->loading, name)
-	    >= sizeof rule->label)
+	if ((size_t)snprintf(rule->label, sizeof rule->label, "%s:%s", p->loading, name) >=
+	    sizeof rule->label)
 		return "file name and rule name together are over 62 characters";
 	return take_subjects(lua, 2, rule);
 }
@@ -244,8 +244,8 @@ load(struct policy *p, struct cairn_error *err)
 		return cairn_error_set(err, CAIRN_ELIMIT, "%s: loading it took more than %s",
 		    p->loading == NULL ? "policies" : p->loading, sandbox_limit_text(s, limit));
 	text = lua_type(s->lua, -1) == LUA_TSTRING ? lua_tostring(s->lua, -1) : NULL;
-	return cairn_error_set(err, CAIRN_EINVAL, "%s", text != NULL ? text
-	        : "a policy file raised an error without a text");
+	return cairn_error_set(err, CAIRN_EINVAL, "%s",
+	    text != NULL ? text : "a policy file raised an error without a text");
 }
 
 int
@@ -255,8 +255,9 @@ policy_new(struct policy **ret, const struct policy_source *source, struct cairn
 	struct policy *p = calloc(1, sizeof *p);
 	int code;
 
-	if (p == NULL || !sandbox_init(&p->sandbox, options->memory_max, options->instructions_max,
-	        options->match_limit)) {
+	if (p == NULL ||
+	    !sandbox_init(&p->sandbox, options->memory_max, options->instructions_max,
+		options->match_limit)) {
 		free(p);
 		return cairn_error_set(err, CAIRN_ENOMEM, "policies: no memory for a Lua state");
 	}
@@ -327,13 +328,15 @@ deny_failed(lua_State *lua, struct decide *d, const struct rule *rule)
 static bool
 keeps_state(lua_State *lua, struct decide *d, const struct rule *rule)
 {
-	const char *name = frozen_changed(lua, &d->policy->locals, rule->first_local,
-	    rule->end_local);
+	const char *name =
+	    frozen_changed(lua, &d->policy->locals, rule->first_local, rule->end_local);
 
 	if (name == NULL)
 		return false;
-	verdict_deny(d->ret, rule->label, "rule '%s' changed '%s', a variable of its file; one "
-	    "decision must leave nothing for the next", rule->label, name);
+	verdict_deny(d->ret, rule->label,
+	    "rule '%s' changed '%s', a variable of its file; one "
+	    "decision must leave nothing for the next",
+	    rule->label, name);
 	return true;
 }
 
@@ -375,8 +378,7 @@ ask_rules(lua_State *lua)
 }
 
 bool
-policy_decide(struct policy *p, const struct guard_question *question,
-    struct guard_decision *ret)
+policy_decide(struct policy *p, const struct guard_question *question, struct guard_decision *ret)
 {
 	struct decide d = {.policy = p, .question = question, .ret = ret, .rule = "kernel:guard"};
 	char limit[SANDBOX_TEXT_MAX];
@@ -385,8 +387,10 @@ policy_decide(struct policy *p, const struct guard_question *question,
 	sandbox_begin(&p->sandbox, SANDBOX_CPU_MS);
 	status = sandbox_protected(&p->sandbox, ask_rules, &d);
 	if (status != LUA_OK)
-		verdict_deny(ret, d.rule, "the question could not be put to rule '%s': it needed "
-		    "more than %s", d.rule, sandbox_limit_text(&p->sandbox, limit));
+		verdict_deny(ret, d.rule,
+		    "the question could not be put to rule '%s': it needed "
+		    "more than %s",
+		    d.rule, sandbox_limit_text(&p->sandbox, limit));
 	lua_settop(p->sandbox.lua, 0);
 	p->question.message = NULL;
 	return status == LUA_OK && p->sandbox.reached == SANDBOX_NO_LIMIT && !d.keeps_state;

@@ -31,7 +31,7 @@ void policy_free(struct policy *policy);
 size_t policy_rule_count(const struct policy *policy);
 
 /* False when the policy must not be asked again: a limit was reached or a rule kept state. */
-bool policy_decide(struct policy *policy, const struct guard_question *question,
-    struct guard_decision *ret);
+bool policy_decide(
+    struct policy *policy, const struct guard_question *question, struct guard_decision *ret);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * policy_cases POLICIES CASES.yaml...: puts the questions of the case files to a site's policies and
- * compares the decisions.  Prints what differs; exit code 0 only when nothing does.
+ * policy_cases POLICIES CASES.yaml...: puts the questions of the case files to a site's policies
+ * and compares the decisions.  Prints what differs; exit code 0 only when nothing does.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -48,8 +48,8 @@ has_unknown_key(const struct run *run, const struct tree_node *map, const char *
 }
 
 static bool
-same_obligations(const struct run *run, const struct tree_node *expect,
-    const struct guard_decision *d)
+same_obligations(
+    const struct run *run, const struct tree_node *expect, const struct guard_decision *d)
 {
 	const struct tree_node *map = tree_find(expect, "obligations");
 	size_t count = map == NULL || map->kind != TREE_MAP ? 0 : map->count;
@@ -63,8 +63,8 @@ same_obligations(const struct run *run, const struct tree_node *expect,
 		const struct tree_node *at = tree_find(map, d->obligations[i].name);
 		int64_t value = 0;
 
-		if (at == NULL || tree_integer(at, &value) != 0
-		    || value != d->obligations[i].value) {
+		if (at == NULL || tree_integer(at, &value) != 0 ||
+		    value != d->obligations[i].value) {
 			printf("%s:%u: obligation %s is %" PRId64 "\n", run->tree->origin,
 			    map->line, d->obligations[i].name, d->obligations[i].value);
 			return false;
@@ -102,15 +102,15 @@ compare(const struct run *run, const struct tree_node *expect, const struct guar
 static bool
 run_case(const struct run *run, const struct tree_node *node)
 {
-	static const char *const known[] = {"subject", "principal", "role", "via", "asked_by",
-	    "purpose", "permit", NULL};
+	static const char *const known[] = {
+	    "subject", "principal", "role", "via", "asked_by", "purpose", "permit", NULL};
 	const struct tree_node *ask = tree_find(node, "question");
 	const struct tree_node *expect = tree_find(node, "expect");
 	struct guard_question q = {0};
 	struct guard_decision d;
 
-	if (ask == NULL || expect == NULL || ask->kind != TREE_MAP || expect->kind != TREE_MAP
-	    || has_unknown_key(run, ask, known)) {
+	if (ask == NULL || expect == NULL || ask->kind != TREE_MAP || expect->kind != TREE_MAP ||
+	    has_unknown_key(run, ask, known)) {
 		printf("%s:%u: a case needs question: {...} and expect: {...}\n", run->tree->origin,
 		    node->line);
 		return false;
@@ -118,7 +118,7 @@ run_case(const struct run *run, const struct tree_node *node)
 	q.subject = text_of(ask, "subject");
 	q.principal = text_of(ask, "principal");
 	q.role = tree_find(ask, "role") != NULL ? text_of(ask, "role")
-	                                        : guard_role(run->guard, q.principal);
+						: guard_role(run->guard, q.principal);
 	q.via = tree_find(ask, "via") != NULL ? text_of(ask, "via") : "control";
 	q.asked_by = text_of(ask, "asked_by");
 	q.purpose = text_of(ask, "purpose");

@@ -12,7 +12,8 @@
 #include "guard/library.h"
 
 #define HOOK_EVERY 100
-#define LOOK_EVERY_NS 1000000u   /* the processor's clock costs a system call, the wall's does not */
+#define LOOK_EVERY_NS 1000000u /* the processor's clock costs a system call, the wall's does not \
+				*/
 #define LOOK_EVERY_BYTES (1u << 20)
 
 /* ---- time ------------------------------------------------------------------------------- */
@@ -179,10 +180,10 @@ open_library(lua_State *lua)
 }
 
 bool
-sandbox_init(struct sandbox *s, size_t memory_max, uint64_t instructions_max,
-    uint32_t match_limit)
+sandbox_init(struct sandbox *s, size_t memory_max, uint64_t instructions_max, uint32_t match_limit)
 {
-	*s = (struct sandbox){.memory_max = memory_max, .instructions_max = instructions_max,
+	*s = (struct sandbox){.memory_max = memory_max,
+	    .instructions_max = instructions_max,
 	    .match_limit = match_limit};
 	sandbox_begin(s, SANDBOX_LOAD_CPU_MS);
 	s->lua = lua_newstate(allocate, s);

@@ -7,9 +7,9 @@
  *
  * Instructions are counted by a hook.  Memory is counted by the allocator, in total and for one
  * block, so that no single operation on a value can take long.  Because some operations still do
- * much work in one instruction, processor time is a third limit: it is looked at by the hook, before
- * library functions that may work long, and by the allocator.  A limit that was reached stays reached until
- * sandbox_begin(): there is no pcall in the sandbox to swallow it.
+ * much work in one instruction, processor time is a third limit: it is looked at by the hook,
+ * before library functions that may work long, and by the allocator.  A limit that was reached
+ * stays reached until sandbox_begin(): there is no pcall in the sandbox to swallow it.
  *
  * Everything that may raise a Lua error or run out of memory must run inside sandbox_protected().
  */
@@ -44,8 +44,8 @@ struct sandbox {
 };
 
 /* False when there is no memory.  `sandbox` must not move afterwards. */
-bool sandbox_init(struct sandbox *sandbox, size_t memory_max, uint64_t instructions_max,
-    uint32_t match_limit);
+bool sandbox_init(
+    struct sandbox *sandbox, size_t memory_max, uint64_t instructions_max, uint32_t match_limit);
 void sandbox_fini(struct sandbox *sandbox);
 
 /* A new budget, with so much processor time. */

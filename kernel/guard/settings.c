@@ -28,15 +28,17 @@ read_principal(const struct tree *tree, const struct tree_node *node,
 {
 	const struct tree_node *role = node->kind == TREE_MAP ? tree_find(node, "role") : NULL;
 
-	if (role == NULL || role->kind != TREE_SCALAR || role->length == 0
-	    || role->length > ROLE_MAX
-	    || strspn(role->text, "abcdefghijklmnopqrstuvwxyz-") != role->length)
+	if (role == NULL || role->kind != TREE_SCALAR || role->length == 0 ||
+	    role->length > ROLE_MAX ||
+	    strspn(role->text, "abcdefghijklmnopqrstuvwxyz-") != role->length)
 		return tree_error(tree, role == NULL ? node : role, err,
 		    "principal '%s' needs a role such as {role: researcher}", node->key);
 	if (strcmp(role->text, "plugin") == 0 || strncmp(node->key, "local:", 6) == 0)
 		return tree_error(tree, node, err,
-		    "principal '%s': the role 'plugin' and the names 'local:...' are the kernel's to "
-		    "give", node->key);
+		    "principal '%s': the role 'plugin' and the names 'local:...' are the kernel's "
+		    "to "
+		    "give",
+		    node->key);
 	ret->name = node->key;
 	ret->role = role->text;
 	return 0;
@@ -53,7 +55,8 @@ read_principals(struct settings *settings, struct cairn_error *err)
 		return 0;
 	if (node->kind != TREE_MAP)
 		return tree_error(tree, node, err,
-		    "'principals' must be a map of names such as alice@example.org: {role: researcher}");
+		    "'principals' must be a map of names such as alice@example.org: {role: "
+		    "researcher}");
 	settings->principals = calloc(node->count + 1, sizeof *settings->principals);
 	if (settings->principals == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "settings.yaml: out of memory");
@@ -69,7 +72,8 @@ const char *
 settings_role(const struct settings *settings, const char *principal)
 {
 	struct settings_principal key = {.name = principal};
-	const struct settings_principal *found = settings->count == 0 ? NULL
+	const struct settings_principal *found = settings->count == 0
+	    ? NULL
 	    : bsearch(&key, settings->principals, settings->count, sizeof key, compare);
 
 	return found == NULL ? "" : found->role;
@@ -179,8 +183,8 @@ find_setting(lua_State *lua)
 {
 	const struct settings *settings = lua_touserdata(lua, lua_upvalueindex(1));
 	const char *name = luaL_checkstring(lua, 1);
-	const struct tree_node *node = settings->tree == NULL
-	    ? NULL : tree_find(settings->tree->root, name);
+	const struct tree_node *node =
+	    settings->tree == NULL ? NULL : tree_find(settings->tree->root, name);
 	const char *meant;
 
 	lua_pushvalue(lua, lua_upvalueindex(2));

@@ -13,7 +13,7 @@
 #include "config/tree.h"
 
 struct settings {
-	struct tree *tree; /* NULL without a file */
+	struct tree *tree;                     /* NULL without a file */
 	struct settings_principal *principals; /* sorted by name */
 	size_t count;
 };
@@ -23,8 +23,7 @@ struct settings_principal {
 	const char *role;
 };
 
-int settings_parse(const void *bytes, size_t length, struct settings *ret,
-    struct cairn_error *err);
+int settings_parse(const void *bytes, size_t length, struct settings *ret, struct cairn_error *err);
 void settings_fini(struct settings *settings);
 const char *settings_role(const struct settings *settings, const char *principal);
 

@@ -68,8 +68,8 @@ demand_one(lua_State *lua, struct guard_decision *decision)
 	int is_integer = 0;
 	lua_Integer value = lua_tointegerx(lua, -1, &is_integer);
 
-	if (lua_type(lua, -2) != LUA_TSTRING || lua_type(lua, -1) != LUA_TNUMBER || !is_integer
-	    || value < 0)
+	if (lua_type(lua, -2) != LUA_TSTRING || lua_type(lua, -1) != LUA_TNUMBER || !is_integer ||
+	    value < 0)
 		return false;
 	return demand(decision, lua_tostring(lua, -2), value);
 }
@@ -127,8 +127,10 @@ verdict_add(lua_State *lua, struct guard_decision *decision, const char *rule)
 	if (lua_isnil(lua, -1))
 		return true;
 	if (lua_type(lua, -1) != LUA_TTABLE) {
-		verdict_deny(decision, rule, "rule '%s' returned a %s; a rule returns deny(...), "
-		    "permit(...) or nothing", rule, lua_typename(lua, lua_type(lua, -1)));
+		verdict_deny(decision, rule,
+		    "rule '%s' returned a %s; a rule returns deny(...), "
+		    "permit(...) or nothing",
+		    rule, lua_typename(lua, lua_type(lua, -1)));
 		return false;
 	}
 	what = text_field(lua, "verdict");
@@ -143,7 +145,9 @@ verdict_add(lua_State *lua, struct guard_decision *decision, const char *rule)
 			return true;
 		}
 	}
-	verdict_deny(decision, rule, "rule '%s' returned a table that is no verdict; a rule returns "
-	    "deny(...), permit(...) or nothing", rule);
+	verdict_deny(decision, rule,
+	    "rule '%s' returned a table that is no verdict; a rule returns "
+	    "deny(...), permit(...) or nothing",
+	    rule);
 	return false;
 }
