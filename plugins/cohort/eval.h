@@ -43,8 +43,8 @@ int eval_leaf(struct eval *eval, const Cairn__Leaf *leaf, enum term_level level,
 int eval_leaf_level(struct eval *eval, const Cairn__Leaf *leaf, enum term_level *ret);
 
 /* Carries a set from its level to another one (levels.c): to parents, those that contain a member;
- * to children, those that a member contains.  eval_move() replaces `*set`; eval_moved() leaves it and
- * makes a copy when the levels are equal. */
+ * to children, those that a member contains.  eval_move() replaces `*set`; eval_moved() leaves it
+ * and makes a copy when the levels are equal. */
 int eval_moved(struct eval *eval, const struct set *set, enum term_level from, enum term_level to,
     struct set *ret);
 int eval_move(struct eval *eval, struct set *set, enum term_level from, enum term_level to);

@@ -12,8 +12,8 @@
  * is the union of what its present instances state about it.
  *
  * Counting at a level L: a leaf selects the L-entities that have a matching fact themselves, belong
- * to an entity that has one, or contain one that has.  and, or, xor and not are set operations among
- * the L-entities; `same study (...)` is evaluated among studies and then carried over to L.
+ * to an entity that has one, or contain one that has.  and, or, xor and not are set operations
+ * among the L-entities; `same study (...)` is evaluated among studies and then carried over to L.
  *
  * One writer at a time, from any thread; readers run beside it, from any thread, and see the state
  * of the last commit.

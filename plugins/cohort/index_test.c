@@ -343,7 +343,8 @@ broken_items_are_refused_and_the_others_applied(void **state)
 	batch_free(batch);
 	assert_int_equal(applied.refused, 1);
 	assert_int_equal(applied.changed, 2);
-	assert_string_equal(applied.reason, "an identifier is missing, too long or not plain ASCII");
+	assert_string_equal(applied.reason,
+	    "an identifier is missing, too long or not plain ASCII");
 	assert_int_equal(count_text(&f, "*", 3), 2);
 	fixture_close(&f);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A writer that is killed at any moment loses nothing that was committed and leaves nothing half. */
+/* A writer that is killed at any moment loses nothing it committed and leaves nothing half. */
 #include "base/test.h"
 
 #include <signal.h>

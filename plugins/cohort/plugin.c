@@ -342,7 +342,8 @@ CAIRN_PLUGIN("cohort", "0.1.0",
     "capabilities: ['job:facts']\n"
     "config:\n"
     "  map_size_mb: {type: integer, default: 16384, min: 16, max: 4194304, help: 'How large the "
-    "index may grow on disk, in MiB. It takes only what it uses; raise it when the index is full.'}\n"
+    "index may grow on disk, in MiB. It takes only what it uses; raise it when the index is "
+    "full.'}\n"
     "  query_mb: {type: integer, default: 256, min: 1, max: 65536, help: 'How much memory one "
     "question may use, in MiB.'}\n",
     .start = start, .call = answer_call, .job = take_job, .stop = stop, .cancel = cancel_call)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plugin's glue against a runtime of one thread, in which work happens when the test says so. */
+/* The plugin's glue against a runtime of one thread, in which the test says when work happens. */
 #include "base/test.h"
 
 #include <stdio.h>

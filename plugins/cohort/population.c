@@ -219,7 +219,7 @@ random_value(uint64_t *seed, unsigned attribute, char *ret, size_t size)
 	else if (attributes[attribute].kind == NUMBER)
 		snprintf(ret, size, "%.17g", number);
 	else
-		snprintf(ret, size, "20%02u-%02u-%02u", 19, (unsigned)((int)number - 18000) / 28 + 4,
+		snprintf(ret, size, "2019-%02u-%02u", (unsigned)((int)number - 18000) / 28 + 4,
 		    (unsigned)((int)number - 18000) % 28 + 1);
 }
 
@@ -251,7 +251,8 @@ random_leaf(uint64_t *seed, char *ret, size_t size)
 			snprintf(a, sizeof a, "*");
 		else if (random_below(seed, 3) == 0)
 			snprintf(b, sizeof b, "*");
-		else if (attributes[attribute].kind == DAY ? strcmp(a, b) > 0 : strtod(a, NULL) > strtod(b, NULL))
+		else if (attributes[attribute].kind == DAY ? strcmp(a, b) > 0
+		                                           : strtod(a, NULL) > strtod(b, NULL))
 			snprintf(a, sizeof a, "%s", b);
 		snprintf(ret, size, "%s between %s and %s", name, a, b);
 	}

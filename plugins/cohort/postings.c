@@ -95,7 +95,8 @@ update_container(struct index_write *w, const struct change *changes, size_t cou
 		return CAIRN_ECORRUPT;
 	kept = last_changes(changes, count, w->last);
 	if (value.mv_size + 2 * kept < SET_BLOCK_BYTES)
-		value.mv_size = container_merge(value.mv_data, value.mv_size, w->last, kept, stored);
+		value.mv_size = container_merge(value.mv_data, value.mv_size, w->last, kept,
+		    stored);
 	else
 		value.mv_size = change_bitset(&value, w->last, kept, stored);
 	value.mv_data = stored;

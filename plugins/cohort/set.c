@@ -28,8 +28,8 @@ container_or(uint64_t *words, const void *stored, size_t length)
 	return true;
 }
 
-/* Without a machine that is known to count bits the compiler's builtin is a call; this is not, and it
- * turns into vector code. */
+/* Without a machine that is known to count bits the compiler's builtin is a call; this is not, and
+ * it turns into vector code. */
 static size_t
 count_words(const uint64_t *words, size_t count)
 {

@@ -3,8 +3,8 @@
 #define COHORT_SET_H
 
 /*
- * Sets of entity numbers.  On disk a set is cut into blocks of 65,536 numbers; a block's container is
- * an ascending list of 16-bit numbers while that is the smaller form, and a bitset otherwise.  In
+ * Sets of entity numbers.  On disk a set is cut into blocks of 65,536 numbers; a block's container
+ * is an ascending list of 16-bit numbers while that is the smaller form, and a bitset otherwise.  In
  * memory, while a query runs, a set is one bitset over all blocks.
  */
 
@@ -24,7 +24,8 @@ bool container_or(uint64_t *words, const void *stored, size_t length);
 size_t container_store(const uint64_t *words, uint8_t *ret);
 
 /* Changes a list, or nothing (`length` 0), into a longer or shorter list.  The changes ascend, each
- * number once, and together with the list they stay below SET_BLOCK_BYTES.  Returns the new length. */
+ * number once, and together with the list they stay below SET_BLOCK_BYTES.  Returns the new
+ * length. */
 struct container_change {
 	uint16_t low;
 	bool set;

@@ -111,7 +111,8 @@ put_known_attributes(struct index *index, MDB_txn *txn, struct counters *counter
 
 		if (code == CAIRN_ENOTFOUND) {
 			record.id = (uint16_t)(counters->attributes++ << 2 | known->type);
-			record.levels = strcmp(known->name, "study_day") == 0 ? 1U << TERM_STUDY : 0;
+			record.levels = strcmp(known->name, "study_day") == 0
+			    ? 1U << TERM_STUDY : 0;
 			code = attribute_put(index, txn, (enum term_type)known->type, known->name,
 			    &record);
 		}

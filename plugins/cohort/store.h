@@ -6,7 +6,8 @@
  * The index's tables, private to this directory.
  *
  *   names       level, parent (0 for patients and instances), identifier -> entity number
- *   records     level, entity number -> struct entity_record or instance_record, then the identifier
+ *   records     level, entity number -> struct entity_record or instance_record, then the
+ *               identifier
  *   statements  series, n -> references, then the facts: what instances of the series state
  *   columns     column, chunk -> 32-bit values by entity number
  *   postings    posting_key() -> container

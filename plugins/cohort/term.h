@@ -25,8 +25,8 @@ enum term_level {
 
 enum term_type { TERM_CODE, TERM_NUMBER, TERM_DAY };
 
-/* Attribute numbers carry their type in the lowest two bits.  Number 0 is the universe: the entities
- * that are present. */
+/* Attribute numbers carry their type in the lowest two bits.  Number 0 is the universe: the
+ * entities that are present. */
 #define TERM_UNIVERSE 0U
 #define TERM_TYPE(attribute) ((enum term_type)((attribute) & 3U))
 

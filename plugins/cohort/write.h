@@ -7,8 +7,8 @@
  *
  * Changes to postings are collected and applied in one ordered pass (postings.c).  What a patient's
  * studies and series have, and what is folded to the patient, is never counted up or down: it is
- * collected from the statements before the first change to that patient in this transaction and once
- * more at its end, and the difference becomes postings (collect.c).  So the order of arrival cannot
+ * collected from the statements before the first change to that patient in this transaction and
+ * once more at its end, and the difference becomes postings (collect.c).  So the order of arrival cannot
  * matter, and taking something away is no harder than adding it.  Only an instance's own facts,
  * which nobody else can state, go straight to postings.
  */

@@ -7,8 +7,8 @@
  *
  *   expression := term { ("or" | "xor") term }        or and xor bind alike, left to right; mixing
  *   term       := factor { "and" factor }             them without parentheses is an error
- *   factor     := "not" factor | "(" expression ")" | "same" ("study" | "series") "(" expression ")"
- *               | "*" | leaf
+ *   factor     := "not" factor | "(" expression ")"
+ *               | "same" ("study" | "series") "(" expression ")" | "*" | leaf
  *   leaf       := attribute ("=" | "!=" | "<" | "<=" | ">" | ">=") value
  *               | attribute "between" value "and" value      both included
  *               | attribute "in" "(" value { "," value } ")"

@@ -62,7 +62,8 @@ text_becomes_canonical(void **state)
 	assert_prints("(a = x and b = y) and c = z", "(a = x and b = y) and c = z");
 	assert_prints("age between 40 and 60", "age between 40 and 60");
 	assert_prints("age between * and 60.50", "age between * and 60.5");
-	assert_prints("model in ( A1 ,\"B \\\"2\\\"\", 5 )", "model in (A1, \"B \\\"2\\\"\", \"5\")");
+	assert_prints("model in ( A1 ,\"B \\\"2\\\"\", 5 )",
+	    "model in (A1, \"B \\\"2\\\"\", \"5\")");
 	assert_prints("study_date >= 2020-01-01", "study_date >= 2020-01-01");
 	assert_prints("same study(modality = CT)", "same study (modality = CT)");
 	assert_prints("same SERIES (*)", "same series (*)");
@@ -122,7 +123,8 @@ wrong_texts_are_refused(void **state)
 {
 	static const char *const texts[] = {"", "  ", "and", "modality", "modality = ", "= CT", "(",
 	    "()", "modality = CT)", "(modality = CT", "modality = and", "modality CT",
-	    "a = b or c = d xor e = f", "a = b xor c = d or e = f", "same (a = b)", "same patient (a = b)",
+	    "a = b or c = d xor e = f", "a = b xor c = d or e = f", "same (a = b)",
+	    "same patient (a = b)",
 	    "same study a = b", "modality < CT", "age = old", "age between 60 and 40",
 	    "age between * and *", "age between 40", "age in ()", "age in (1,)", "age in (1 2)",
 	    "age in (1, 2020-01-01)", "study_date = 2023-02-29", "study_date > 2020", "a = \"x",
@@ -218,7 +220,8 @@ below(uint64_t *seed, size_t limit)
 static char *
 random_text(uint64_t *seed)
 {
-	static const char *const texts[] = {"CT", "and", "NOT", "5", "2020-01-01", "x y", "\"", "\\",
+	static const char *const texts[] = {"CT", "and", "NOT", "5", "2020-01-01", "x y", "\"",
+	    "\\",
 	    "", "\xc3\xa9t\xc3\xa9", "1.2.840", "a:b/c", "(", "*", "-", "1e5", "+1", "2020-99-99"};
 
 	return strdup(texts[below(seed, sizeof texts / sizeof texts[0])]);

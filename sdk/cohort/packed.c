@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The nesting of a packed expression, read from its bytes without unpacking it.  An Expression nests
- * through its field 2 only; the message around it holds it in field 1.
+ * The nesting of a packed expression, read from its bytes without unpacking it.  An Expression
+ * nests through its field 2 only; the message around it holds it in field 1.
  */
 #include "cohort/private.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_cohort [PATIENTS] [DIRECTORY]: loads an invented population straight into the index, opens it
- * again, and asks 60 different four-term questions at each level, next to a scan of plain columns in
- * memory that answers the same questions in the same run.  Ends with 1 when an answer differs.
+ * bench_cohort [PATIENTS] [DIRECTORY]: loads an invented population straight into the index, opens
+ * it again, and asks 60 different four-term questions at each level, next to a scan of plain columns
+ * in memory that answers the same questions in the same run.  Ends with 1 when an answer differs.
  *
  * Every series has one instance and every identifier is new, which is the dearest way to load; the
  * CT series that come last have 250 instances each, as a scanner sends them.
@@ -131,7 +131,7 @@ print_memory(const char *what)
 		fclose(file);
 }
 
-/* Processor time of this thread, ours and the kernel's: what a busy machine does not change much. */
+/* Processor time of this thread, ours and the kernel's: a busy machine does not change it much. */
 static uint64_t
 thread_ns(void)
 {
@@ -186,7 +186,8 @@ set_item(struct message *m, size_t i, const struct table *t, size_t row, uint32_
 	for (int a = 0; a < ATTRIBUTES; a++)
 		set_fact(m, i, a, t->column[a][row]);
 	snprintf(m->items[i].id[0], 48, "%08x%08x", t->patient[row] * 2654435761U, t->patient[row]);
-	snprintf(m->items[i].id[1], 48, "2.25.1%010u%020u", t->study[row] * 2654435761U, t->study[row]);
+	snprintf(m->items[i].id[1], 48, "2.25.1%010u%020u", t->study[row] * 2654435761U,
+	    t->study[row]);
 	snprintf(m->items[i].id[2], 48, "2.25.2%010u%020zu", (uint32_t)row * 2654435761U, row);
 	snprintf(m->items[i].id[3], 48, "2.25.3%010u%09u%013zu",
 	    ((uint32_t)row + instance) * 2246822519U, instance, row);
