@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -452,6 +453,7 @@ count_descriptors(void)
 static void
 opening_and_closing_leaks_no_descriptor(void **state)
 {
+	uint64_t deadline_ms;
 	size_t before;
 
 	(void)state;
@@ -470,7 +472,10 @@ opening_and_closing_leaks_no_descriptor(void **state)
 			wait_until(&pair, &pair.server.ups, 1);
 		pair_fini(&pair);
 	}
-	assert_int_equal(count_descriptors(), before);
+	deadline_ms = clock_monotonic_ms() + WAIT_MS;
+	while (count_descriptors() > before && clock_monotonic_ms() < deadline_ms)
+		sched_yield(); /* NNG closes descriptors on a thread of its own */
+	assert_true(count_descriptors() <= before);
 }
 
 static void
