@@ -32,7 +32,8 @@ read_all(const struct buf *in, const char *uid, size_t step, struct dcm_token *t
 	for (;;) {
 		struct dcm_token *t = &tokens[count];
 
-		assert_ok(dcm_reader_next(&reader, in->data, there, there == in->length, t, &err), &err);
+		assert_ok(
+		    dcm_reader_next(&reader, in->data, there, there == in->length, t, &err), &err);
 		if (t->kind == DCM_END)
 			return count;
 		if (t->kind == DCM_MORE) {
@@ -107,7 +108,8 @@ bytes_one_by_one_give_the_tokens_of_the_whole(void **state)
 	}
 }
 
-/* Reads data[0..length) from an allocation of exactly that size, so that sanitizers see overruns. */
+/* Reads data[0..length) from an allocation of exactly that size, so that sanitizers see overruns.
+ */
 static int
 read_cut(const struct buf *in, size_t length, const char *uid, bool eof, struct dcm_token *last)
 {
@@ -158,8 +160,8 @@ a_cut_at_any_byte_is_noticed(void **state)
 			if (is_boundary(tokens, count, cut))
 				assert_int_equal(read_cut(&in, cut, encodings[e], true, &last), 0);
 			else
-				assert_int_equal(read_cut(&in, cut, encodings[e], true, &last),
-				    CAIRN_ECORRUPT);
+				assert_int_equal(
+				    read_cut(&in, cut, encodings[e], true, &last), CAIRN_ECORRUPT);
 		}
 	}
 }
@@ -167,7 +169,8 @@ a_cut_at_any_byte_is_noticed(void **state)
 static void
 every_vr_is_read_as_it_was_written(void **state)
 {
-	static const char vrs[] = "AEASATCSDADSDTFLFDISLOLTOBODOFOLOVOWPNSHSLSSSTSVTMUCUIULUNURUSUTUV";
+	static const char vrs[] =
+	    "AEASATCSDADSDTFLFDISLOLTOBODOFOLOVOWPNSHSLSSSTSVTMUCUIULUNURUSUTUV";
 	static struct dcm_token tokens[TOKENS_MAX];
 
 	(void)state;
@@ -179,7 +182,8 @@ every_vr_is_read_as_it_was_written(void **state)
 		dcm_writer_init(&w, &out, dcm_syntax_find(encodings[e]));
 		for (uint32_t i = 0; vrs[2 * i] != 0; i++)
 			assert_int_equal(dcm_put_bytes(&w, DCM_TAG(0x0011, 0x1000 + i),
-			    DCM_VR(vrs[2 * i], vrs[2 * i + 1]), "12345678", 8), 0);
+					     DCM_VR(vrs[2 * i], vrs[2 * i + 1]), "12345678", 8),
+			    0);
 		count = read_all(&out, encodings[e], 0, tokens);
 		assert_int_equal(count, strlen(vrs) / 2);
 		for (size_t i = 0; i < count; i++) {

@@ -61,9 +61,9 @@ static int
 make_meta_seed(const char *dir, size_t index)
 {
 	BUF_AUTO seed = {.max = SEED_MAX};
-	int code = index == 0 ? 0
-	                      : dcm_meta_write(&seed, "1.2.840.10008.5.1.4.1.1.2", "2.25.1",
-	                            uids[index]);
+	int code = index == 0
+	    ? 0
+	    : dcm_meta_write(&seed, "1.2.840.10008.5.1.4.1.1.2", "2.25.1", uids[index]);
 
 	if (code == 0)
 		code = compose(&seed, index);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Raw deflate streams (RFC 1951, PS3.5 A.5) through zlib, in chunks that the buffer's max bounds. */
+/* Raw deflate streams (RFC 1951, PS3.5 A.5) through zlib, in chunks that the buffer's max bounds.
+ */
 #include <limits.h>
 #include <zlib.h>
 
@@ -93,8 +94,8 @@ rest_is_known(const uint8_t *rest, size_t length, const uint8_t *plain, size_t p
 	if (length <= 1)
 		return true;
 	return (length == 8 || length == 9) &&
-	       dcm_read_u32(rest, false) == checksum(plain, plain_length) &&
-	       dcm_read_u32(rest + 4, false) == (uint32_t)plain_length;
+	    dcm_read_u32(rest, false) == checksum(plain, plain_length) &&
+	    dcm_read_u32(rest + 4, false) == (uint32_t)plain_length;
 }
 
 int
@@ -128,7 +129,7 @@ dcm_deflate(const uint8_t *data, size_t length, struct buf *out, struct cairn_er
 	int code;
 
 	if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, RAW_WINDOW, 8,
-	        Z_DEFAULT_STRATEGY) != Z_OK)
+		Z_DEFAULT_STRATEGY) != Z_OK)
 		return cairn_error_set(err, CAIRN_ENOMEM, "no memory to deflate");
 	code = run(&stream, deflate, data, length, out, &rest);
 	deflateEnd(&stream);
@@ -137,6 +138,6 @@ dcm_deflate(const uint8_t *data, size_t length, struct buf *out, struct cairn_er
 	if (code == 0)
 		return 0;
 	out->length = start;
-	return cairn_error_set(err, code, "cannot deflate %zu bytes: %s", length,
-	    cairn_code_text(code));
+	return cairn_error_set(
+	    err, code, "cannot deflate %zu bytes: %s", length, cairn_code_text(code));
 }

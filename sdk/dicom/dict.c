@@ -56,7 +56,7 @@ keyword_entry(size_t place)
 	size_t index = dcm_table_keywords[place];
 
 	return index < dcm_table_exact_count ? &dcm_table_exact[index]
-	                                     : &dcm_table_ranges[index - dcm_table_exact_count];
+					     : &dcm_table_ranges[index - dcm_table_exact_count];
 }
 
 const struct dcm_entry *

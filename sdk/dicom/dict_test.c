@@ -27,8 +27,8 @@ repeating_groups_are_found_through_their_masks(void **state)
 	assert_non_null(entry);
 	assert_string_equal(entry->keyword, "OverlayData");
 	assert_int_equal(entry->tag, DCM_TAG(0x6000, 0x3000));
-	assert_string_equal(dcm_dict_find(DCM_TAG(0x501e, 0x2610))->keyword,
-	    "CurveReferencedOverlayGroup");
+	assert_string_equal(
+	    dcm_dict_find(DCM_TAG(0x501e, 0x2610))->keyword, "CurveReferencedOverlayGroup");
 	assert_string_equal(dcm_dict_find(DCM_TAG(0x0020, 0x3101))->keyword, "SourceImageIDs");
 	assert_ptr_equal(dcm_dict_find_keyword("OverlayData"), entry);
 	assert_string_equal(dcm_dict_find(DCM_TAG(0x7fe0, 0x0010))->keyword, "PixelData");
@@ -96,8 +96,8 @@ registries_are_found_by_uid(void **state)
 		assert_non_null(dcm_storage_class_name(uid));
 		assert_true(strlen(uid) <= 64);
 	}
-	assert_string_equal(dcm_storage_class_name("1.2.840.10008.5.1.4.1.1.2"),
-	    "CT Image Storage");
+	assert_string_equal(
+	    dcm_storage_class_name("1.2.840.10008.5.1.4.1.1.2"), "CT Image Storage");
 	assert_null(dcm_storage_class_name("1.2.840.10008.1.3.10"));
 	assert_null(dcm_storage_class_name("1.2.840.10008.1.1"));
 	for (size_t i = 0; dcm_syntax_at(i) != NULL; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a deflated data set; what inflates stays below the maximum and survives a round trip. */
+/* Any bytes as a deflated data set; what inflates stays below the maximum and survives a round
+ * trip. */
 #include <string.h>
 
 #include "dicom/part10.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a data set.  The first two choose the transfer syntax, whether pixel data is read, and
- * the size of the pieces; the rest is the data set.  What must hold: each token lies in the buffer;
- * pieces give the same tokens as the whole; and a data set that was read to its end is, written
- * again, one with the same tokens.
+ * Any bytes as a data set.  The first two choose the transfer syntax, whether pixel data is read,
+ * and the size of the pieces; the rest is the data set.  What must hold: each token lies in the
+ * buffer; pieces give the same tokens as the whole; and a data set that was read to its end is,
+ * written again, one with the same tokens.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -31,8 +31,8 @@ implicit_vr_of(uint32_t tag)
 
 	if (entry == NULL)
 		return DCM_IS_PRIVATE(tag) && (tag & 0xffffu) >= 0x10 && (tag & 0xffffu) <= 0xff
-		           ? DCM_VR('L', 'O')
-		           : DCM_VR('U', 'N');
+		    ? DCM_VR('L', 'O')
+		    : DCM_VR('U', 'N');
 	if (tag == DCM_TAG(0x7fe0, 0x0010) || (tag & 0xff00ffffu) == 0x60003000u)
 		return DCM_VR('O', 'W');
 	return entry->vr;
@@ -71,7 +71,7 @@ must_be_explicit(const struct dcm_token *t, const uint8_t *at)
 	const struct dcm_entry *entry = dcm_dict_find(t->tag);
 
 	return is_capital(at[4]) && is_capital(at[5]) && entry != NULL &&
-	       entry->vr == DCM_VR(at[4], at[5]);
+	    entry->vr == DCM_VR(at[4], at[5]);
 }
 
 static void
@@ -129,8 +129,8 @@ dcm_reader_header(const struct dcm_view *v, struct dcm_token *t)
 	if (code != 0 || t->kind == DCM_MORE)
 		return code;
 	at = v->data + t->offset;
-	t->tag = (uint32_t)dcm_read_u16(at, t->big_endian) << 16 |
-	         dcm_read_u16(at + 2, t->big_endian);
+	t->tag =
+	    (uint32_t)dcm_read_u16(at, t->big_endian) << 16 | dcm_read_u16(at + 2, t->big_endian);
 	if (DCM_GROUP(t->tag) != 0xfffe && top->is_item) {
 		if (top->last_tag == 0)
 			check_encoding(r, t, at);

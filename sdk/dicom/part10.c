@@ -23,8 +23,8 @@ tag_at(const uint8_t *at)
 }
 
 static int
-take_uid(const uint8_t *data, const struct dcm_token *t, struct dcm_meta *meta,
-    struct cairn_error *err)
+take_uid(
+    const uint8_t *data, const struct dcm_token *t, struct dcm_meta *meta, struct cairn_error *err)
 {
 	char *uid;
 
@@ -50,8 +50,8 @@ take_uid(const uint8_t *data, const struct dcm_token *t, struct dcm_meta *meta,
 
 /* Reads group 0002 from `start` and leaves dataset_offset behind it. */
 static int
-read_group(const uint8_t *data, size_t length, bool eof, struct dcm_meta *meta,
-    struct cairn_error *err)
+read_group(
+    const uint8_t *data, size_t length, bool eof, struct dcm_meta *meta, struct cairn_error *err)
 {
 	size_t bound = meta->dataset_offset + META_MAX;
 	struct dcm_reader reader;
@@ -61,7 +61,8 @@ read_group(const uint8_t *data, size_t length, bool eof, struct dcm_meta *meta,
 	dcm_reader_init(&reader, dcm_syntax_find(DCM_EXPLICIT_LE), meta->dataset_offset);
 	for (;;) {
 		size_t at = reader.position;
-		bool outside = reader.depth == 0 && at + 4 <= length && DCM_GROUP(tag_at(data + at)) != 2;
+		bool outside =
+		    reader.depth == 0 && at + 4 <= length && DCM_GROUP(tag_at(data + at)) != 2;
 
 		if (outside || (eof && at == length && reader.depth == 0))
 			break;
@@ -108,11 +109,13 @@ guess(const uint8_t *data, size_t length, bool eof, struct dcm_meta *meta, struc
 		return CAIRN_EAGAIN;
 	if (length - at < 8)
 		return cairn_error_set(err, CAIRN_ECORRUPT,
-		    "not DICOM: %zu bytes hold neither file meta information nor an element", length);
+		    "not DICOM: %zu bytes hold neither file meta information nor an element",
+		    length);
 	uid = guess_syntax(data + at, length - at);
 	if (uid == NULL)
 		return cairn_error_set(err, CAIRN_ECORRUPT,
-		    "not DICOM: expected \"DICM\" at offset 128 or a data element at offset %zu, found "
+		    "not DICOM: expected \"DICM\" at offset 128 or a data element at offset %zu, "
+		    "found "
 		    "bytes %02x %02x %02x %02x",
 		    at, data[at], data[at + 1], data[at + 2], data[at + 3]);
 	memcpy(meta->transfer_syntax, uid, strlen(uid) + 1);
@@ -134,8 +137,8 @@ find_group(const uint8_t *data, size_t length, size_t *ret_start)
 }
 
 int
-dcm_meta_read(const uint8_t *data, size_t length, bool eof, struct dcm_meta *ret,
-    struct cairn_error *err)
+dcm_meta_read(
+    const uint8_t *data, size_t length, bool eof, struct dcm_meta *ret, struct cairn_error *err)
 {
 	struct dcm_meta meta = {.syntax = NULL};
 	int code;
@@ -173,14 +176,14 @@ put_group(struct dcm_writer *w, const char *sop_class, const char *sop_instance,
 	if (code == 0)
 		code = dcm_put_text(w, DCM_TAG(2, 0x12), DCM_VR('U', 'I'), DCM_IMPLEMENTATION_UID);
 	if (code == 0)
-		code = dcm_put_text(w, DCM_TAG(2, 0x13), DCM_VR('S', 'H'),
-		    DCM_IMPLEMENTATION_VERSION);
+		code =
+		    dcm_put_text(w, DCM_TAG(2, 0x13), DCM_VR('S', 'H'), DCM_IMPLEMENTATION_VERSION);
 	return code;
 }
 
 int
-dcm_meta_write(struct buf *out, const char *sop_class, const char *sop_instance,
-    const char *transfer_syntax)
+dcm_meta_write(
+    struct buf *out, const char *sop_class, const char *sop_instance, const char *transfer_syntax)
 {
 	BUF_AUTO group = {.max = 4096};
 	struct dcm_writer w;

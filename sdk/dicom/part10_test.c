@@ -76,8 +76,8 @@ bare_data_set(const char *uid)
 	struct dcm_writer w;
 
 	dcm_writer_init(&w, &file, dcm_syntax_find(uid));
-	assert_int_equal(dcm_put_text(&w, DCM_TAG(0x0008, 0x0005), DCM_VR('C', 'S'), "ISO_IR 100"),
-	    0);
+	assert_int_equal(
+	    dcm_put_text(&w, DCM_TAG(0x0008, 0x0005), DCM_VR('C', 'S'), "ISO_IR 100"), 0);
 	assert_int_equal(dcm_meta_read(file.data, file.length, true, &meta, NULL), 0);
 	assert_string_equal(meta.transfer_syntax, uid);
 	assert_string_equal(meta.sop_class, "");
@@ -101,7 +101,8 @@ what_is_not_dicom_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(dcm_meta_read(text, sizeof text, true, &meta, &err), CAIRN_ECORRUPT);
-	assert_string_equal(err.text, "not DICOM: expected \"DICM\" at offset 128 or a data element "
+	assert_string_equal(err.text,
+	    "not DICOM: expected \"DICM\" at offset 128 or a data element "
 	    "at offset 0, found bytes 23 21 2f 62");
 	assert_int_equal(dcm_meta_read(text, 0, true, &meta, &err), CAIRN_ECORRUPT);
 	assert_int_equal(dcm_meta_read(text, 3, true, &meta, &err), CAIRN_ECORRUPT);
@@ -174,7 +175,8 @@ a_cut_or_damaged_stream_is_refused(void **state)
 	BUF_AUTO packed = {.max = 1 << 20}, again = {.max = 1 << 20};
 
 	(void)state;
-	assert_int_equal(dcm_deflate((const uint8_t *)"some bytes, some bytes", 22, &packed, NULL), 0);
+	assert_int_equal(
+	    dcm_deflate((const uint8_t *)"some bytes, some bytes", 22, &packed, NULL), 0);
 	for (size_t cut = 0; cut + 2 < packed.length; cut++)
 		assert_int_equal(dcm_inflate(packed.data, cut, &again, NULL), CAIRN_ECORRUPT);
 	assert_int_equal(buf_append(&packed, "abc", 3), 0);
@@ -190,7 +192,11 @@ the_checksum_that_gzip_leaves_behind_is_checked(void **state)
 	BUF_AUTO packed = {.max = 1 << 20}, again = {.max = 1 << 20};
 
 	(void)state;
-	assert_int_equal(buf_append(&packed, "\1\x09\0\xf6\xff" "123456789", 14), 0);
+	assert_int_equal(buf_append(&packed,
+			     "\1\x09\0\xf6\xff"
+			     "123456789",
+			     14),
+	    0);
 	assert_int_equal(buf_append(&packed, trailer, sizeof trailer), 0);
 	assert_int_equal(dcm_inflate(packed.data, packed.length, &again, NULL), 0);
 	assert_memory_equal(again.data, "123456789", 9);
@@ -198,7 +204,8 @@ the_checksum_that_gzip_leaves_behind_is_checked(void **state)
 	assert_int_equal(dcm_inflate(packed.data, packed.length, &again, NULL), CAIRN_ECORRUPT);
 }
 
-/* ---- values ----------------------------------------------------------------------------------- */
+/* ---- values -----------------------------------------------------------------------------------
+ */
 
 static const char *
 text_of(const char *bytes, size_t length, char *ret, size_t size)
@@ -226,8 +233,8 @@ text_loses_its_padding_only(void **state)
 static void
 dates_are_read_in_both_spellings(void **state)
 {
-	static const char *const wrong[] = {"", "2024", "202402", "20230229", "2024.0229", "2024022x",
-	    "20240229 ", "2024-02-29", "20240229-20240301", "20241301"};
+	static const char *const wrong[] = {"", "2024", "202402", "20230229", "2024.0229",
+	    "2024022x", "20240229 ", "2024-02-29", "20240229-20240301", "20241301"};
 	int32_t days = 0;
 
 	(void)state;
@@ -274,7 +281,8 @@ the_first_number_of_several_is_read(void **state)
 		assert_int_equal(dcm_text_number(wrong[i], &value), CAIRN_EINVAL);
 }
 
-/* ---- the writer -------------------------------------------------------------------------------- */
+/* ---- the writer --------------------------------------------------------------------------------
+ */
 
 static void
 values_are_padded_by_vr(void **state)
@@ -288,8 +296,11 @@ values_are_padded_by_vr(void **state)
 	assert_int_equal(dcm_put_text(&w, DCM_TAG(8, 0x18), DCM_VR('U', 'I'), "1"), 0);
 	assert_int_equal(dcm_put_bytes(&w, DCM_TAG(0x42, 0x11), DCM_VR('O', 'B'), "x", 1), 0);
 	assert_int_equal(out.length, 34);
-	assert_memory_equal(out.data, "\x08\0\x60\0CS\2\0A \x08\0\x18\0UI\2\0" "1\0"
-	    "\x42\0\x11\0OB\0\0\2\0\0\0x\0", 34);
+	assert_memory_equal(out.data,
+	    "\x08\0\x60\0CS\2\0A \x08\0\x18\0UI\2\0"
+	    "1\0"
+	    "\x42\0\x11\0OB\0\0\2\0\0\0x\0",
+	    34);
 }
 
 static void
@@ -301,12 +312,12 @@ a_value_too_long_for_16_bits_is_written_as_unknown(void **state)
 	(void)state;
 	assert_int_equal(buf_append_zero(&value, 0x10000), 0);
 	dcm_writer_init(&w, &out, dcm_syntax_find(DCM_EXPLICIT_LE));
-	assert_int_equal(dcm_put_bytes(&w, DCM_TAG(0x28, 0x3006), DCM_VR('U', 'S'), value.data,
-	    0xfffe), 0);
+	assert_int_equal(
+	    dcm_put_bytes(&w, DCM_TAG(0x28, 0x3006), DCM_VR('U', 'S'), value.data, 0xfffe), 0);
 	assert_memory_equal(out.data, "\x28\0\x06\x30US\xfe\xff", 8);
 	buf_clear(&out);
-	assert_int_equal(dcm_put_bytes(&w, DCM_TAG(0x28, 0x3006), DCM_VR('U', 'S'), value.data,
-	    0xffff), 0);
+	assert_int_equal(
+	    dcm_put_bytes(&w, DCM_TAG(0x28, 0x3006), DCM_VR('U', 'S'), value.data, 0xffff), 0);
 	assert_memory_equal(out.data, "\x28\0\x06\x30UN\0\0\0\0\1\0", 12);
 	assert_int_equal(out.length, 12 + 0x10000);
 }
@@ -319,13 +330,16 @@ a_tag_value_has_its_group_first_in_either_order(void **state)
 
 	(void)state;
 	dcm_writer_init(&w, &out, dcm_syntax_find(DCM_EXPLICIT_BE));
-	assert_int_equal(dcm_put_u32(&w, DCM_TAG(0x28, 9), DCM_VR('A', 'T'), DCM_TAG(0x18, 0x1063)),
-	    0);
-	assert_memory_equal(out.data, "\0\x28\0\x09" "AT\0\4\0\x18\x10\x63", 12);
+	assert_int_equal(
+	    dcm_put_u32(&w, DCM_TAG(0x28, 9), DCM_VR('A', 'T'), DCM_TAG(0x18, 0x1063)), 0);
+	assert_memory_equal(out.data,
+	    "\0\x28\0\x09"
+	    "AT\0\4\0\x18\x10\x63",
+	    12);
 	buf_clear(&out);
 	dcm_writer_init(&w, &out, dcm_syntax_find(DCM_IMPLICIT_LE));
-	assert_int_equal(dcm_put_u32(&w, DCM_TAG(0x28, 9), DCM_VR('A', 'T'), DCM_TAG(0x18, 0x1063)),
-	    0);
+	assert_int_equal(
+	    dcm_put_u32(&w, DCM_TAG(0x28, 9), DCM_VR('A', 'T'), DCM_TAG(0x18, 0x1063)), 0);
 	assert_memory_equal(out.data, "\x28\0\x09\0\4\0\0\0\x18\0\x63\x10", 12);
 }
 
@@ -337,8 +351,8 @@ a_value_that_does_not_fit_leaves_nothing_behind(void **state)
 
 	(void)state;
 	dcm_writer_init(&w, &out, dcm_syntax_find(DCM_EXPLICIT_LE));
-	assert_int_equal(dcm_put_text(&w, DCM_TAG(8, 0x60), DCM_VR('C', 'S'), "ABCDEFGH"),
-	    CAIRN_ELIMIT);
+	assert_int_equal(
+	    dcm_put_text(&w, DCM_TAG(8, 0x60), DCM_VR('C', 'S'), "ABCDEFGH"), CAIRN_ELIMIT);
 	assert_int_equal(out.length, 0);
 }
 

@@ -32,8 +32,8 @@ dcm_reader_init(struct dcm_reader *reader, const struct dcm_syntax *syntax, size
 }
 
 int
-dcm_reader_refuse(const struct dcm_view *v, int code, const struct dcm_token *t,
-    const char *format, ...)
+dcm_reader_refuse(
+    const struct dcm_view *v, int code, const struct dcm_token *t, const char *format, ...)
 {
 	char text[CAIRN_ERROR_TEXT_MAX - 64];
 	va_list args;
@@ -47,8 +47,8 @@ dcm_reader_refuse(const struct dcm_view *v, int code, const struct dcm_token *t,
 	    (unsigned)(t->tag >> 16), (unsigned)(t->tag & 0xffffu), t->offset, text);
 }
 
-/* Are `bytes` from the token's offset both allowed by the enclosing levels and in the buffer?  Leaves
- * the token's kind alone when they are, makes it DCM_MORE when they may still come. */
+/* Are `bytes` from the token's offset both allowed by the enclosing levels and in the buffer?
+ * Leaves the token's kind alone when they are, makes it DCM_MORE when they may still come. */
 int
 dcm_reader_need(const struct dcm_view *v, struct dcm_token *t, uint64_t bytes)
 {
@@ -77,8 +77,8 @@ commit(const struct dcm_view *v, const struct dcm_token *t, size_t position)
 	struct dcm_reader *r = v->reader;
 
 	if (r->elements >= DCM_ELEMENTS_MAX)
-		return dcm_reader_refuse(v, CAIRN_ELIMIT, t, "more than %u elements and items",
-		    DCM_ELEMENTS_MAX);
+		return dcm_reader_refuse(
+		    v, CAIRN_ELIMIT, t, "more than %u elements and items", DCM_ELEMENTS_MAX);
 	r->elements++;
 	r->position = position;
 	return 0;
@@ -98,8 +98,8 @@ push(const struct dcm_view *v, struct dcm_token *t, bool implicit_vr)
 		return dcm_reader_refuse(v, CAIRN_ELIMIT, t,
 		    "sequences are nested deeper than %u levels", DCM_DEPTH_MAX);
 	if (t->length != DCM_UNDEFINED && __builtin_add_overflow(t->value_offset, t->length, &end))
-		return dcm_reader_refuse(v, CAIRN_ECORRUPT, t, "its length of %u is beyond memory",
-		    t->length);
+		return dcm_reader_refuse(
+		    v, CAIRN_ECORRUPT, t, "its length of %u is beyond memory", t->length);
 	code = commit(v, t, t->value_offset);
 	if (code != 0)
 		return code;
@@ -155,14 +155,16 @@ begin_undefined(const struct dcm_view *v, struct dcm_token *t)
 	default:
 		if (t->vr != VR_UN && !DCM_IS_PRIVATE(t->tag))
 			return dcm_reader_refuse(v, CAIRN_ECORRUPT, t,
-			    "undefined length, which VR %c%c cannot have", t->vr >> 8, t->vr & 0xff);
+			    "undefined length, which VR %c%c cannot have", t->vr >> 8,
+			    t->vr & 0xff);
 		t->vr = VR_SQ;
 		return begin_sequence(v, t, true);
 	}
 }
 
-/* A sequence that passed through a system that did not know it: VR UN, and the value is the sequence
- * in implicit VR little endian (PS3.5 6.2.2).  An item's tag in the first 4 bytes tells. */
+/* A sequence that passed through a system that did not know it: VR UN, and the value is the
+ * sequence in implicit VR little endian (PS3.5 6.2.2).  An item's tag in the first 4 bytes tells.
+ */
 static int
 begin_unknown(const struct dcm_view *v, struct dcm_token *t)
 {
@@ -185,7 +187,7 @@ static bool
 is_pixels(uint32_t tag)
 {
 	return tag == DCM_TAG(0x7fe0, 0x0010) || tag == DCM_TAG(0x7fe0, 0x0009) ||
-	       tag == DCM_TAG(0x7fe0, 0x0008);
+	    tag == DCM_TAG(0x7fe0, 0x0008);
 }
 
 static int
@@ -217,8 +219,8 @@ begin_element(const struct dcm_view *v, struct dcm_token *t)
 		return 0;
 	}
 	if (t->tag == top->last_tag && t->tag != 0)
-		return dcm_reader_refuse(v, CAIRN_ECORRUPT, t,
-		    "it stands here twice, so that which one counts is open");
+		return dcm_reader_refuse(
+		    v, CAIRN_ECORRUPT, t, "it stands here twice, so that which one counts is open");
 	if (t->length == DCM_UNDEFINED)
 		return begin_undefined(v, t);
 	if (t->vr == VR_SQ)
@@ -231,8 +233,9 @@ begin_element(const struct dcm_view *v, struct dcm_token *t)
 	return whole_element(v, t);
 }
 
-/* An item or sequence delimiter.  In a level of defined length it may only be its last 8 bytes: some
- * writers put it there though none is needed; it is skipped, and the level ends by its length. */
+/* An item or sequence delimiter.  In a level of defined length it may only be its last 8 bytes:
+ * some writers put it there though none is needed; it is skipped, and the level ends by its length.
+ */
 static int
 end_level(const struct dcm_view *v, struct dcm_token *t)
 {
@@ -262,7 +265,8 @@ at_padding(const struct dcm_view *v, struct dcm_token *t)
 	for (size_t i = t->offset; i < end; i++) {
 		if (v->data[i] != 0)
 			return dcm_reader_refuse(v, CAIRN_ECORRUPT, t,
-			    "expected a data element or zeros up to the end, found more at offset %zu",
+			    "expected a data element or zeros up to the end, found more at offset "
+			    "%zu",
 			    i);
 	}
 	t->kind = DCM_END;
@@ -276,7 +280,7 @@ looks_like_padding(const struct dcm_view *v, size_t offset)
 	const uint8_t *at = v->data + offset;
 
 	return v->reader->elements > 0 && at[0] == 0 && v->length - offset >= 2 && at[1] == 0 &&
-	       DCM_GROUP(v->reader->levels[0].last_tag) != 0;
+	    DCM_GROUP(v->reader->levels[0].last_tag) != 0;
 }
 
 static int

@@ -2,7 +2,8 @@
 #ifndef DICOM_READER_PRIVATE_H
 #define DICOM_READER_PRIVATE_H
 
-/* What the reader's two halves share: reader.c walks the levels, header.c reads tag, VR and length. */
+/* What the reader's two halves share: reader.c walks the levels, header.c reads tag, VR and length.
+ */
 
 #include "dicom/reader.h"
 
@@ -19,7 +20,8 @@ struct dcm_view {
 	struct cairn_error *err;
 };
 
-/* Reads the header at t->offset into tag, vr, length and value_offset.  Of group FFFE the VR is 0. */
+/* Reads the header at t->offset into tag, vr, length and value_offset.  Of group FFFE the VR is 0.
+ */
 int dcm_reader_header(const struct dcm_view *v, struct dcm_token *t);
 
 int dcm_reader_need(const struct dcm_view *v, struct dcm_token *t, uint64_t bytes);

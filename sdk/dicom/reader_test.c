@@ -145,12 +145,13 @@ a_giant_declared_length_asks_for_more_until_the_end(void **state)
 
 	(void)state;
 	start(&f, DCM_EXPLICIT_LE);
-	assert_int_equal(dcm_put_header(&f.w, DCM_TAG(0x0042, 0x0011), DCM_VR('O', 'B'),
-	    0xfffffffe), 0);
+	assert_int_equal(
+	    dcm_put_header(&f.w, DCM_TAG(0x0042, 0x0011), DCM_VR('O', 'B'), 0xfffffffe), 0);
 	RAW(&f, "1234");
 	assert_int_equal(next(&f, false), 0);
 	assert_int_equal(f.token.kind, DCM_MORE);
-	expect_refused(&f, CAIRN_ECORRUPT, "element (0042,0011) at offset 0: expected 4294967306 "
+	expect_refused(&f, CAIRN_ECORRUPT,
+	    "element (0042,0011) at offset 0: expected 4294967306 "
 	    "bytes, but the data ends after 16");
 }
 
@@ -209,7 +210,9 @@ defined_lengths_end_items_and_sequences(void **state)
 	(void)state;
 	start(&f, DCM_EXPLICIT_LE);
 	assert_int_equal(dcm_put_header(&f.w, REFERENCED, DCM_VR('S', 'Q'), 28), 0);
-	RAW(&f, "\xfe\xff\x00\xe0\x0c\x00\x00\x00\x08\x00\x50\x11UI\x04\x00" "1.2\0");
+	RAW(&f,
+	    "\xfe\xff\x00\xe0\x0c\x00\x00\x00\x08\x00\x50\x11UI\x04\x00"
+	    "1.2\0");
 	RAW(&f, "\xfe\xff\x00\xe0\x00\x00\x00\x00");
 	assert_int_equal(dcm_put_text(&f.w, NAME, DCM_VR('P', 'N'), "A"), 0);
 	expect(&f, DCM_SEQUENCE_BEGIN, REFERENCED);
@@ -231,10 +234,12 @@ unknown_of_undefined_length(const char *uid)
 	FIXTURE_AUTO f;
 
 	start(&f, uid);
-	assert_int_equal(dcm_put_header(&f.w, DCM_TAG(0x0011, 0x1001), DCM_VR('U', 'N'),
-	    DCM_UNDEFINED), 0);
+	assert_int_equal(
+	    dcm_put_header(&f.w, DCM_TAG(0x0011, 0x1001), DCM_VR('U', 'N'), DCM_UNDEFINED), 0);
 	RAW(&f, "\xfe\xff\x00\xe0\xff\xff\xff\xff");
-	RAW(&f, "\x08\x00\x50\x11\x04\x00\x00\x00" "1.2\0");
+	RAW(&f,
+	    "\x08\x00\x50\x11\x04\x00\x00\x00"
+	    "1.2\0");
 	RAW(&f, "\xfe\xff\x0d\xe0\x00\x00\x00\x00\xfe\xff\xdd\xe0\x00\x00\x00\x00");
 	assert_int_equal(dcm_put_u16(&f.w, DCM_TAG(0x0028, 0x0010), DCM_VR('U', 'S'), 512), 0);
 	expect(&f, DCM_SEQUENCE_BEGIN, DCM_TAG(0x0011, 0x1001));
@@ -246,7 +251,8 @@ unknown_of_undefined_length(const char *uid)
 	expect(&f, DCM_ITEM_END, DCM_TAG(0x0011, 0x1001));
 	expect(&f, DCM_SEQUENCE_END, DCM_TAG(0x0011, 0x1001));
 	expect(&f, DCM_ELEMENT, DCM_TAG(0x0028, 0x0010));
-	assert_int_equal(dcm_read_u16(f.bytes.data + f.token.value_offset, f.token.big_endian), 512);
+	assert_int_equal(
+	    dcm_read_u16(f.bytes.data + f.token.value_offset, f.token.big_endian), 512);
 }
 
 static void
@@ -265,7 +271,9 @@ a_known_sequence_hidden_in_unknown_vr_is_opened(void **state)
 	(void)state;
 	start(&f, DCM_EXPLICIT_LE);
 	assert_int_equal(dcm_put_header(&f.w, REFERENCED, DCM_VR('U', 'N'), 20), 0);
-	RAW(&f, "\xfe\xff\x00\xe0\x0c\x00\x00\x00\x08\x00\x50\x11\x04\x00\x00\x00" "1.2\0");
+	RAW(&f,
+	    "\xfe\xff\x00\xe0\x0c\x00\x00\x00\x08\x00\x50\x11\x04\x00\x00\x00"
+	    "1.2\0");
 	expect(&f, DCM_SEQUENCE_BEGIN, REFERENCED);
 	expect(&f, DCM_ITEM_BEGIN, REFERENCED);
 	expect(&f, DCM_ELEMENT, CLASS);
@@ -282,7 +290,8 @@ unknown_vr_that_is_no_sequence_stays_bytes(void **state)
 	start(&f, DCM_EXPLICIT_LE);
 	assert_int_equal(dcm_put_bytes(&f.w, REFERENCED, DCM_VR('U', 'N'), "no item here", 12), 0);
 	assert_int_equal(dcm_put_bytes(&f.w, DCM_TAG(0x0009, 0x1001), DCM_VR('U', 'N'),
-	    "\xfe\xff\x00\xe0\0\0\0\0", 8), 0);
+			     "\xfe\xff\x00\xe0\0\0\0\0", 8),
+	    0);
 	expect(&f, DCM_ELEMENT, REFERENCED);
 	expect(&f, DCM_ELEMENT, DCM_TAG(0x0009, 0x1001));
 	assert_int_equal(f.token.vr, DCM_VR('U', 'N'));
@@ -295,8 +304,8 @@ undefined_length_of_a_text_is_refused(void **state)
 
 	(void)state;
 	start(&f, DCM_EXPLICIT_LE);
-	assert_int_equal(dcm_put_header(&f.w, DCM_TAG(0x0040, 0xa160), DCM_VR('U', 'T'),
-	    DCM_UNDEFINED), 0);
+	assert_int_equal(
+	    dcm_put_header(&f.w, DCM_TAG(0x0040, 0xa160), DCM_VR('U', 'T'), DCM_UNDEFINED), 0);
 	expect_refused(&f, CAIRN_ECORRUPT, "undefined length, which VR UT cannot have");
 }
 
@@ -345,7 +354,9 @@ a_needless_delimiter_at_the_end_of_a_defined_length_is_skipped(void **state)
 	(void)state;
 	start(&f, DCM_EXPLICIT_LE);
 	assert_int_equal(dcm_put_header(&f.w, REFERENCED, DCM_VR('S', 'Q'), 36), 0);
-	RAW(&f, "\xfe\xff\x00\xe0\x14\x00\x00\x00\x08\x00\x50\x11UI\x04\x00" "1.2\0");
+	RAW(&f,
+	    "\xfe\xff\x00\xe0\x14\x00\x00\x00\x08\x00\x50\x11UI\x04\x00"
+	    "1.2\0");
 	assert_int_equal(dcm_put_item_end(&f.w), 0);
 	assert_int_equal(dcm_put_sequence_end(&f.w), 0);
 	assert_int_equal(dcm_put_text(&f.w, NAME, DCM_VR('P', 'N'), "A"), 0);
@@ -391,7 +402,8 @@ the_reader_stays_before_pixel_data(void **state)
 		assert_int_equal(f.token.value_offset, 12);
 	}
 	assert_int_equal(buf_append_zero(&f.bytes, 1000), 0);
-	assert_int_equal(dcm_put_bytes(&f.w, DCM_TAG(0xfffc, 0xfffc), DCM_VR('O', 'B'), "ab", 2), 0);
+	assert_int_equal(
+	    dcm_put_bytes(&f.w, DCM_TAG(0xfffc, 0xfffc), DCM_VR('O', 'B'), "ab", 2), 0);
 	f.reader.position = f.token.value_offset + f.token.length;
 	expect(&f, DCM_ELEMENT, DCM_TAG(0xfffc, 0xfffc));
 	expect(&f, DCM_END, 0);
@@ -421,7 +433,9 @@ fragments_come_whole_as_items(void **state)
 	start(&f, "1.2.840.10008.1.2.4.50");
 	assert_int_equal(dcm_put_header(&f.w, PIXELS, DCM_VR('O', 'B'), DCM_UNDEFINED), 0);
 	assert_int_equal(dcm_put_fragment(&f.w, "", 0), 0);
-	RAW(&f, "\xfe\xff\x00\xe0\x04\x00\x00\x00" "12");
+	RAW(&f,
+	    "\xfe\xff\x00\xe0\x04\x00\x00\x00"
+	    "12");
 	f.reader.pixels_as_elements = true;
 	expect(&f, DCM_SEQUENCE_BEGIN, PIXELS);
 	assert_int_equal(f.token.vr, DCM_VR('O', 'B'));
@@ -463,7 +477,10 @@ implicit_vr_in_an_explicit_item_is_understood(void **state)
 	(void)state;
 	start(&f, DCM_EXPLICIT_LE);
 	nest(&f, 1);
-	RAW(&f, "\x08\x00\x50\x11\x04\x00\x00\x00" "1.2\0\x08\x00\x55\x11\x02\x00\x00\x00" "1\0");
+	RAW(&f,
+	    "\x08\x00\x50\x11\x04\x00\x00\x00"
+	    "1.2\0\x08\x00\x55\x11\x02\x00\x00\x00"
+	    "1\0");
 	assert_int_equal(dcm_put_item_end(&f.w), 0);
 	assert_int_equal(dcm_put_item_begin(&f.w), 0);
 	assert_int_equal(dcm_put_text(&f.w, CLASS, DCM_VR('U', 'I'), "1.2.3"), 0);
@@ -509,7 +526,9 @@ question_marks_for_a_vr_have_a_short_length(void **state)
 
 	(void)state;
 	start(&f, DCM_EXPLICIT_LE);
-	RAW(&f, "\x09\x00\x01\x10??\x02\x00" "ab");
+	RAW(&f,
+	    "\x09\x00\x01\x10??\x02\x00"
+	    "ab");
 	expect(&f, DCM_ELEMENT, DCM_TAG(0x0009, 0x1001));
 	assert_int_equal(f.token.vr, DCM_VR('U', 'N'));
 	assert_int_equal(f.token.length, 2);
@@ -523,8 +542,12 @@ a_vr_from_the_future_has_a_long_length(void **state)
 
 	(void)state;
 	start(&f, DCM_EXPLICIT_LE);
-	RAW(&f, "\x09\x00\x01\x10ZZ\x00\x00\x02\x00\x00\x00" "ab");
-	RAW(&f, "\x09\x00\x02\x10ZZ\x02\x00" "ab\x00\x00");
+	RAW(&f,
+	    "\x09\x00\x01\x10ZZ\x00\x00\x02\x00\x00\x00"
+	    "ab");
+	RAW(&f,
+	    "\x09\x00\x02\x10ZZ\x02\x00"
+	    "ab\x00\x00");
 	expect(&f, DCM_ELEMENT, DCM_TAG(0x0009, 0x1001));
 	assert_int_equal(f.token.vr, DCM_VR('Z', 'Z'));
 	expect_refused(&f, CAIRN_ECORRUPT, "VR ZZ is unknown");
@@ -538,10 +561,13 @@ bytes_that_are_no_vr_are_refused(void **state)
 	(void)state;
 	start(&f, DCM_EXPLICIT_LE);
 	assert_int_equal(dcm_put_text(&f.w, NAME, DCM_VR('P', 'N'), "A"), 0);
-	RAW(&f, "\x10\x00\x20\x00\x02\x00\x00\x00" "ab");
+	RAW(&f,
+	    "\x10\x00\x20\x00\x02\x00\x00\x00"
+	    "ab");
 	expect(&f, DCM_ELEMENT, NAME);
 	expect_refused(&f, CAIRN_ECORRUPT,
-	    "element (0010,0020) at offset 10: expected a VR of two capital letters, found bytes 02 00");
+	    "element (0010,0020) at offset 10: expected a VR of two capital letters, found bytes "
+	    "02 00");
 }
 
 static void
@@ -566,7 +592,10 @@ odd_lengths_are_taken_as_they_are(void **state)
 
 	(void)state;
 	start(&f, DCM_EXPLICIT_LE);
-	RAW(&f, "\x10\x00\x10\x00PN\x03\x00" "A^B\x10\x00\x20\x00LO\x01\x00" "7");
+	RAW(&f,
+	    "\x10\x00\x10\x00PN\x03\x00"
+	    "A^B\x10\x00\x20\x00LO\x01\x00"
+	    "7");
 	expect(&f, DCM_ELEMENT, NAME);
 	assert_int_equal(f.token.length, 3);
 	expect(&f, DCM_ELEMENT, DCM_TAG(0x0010, 0x0020));

@@ -42,14 +42,22 @@ static const struct {
 	const char *vr;
 	size_t length;
 } numbers[] = {
-    {DCM_TAG(0x0018, 0x6020), "SL", 8}, {DCM_TAG(0x0072, 0x0078), "UL", 4},
-    {DCM_TAG(0x0018, 0x9073), "FD", 16}, {DCM_TAG(0x0020, 0x9165), "AT", 8},
-    {DCM_TAG(0x0042, 0x0011), "OB", 4}, {DCM_TAG(0x0028, 0x0010), "US", 2},
-    {DCM_TAG(0x0028, 0x0107), "SS", 4}, {DCM_TAG(0x0072, 0x0081), "OV", 16},
-    {DCM_TAG(0x0064, 0x0009), "OF", 8}, {DCM_TAG(0x0066, 0x0040), "OL", 8},
-    {DCM_TAG(0x0070, 0x0022), "FL", 8}, {DCM_TAG(0x0072, 0x0082), "SV", 8},
-    {DCM_TAG(0x0072, 0x0083), "UV", 8}, {DCM_TAG(0x0072, 0x0073), "OD", 16},
-    {DCM_TAG(0x5400, 0x1010), "OW", 6}, {DCM_TAG(0x6000, 0x3000), "OW", 4},
+    {DCM_TAG(0x0018, 0x6020), "SL", 8},
+    {DCM_TAG(0x0072, 0x0078), "UL", 4},
+    {DCM_TAG(0x0018, 0x9073), "FD", 16},
+    {DCM_TAG(0x0020, 0x9165), "AT", 8},
+    {DCM_TAG(0x0042, 0x0011), "OB", 4},
+    {DCM_TAG(0x0028, 0x0010), "US", 2},
+    {DCM_TAG(0x0028, 0x0107), "SS", 4},
+    {DCM_TAG(0x0072, 0x0081), "OV", 16},
+    {DCM_TAG(0x0064, 0x0009), "OF", 8},
+    {DCM_TAG(0x0066, 0x0040), "OL", 8},
+    {DCM_TAG(0x0070, 0x0022), "FL", 8},
+    {DCM_TAG(0x0072, 0x0082), "SV", 8},
+    {DCM_TAG(0x0072, 0x0083), "UV", 8},
+    {DCM_TAG(0x0072, 0x0073), "OD", 16},
+    {DCM_TAG(0x5400, 0x1010), "OW", 6},
+    {DCM_TAG(0x6000, 0x3000), "OW", 4},
 };
 
 static int

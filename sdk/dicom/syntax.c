@@ -4,8 +4,10 @@
 
 #include "dicom/dict_table.h"
 
-#define IMAGE(uid, name)  \
-	{uid, name, true, false, false, true}
+#define IMAGE(uid, name)                            \
+	{                                           \
+		uid, name, true, false, false, true \
+	}
 
 /* The ones that senders use most stand first; dcm_syntax_find() walks the table. */
 static const struct dcm_syntax syntaxes[] = {
@@ -33,16 +35,16 @@ static const struct dcm_syntax syntaxes[] = {
     IMAGE("1.2.840.10008.1.2.4.102.1", "Fragmentable MPEG-4 AVC/H.264 High Profile / Level 4.1"),
     IMAGE("1.2.840.10008.1.2.4.103", "MPEG-4 AVC/H.264 BD-compatible High Profile / Level 4.1"),
     IMAGE("1.2.840.10008.1.2.4.103.1",
-        "Fragmentable MPEG-4 AVC/H.264 BD-compatible High Profile / Level 4.1"),
+	"Fragmentable MPEG-4 AVC/H.264 BD-compatible High Profile / Level 4.1"),
     IMAGE("1.2.840.10008.1.2.4.104", "MPEG-4 AVC/H.264 High Profile / Level 4.2 for 2D Video"),
     IMAGE("1.2.840.10008.1.2.4.104.1",
-        "Fragmentable MPEG-4 AVC/H.264 High Profile / Level 4.2 for 2D Video"),
+	"Fragmentable MPEG-4 AVC/H.264 High Profile / Level 4.2 for 2D Video"),
     IMAGE("1.2.840.10008.1.2.4.105", "MPEG-4 AVC/H.264 High Profile / Level 4.2 for 3D Video"),
     IMAGE("1.2.840.10008.1.2.4.105.1",
-        "Fragmentable MPEG-4 AVC/H.264 High Profile / Level 4.2 for 3D Video"),
+	"Fragmentable MPEG-4 AVC/H.264 High Profile / Level 4.2 for 3D Video"),
     IMAGE("1.2.840.10008.1.2.4.106", "MPEG-4 AVC/H.264 Stereo High Profile / Level 4.2"),
     IMAGE("1.2.840.10008.1.2.4.106.1",
-        "Fragmentable MPEG-4 AVC/H.264 Stereo High Profile / Level 4.2"),
+	"Fragmentable MPEG-4 AVC/H.264 Stereo High Profile / Level 4.2"),
     IMAGE("1.2.840.10008.1.2.4.107", "HEVC/H.265 Main Profile / Level 5.1"),
     IMAGE("1.2.840.10008.1.2.4.108", "HEVC/H.265 Main 10 Profile / Level 5.1"),
     IMAGE("1.2.840.10008.1.2.4.110", "JPEG XL Lossless"),
@@ -65,13 +67,13 @@ static const struct dcm_syntax syntaxes[] = {
     IMAGE("1.2.840.10008.1.2.4.59", "JPEG Extended, Hierarchical (Process 16 and 18, Retired)"),
     IMAGE("1.2.840.10008.1.2.4.60", "JPEG Extended, Hierarchical (Process 17 and 19, Retired)"),
     IMAGE("1.2.840.10008.1.2.4.61",
-        "JPEG Spectral Selection, Hierarchical (Process 20 and 22, Retired)"),
+	"JPEG Spectral Selection, Hierarchical (Process 20 and 22, Retired)"),
     IMAGE("1.2.840.10008.1.2.4.62",
-        "JPEG Spectral Selection, Hierarchical (Process 21 and 23, Retired)"),
+	"JPEG Spectral Selection, Hierarchical (Process 21 and 23, Retired)"),
     IMAGE("1.2.840.10008.1.2.4.63",
-        "JPEG Full Progression, Hierarchical (Process 24 and 26, Retired)"),
+	"JPEG Full Progression, Hierarchical (Process 24 and 26, Retired)"),
     IMAGE("1.2.840.10008.1.2.4.64",
-        "JPEG Full Progression, Hierarchical (Process 25 and 27, Retired)"),
+	"JPEG Full Progression, Hierarchical (Process 25 and 27, Retired)"),
     IMAGE("1.2.840.10008.1.2.4.65", "JPEG Lossless, Hierarchical (Process 28, Retired)"),
     IMAGE("1.2.840.10008.1.2.4.66", "JPEG Lossless, Hierarchical (Process 29, Retired)"),
 };

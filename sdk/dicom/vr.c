@@ -10,14 +10,14 @@ enum {
 
 #define AT(a, b) [(a - 'A') * 26 + (b - 'A')]
 
-static const uint8_t facts[26 * 26] = {
-    AT('A', 'E') = 1 | TEXT, AT('A', 'S') = 1 | TEXT, AT('A', 'T') = 2, AT('C', 'S') = 1 | TEXT,
-    AT('D', 'A') = 1 | TEXT, AT('D', 'S') = 1 | TEXT, AT('D', 'T') = 1 | TEXT, AT('F', 'L') = 4,
-    AT('F', 'D') = 8, AT('I', 'S') = 1 | TEXT, AT('L', 'O') = 1 | TEXT, AT('L', 'T') = 1 | TEXT,
-    AT('O', 'B') = 1 | LONG, AT('O', 'D') = 8 | LONG, AT('O', 'F') = 4 | LONG,
-    AT('O', 'L') = 4 | LONG, AT('O', 'V') = 8 | LONG, AT('O', 'W') = 2 | LONG,
-    AT('P', 'N') = 1 | TEXT, AT('S', 'H') = 1 | TEXT, AT('S', 'L') = 4, AT('S', 'Q') = 1 | LONG,
-    AT('S', 'S') = 2, AT('S', 'T') = 1 | TEXT, AT('S', 'V') = 8 | LONG, AT('T', 'M') = 1 | TEXT,
+static const uint8_t facts[26 * 26] = {AT('A', 'E') = 1 | TEXT, AT('A', 'S') = 1 | TEXT,
+    AT('A', 'T') = 2, AT('C', 'S') = 1 | TEXT, AT('D', 'A') = 1 | TEXT, AT('D', 'S') = 1 | TEXT,
+    AT('D', 'T') = 1 | TEXT, AT('F', 'L') = 4, AT('F', 'D') = 8, AT('I', 'S') = 1 | TEXT,
+    AT('L', 'O') = 1 | TEXT, AT('L', 'T') = 1 | TEXT, AT('O', 'B') = 1 | LONG,
+    AT('O', 'D') = 8 | LONG, AT('O', 'F') = 4 | LONG, AT('O', 'L') = 4 | LONG,
+    AT('O', 'V') = 8 | LONG, AT('O', 'W') = 2 | LONG, AT('P', 'N') = 1 | TEXT,
+    AT('S', 'H') = 1 | TEXT, AT('S', 'L') = 4, AT('S', 'Q') = 1 | LONG, AT('S', 'S') = 2,
+    AT('S', 'T') = 1 | TEXT, AT('S', 'V') = 8 | LONG, AT('T', 'M') = 1 | TEXT,
     AT('U', 'C') = 1 | TEXT | LONG, AT('U', 'I') = 1 | TEXT, AT('U', 'L') = 4,
     AT('U', 'N') = 1 | LONG, AT('U', 'R') = 1 | TEXT | LONG, AT('U', 'S') = 2,
     AT('U', 'T') = 1 | TEXT | LONG, AT('U', 'V') = 8 | LONG};

@@ -169,8 +169,8 @@ put_element(struct dcm_writer *w, const uint8_t *data, const struct dcm_token *t
 		return 0;
 	code = dcm_put_bytes(w, token->tag, token->vr, data + token->value_offset, token->length);
 	if (code == 0 && token->big_endian != w->big_endian)
-		dcm_swap(w->out->data + w->out->length - padded, token->length,
-		    dcm_vr_unit(token->vr));
+		dcm_swap(
+		    w->out->data + w->out->length - padded, token->length, dcm_vr_unit(token->vr));
 	return code;
 }
 
@@ -186,7 +186,7 @@ dcm_put_token(struct dcm_writer *w, const uint8_t *data, const struct dcm_token 
 		return dcm_put_header(w, token->tag, token->vr, DCM_UNDEFINED);
 	case DCM_ITEM_BEGIN:
 		return fragments ? dcm_put_fragment(w, data + token->value_offset, token->length)
-		                 : dcm_put_item_begin(w);
+				 : dcm_put_item_begin(w);
 	case DCM_ITEM_END:
 		return fragments ? 0 : dcm_put_item_end(w);
 	case DCM_SEQUENCE_END:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Headers read to the pixel data, by our codec; bench_header runs it beside DCMTK on the same files.
+ * Headers read to the pixel data, by our codec; bench_header runs it beside DCMTK on the same
+ * files.
  *
  *   bench_header_cairn file|memory SECONDS FILE...   files a second
  *   bench_header_cairn make DIR COUNT TEMPLATE       COUNT small instances with TEMPLATE's header
@@ -28,8 +29,9 @@
 #define SMALL_PIXELS (56u * 56u * 2u)
 
 static const uint32_t wanted[12] = {DCM_TAG(8, 0x16), DCM_TAG(8, 0x18), DCM_TAG(8, 0x20),
-    DCM_TAG(8, 0x60), DCM_TAG(8, 0x70), DCM_TAG(8, 0x1090), DCM_TAG(0x10, 0x20), DCM_TAG(0x10, 0x40),
-    DCM_TAG(0x18, 0x15), DCM_TAG(0x18, 0x50), DCM_TAG(0x20, 0x0d), DCM_TAG(0x20, 0x0e)};
+    DCM_TAG(8, 0x60), DCM_TAG(8, 0x70), DCM_TAG(8, 0x1090), DCM_TAG(0x10, 0x20),
+    DCM_TAG(0x10, 0x40), DCM_TAG(0x18, 0x15), DCM_TAG(0x18, 0x50), DCM_TAG(0x20, 0x0d),
+    DCM_TAG(0x20, 0x0e)};
 
 struct head {
 	char values[12][128];
@@ -200,11 +202,11 @@ make_one(const struct buf *in, const struct dcm_meta *meta, const char *dir, int
 		if (code != 0 || t.kind == DCM_PIXELS || t.kind == DCM_END)
 			break;
 		code = t.tag == DCM_TAG(8, 0x18) ? dcm_put_text(&w, t.tag, t.vr, uid)
-		                                 : dcm_put_token(&w, in->data, &t);
+						 : dcm_put_token(&w, in->data, &t);
 	}
 	if (code == 0)
-		code = dcm_put_bytes(&w, DCM_TAG(0x7fe0, 0x10), DCM_VR('O', 'W'), pixels,
-		    sizeof pixels);
+		code = dcm_put_bytes(
+		    &w, DCM_TAG(0x7fe0, 0x10), DCM_VR('O', 'W'), pixels, sizeof pixels);
 	return code == 0 ? file_write(path, out.data, out.length, 0600, NULL) : code;
 }
 
@@ -237,6 +239,7 @@ main(int argc, char **argv)
 		return make(argv[2], argv[3], argv[4]);
 	if (argc > 3 && (strcmp(argv[1], "file") == 0 || strcmp(argv[1], "memory") == 0))
 		return run(argv[1], argv[2], argv + 3, (size_t)argc - 3);
-	fprintf(stderr, "usage: %s file|memory SECONDS FILE... | make DIR COUNT TEMPLATE\n", argv[0]);
+	fprintf(
+	    stderr, "usage: %s file|memory SECONDS FILE... | make DIR COUNT TEMPLATE\n", argv[0]);
 	return 2;
 }

@@ -24,7 +24,7 @@
 #define FILE_MAX ((size_t)2 << 30)
 
 struct job {
-	size_t chunk;             /* 0: the whole file at once */
+	size_t chunk;              /* 0: the whole file at once */
 	struct dcm_writer *writer; /* NULL: print */
 	struct dcm_meta meta;
 	struct buf dataset; /* what the reader reads: the file, or what it inflated to */
@@ -68,7 +68,8 @@ walk(struct job *job, struct cairn_error *err)
 	dcm_reader_init(&reader, job->meta.syntax, job->offset);
 	reader.pixels_as_elements = true;
 	for (;;) {
-		code = dcm_reader_next(&reader, job->dataset.data, there, there == total, &token, err);
+		code =
+		    dcm_reader_next(&reader, job->dataset.data, there, there == total, &token, err);
 		if (code != 0 || token.kind == DCM_END)
 			return code;
 		if (token.kind == DCM_MORE) {
@@ -94,8 +95,8 @@ open_file(struct job *job, const char *path, struct cairn_error *err)
 	if (code != 0)
 		return code;
 	if (job->meta.syntax == NULL)
-		return cairn_error_set(err, CAIRN_EUNSUPPORTED, "transfer syntax %s",
-		    job->meta.transfer_syntax);
+		return cairn_error_set(
+		    err, CAIRN_EUNSUPPORTED, "transfer syntax %s", job->meta.transfer_syntax);
 	job->dataset.max = FILE_MAX;
 	if (job->meta.syntax->deflated)
 		return dcm_inflate(file.data + job->meta.dataset_offset,
@@ -118,8 +119,8 @@ dump(struct job *job, const char *path, struct cairn_error *err)
 }
 
 static int
-rewrite_file(struct job *job, const char *uid, const char *target, const char *path,
-    struct cairn_error *err)
+rewrite_file(
+    struct job *job, const char *uid, const char *target, const char *path, struct cairn_error *err)
 {
 	const struct dcm_syntax *syntax = dcm_syntax_find(uid);
 	BUF_AUTO out = {.max = FILE_MAX};
@@ -151,8 +152,9 @@ main(int argc, char **argv)
 
 	if (argc == 5 && strcmp(argv[1], "--rewrite") == 0) {
 		code = rewrite_file(&job, argv[2], argv[3], argv[4], &err);
-	} else if (argc == 2 || (argc == 4 && strcmp(argv[1], "--chunk") == 0 &&
-	                            text_to_integer(argv[2], 1, INT32_MAX, &chunk) == 0)) {
+	} else if (argc == 2 ||
+	    (argc == 4 && strcmp(argv[1], "--chunk") == 0 &&
+		text_to_integer(argv[2], 1, INT32_MAX, &chunk) == 0)) {
 		job.chunk = (size_t)chunk;
 		code = dump(&job, argv[argc - 1], &err);
 	} else {
