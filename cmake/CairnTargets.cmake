@@ -27,6 +27,11 @@ else()
   add_compile_definitions($<$<CONFIG:Release,RelWithDebInfo>:_FORTIFY_SOURCE=2>)
 endif()
 
+if(CAIRN_FUZZ)
+  # Everything is instrumented for coverage; only the fuzz targets get libFuzzer's main().
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # cairn_library(NAME SOURCES a.c ... LIBS x ...): a static library.
 function(cairn_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
@@ -72,7 +77,7 @@ function(cairn_fuzz name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE cairn_flags ${ARG_LIBS})
-  target_compile_options(${name} PRIVATE -fsanitize=fuzzer -Wno-missing-prototypes)
+  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   add_test(NAME ${name} COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz/run $<TARGET_FILE:${name}>
     ${CMAKE_SOURCE_DIR}/${ARG_CORPUS})
