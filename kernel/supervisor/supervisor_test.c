@@ -382,6 +382,24 @@ count_descriptors(int pid)
 	return count;
 }
 
+/* The least over some turns of the loop: NNG closes what it no longer needs on its own thread. */
+static size_t
+settled_descriptors(struct fixture *f)
+{
+	size_t least = SIZE_MAX;
+	uint64_t start_ms = clock_monotonic_ms();
+
+	uv_ref((uv_handle_t *)&f->tick);
+	while (clock_monotonic_ms() - start_ms < 300) {
+		size_t count = count_descriptors(fixture_pid(f));
+
+		least = count < least ? count : least;
+		uv_run(&f->loop, UV_RUN_ONCE);
+	}
+	uv_unref((uv_handle_t *)&f->tick);
+	return least;
+}
+
 /* The host has what it opened itself, whatever the kernel holds when it starts it. */
 static void
 a_host_inherits_no_descriptor(void **state)
@@ -392,7 +410,7 @@ a_host_inherits_no_descriptor(void **state)
 
 	(void)state;
 	open_echo(&f);
-	alone = count_descriptors(fixture_pid(&f));
+	alone = settled_descriptors(&f);
 	fixture_close(&f);
 	for (size_t i = 0; i < 64; i++)
 		fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -406,7 +424,7 @@ a_host_inherits_no_descriptor(void **state)
 	kill(fixture_pid(&f), SIGKILL);
 	WAIT_FOR(&f, is_gone);
 	WAIT_FOR(&f, is_ready);
-	assert_int_equal(count_descriptors(fixture_pid(&f)), alone);
+	assert_int_equal(settled_descriptors(&f), alone);
 	fixture_close(&f);
 	for (size_t i = 0; i < 64; i++)
 		close(fds[i]);
