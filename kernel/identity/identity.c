@@ -26,7 +26,8 @@ static int
 key_path(char ret[PATH_MAX], const char *keys_dir, const char *name, struct cairn_error *err)
 {
 	if (file_join(ret, PATH_MAX, keys_dir, name) != 0)
-		return cairn_error_set(err, CAIRN_EINVAL, "path is too long: %s/%s", keys_dir, name);
+		return cairn_error_set(err, CAIRN_EINVAL, "path is too long: %s/%s", keys_dir,
+		    name);
 	return 0;
 }
 
@@ -77,7 +78,8 @@ create_node_keys(const char *private_path, const char *public_path, struct cairn
 	int code;
 
 	if (key == NULL)
-		return cairn_error_set(err, CAIRN_EINTERNAL, "OpenSSL could not make an Ed25519 key");
+		return cairn_error_set(err, CAIRN_EINTERNAL,
+		    "OpenSSL could not make an Ed25519 key");
 	code = create_pem(private_path, key, true, err);
 	if (code == 0)
 		code = create_pem(public_path, key, false, err);
@@ -312,6 +314,7 @@ identity_subkey(struct identity *identity, const char *project, const char *purp
 	const char *const parts[] = {project, purpose};
 
 	if (project == NULL || purpose == NULL || purpose[0] == 0)
-		return cairn_error_set(err, CAIRN_EINVAL, "a derived key needs a project and a purpose");
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    "a derived key needs a project and a purpose");
 	return sitekey_derive(identity->sitekey, "cairn.subkey.v1", parts, 2, ret, err);
 }

@@ -75,7 +75,8 @@ pseudonym_matches_an_independent_computation(void **state)
 	char text[IDENTITY_PSEUDONYM_MAX];
 	int32_t shift;
 
-	pseudonym(*state, (const char *const[]){"lung", "patient-id", "HOSP", "12345"}, text, &shift);
+	pseudonym(*state, (const char *const[]){"lung", "patient-id", "HOSP", "12345"}, text,
+	    &shift);
 	assert_string_equal(text, "c3m5jz36vhm62ewxdzplu57ce4");
 	assert_int_equal(shift, 19);
 	pseudonym(*state, (const char *const[]){"lung", "patient-id", "", "M\xc3\xbcller"}, text,
@@ -104,8 +105,9 @@ pseudonyms_differ_by_every_part(void **state)
 {
 	/* The last two would meet if the parts were merely joined. */
 	static const char *const inputs[][4] = {{"lung", "mrn", "HOSP", "1"},
-	    {"breast", "mrn", "HOSP", "1"}, {"lung", "ssn", "HOSP", "1"}, {"lung", "mrn", "LAB", "1"},
-	    {"lung", "mrn", "HOSP", "2"}, {"lun", "gmrn", "HOSP", "1"}, {"lung", "mrn", "HOS", "P1"}};
+	    {"breast", "mrn", "HOSP", "1"}, {"lung", "ssn", "HOSP", "1"},
+	    {"lung", "mrn", "LAB", "1"}, {"lung", "mrn", "HOSP", "2"},
+	    {"lun", "gmrn", "HOSP", "1"}, {"lung", "mrn", "HOS", "P1"}};
 	enum { COUNT = sizeof inputs / sizeof inputs[0] };
 	char texts[COUNT][IDENTITY_PSEUDONYM_MAX];
 
@@ -210,7 +212,8 @@ files_are_made_with_their_modes(void **state)
 	static const struct {
 		const char *name;
 		unsigned mode;
-	} expected[] = {{"", 0700}, {"node.key", 0600}, {"node.pub", 0644}, {"pseudonym.key", 0600}};
+	} expected[] = {{"", 0700}, {"node.key", 0600}, {"node.pub", 0644},
+	    {"pseudonym.key", 0600}};
 	struct fixture *f = *state;
 	char path[256];
 	struct stat st;
@@ -344,7 +347,8 @@ the_public_key_verifies_what_the_private_key_signs(void **state)
 	assert_int_equal(EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, public), 1);
 	assert_int_equal(EVP_DigestVerify(ctx, signature, length, (const uint8_t *)"x", 1), 1);
 	assert_int_equal(identity_fingerprint(public, one, sizeof one), 0);
-	assert_int_equal(identity_fingerprint(identity_signing_key(f->identity), two, sizeof two), 0);
+	assert_int_equal(identity_fingerprint(identity_signing_key(f->identity), two, sizeof two),
+	    0);
 	assert_string_equal(one, two);
 	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(public);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A node that is killed at random moments.  The child puts, takes and acknowledges; it tells through
- * a pipe what it may rely on: "put N is durable", and "the acknowledgement of N is durable" (a later
- * put came back: operations get to the disk in order).  The parent kills it, again and again on the
- * same directory, and compares what is left.
+ * A node that is killed at random moments.  The child puts, takes and acknowledges; it tells
+ * through a pipe what it may rely on: "put N is durable", and "the acknowledgement of N is durable"
+ * (a later put came back: operations get to the disk in order).  The parent kills it, again and
+ * again on the same directory, and compares what is left.
  */
 
 #include "jobs/jobs.h"
@@ -131,7 +131,8 @@ put_batch(struct child *child, struct promise *promise)
 	for (size_t i = 0; i < BATCH; i++) {
 		promise->put[i] = child->next++;
 		snprintf(keys[i], sizeof keys[i], "key-%u", promise->put[i]);
-		entries[i] = (struct jobs_put_entry){"q", keys[i], &promise->put[i], sizeof(uint32_t)};
+		entries[i] = (struct jobs_put_entry){"q", keys[i], &promise->put[i],
+		    sizeof(uint32_t)};
 	}
 	promise->put_count = BATCH;
 	if (jobs_put(child->jobs, entries, BATCH, on_durable, promise, NULL) != 0)
@@ -146,7 +147,8 @@ run_child(const char *path, int fd, uint32_t next)
 	    .map_size_max = 256u << 20};
 	uv_loop_t loop;
 
-	if (uv_loop_init(&loop) != 0 || jobs_open(&child.jobs, &loop, &options, NULL, NULL, NULL) != 0)
+	if (uv_loop_init(&loop) != 0 ||
+	    jobs_open(&child.jobs, &loop, &options, NULL, NULL, NULL) != 0)
 		_exit(3);
 	for (;;) {
 		struct promise *promise = calloc(1, sizeof *promise);
@@ -174,7 +176,8 @@ note(struct ledger *ledger, const struct message *message)
 {
 	assert_true(message->number < NUMBERS_MAX);
 	if (message->what == TAKEN && ledger->done[message->number] != 0)
-		fail_msg("job %u came again after its acknowledgement was durable", message->number);
+		fail_msg("job %u came again after its acknowledgement was durable",
+		    message->number);
 	if (message->what == TAKEN)
 		ledger->redelivered += message->attempt > 1;
 	else if (message->what == PUT_DURABLE)

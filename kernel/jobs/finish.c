@@ -7,7 +7,8 @@
 #include "base/log.h"
 #include "jobs/state.h"
 
-/* How a taken job leaves its consumer: done, to be tried again later, or because the consumer died. */
+/* How a taken job leaves its consumer: done, to be tried again later, or because the consumer
+ * died. */
 
 #define BACKOFF_MAX_MS 60000
 
@@ -52,7 +53,8 @@ jobs_done(struct jobs *jobs, const uint64_t *ids, size_t count)
 	struct op *op = op_new(OP_DONE, count);
 
 	if (op == NULL) {
-		log_error("jobs", "no memory for acknowledgements; ignoring: the jobs will come again");
+		log_error("jobs",
+		    "no memory for acknowledgements; ignoring: the jobs will come again");
 		return;
 	}
 	op->count = 0;
@@ -154,7 +156,8 @@ make_ops(struct giving_back *ops, size_t count, const char *alive_reason, const 
 	if (ops->alive == NULL || ops->dead == NULL) {
 		op_free(ops->alive);
 		op_free(ops->dead);
-		log_error("jobs", "no memory to give jobs back; ignoring: they come after a restart");
+		log_error("jobs",
+		    "no memory to give jobs back; ignoring: they come after a restart");
 		return false;
 	}
 	ops->alive->count = ops->dead->count = 0;

@@ -3,7 +3,8 @@
 #define JOBS_HEAP_H
 
 /* A binary heap of jobs, the lowest `order` on top: the id for those that are ready, the time for
- * those that wait.  Room is reserved when a job is accepted, so that pushing it later cannot fail. */
+ * those that wait.  Room is reserved when a job is accepted, so that pushing it later cannot
+ * fail. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -45,7 +45,8 @@ queue_add(struct jobs *jobs, const char *name, struct queue **ret, struct cairn_
 	struct queue *queue;
 
 	if (jobs->queue_count == QUEUES_MAX)
-		return cairn_error_set(err, CAIRN_ELIMIT, "there are %d queues already", QUEUES_MAX);
+		return cairn_error_set(err, CAIRN_ELIMIT, "there are %d queues already",
+		    QUEUES_MAX);
 	queue = calloc(1, sizeof *queue);
 	if (queue == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "no memory for a queue");
@@ -109,7 +110,8 @@ admit(struct jobs *jobs, const struct jobs_put_entry *entry, uint16_t *ret_queue
 	if (code != 0)
 		return code;
 	if (queue_alive(queue) + queue->dead >= jobs->queue_max)
-		return cairn_error_set(err, CAIRN_ELIMIT, "the queue %s is full (%llu jobs, %llu dead)",
+		return cairn_error_set(err, CAIRN_ELIMIT,
+		    "the queue %s is full (%llu jobs, %llu dead)",
 		    queue->name, (unsigned long long)(queue_alive(queue) + queue->dead),
 		    (unsigned long long)queue->dead);
 	if (heap_reserve(&queue->ready, (size_t)queue_alive(queue) + 1) != 0)
@@ -130,7 +132,8 @@ put_admitted(struct jobs *jobs, struct op *op, jobs_durable_fn durable, void *ar
 	if (worker_submit(&jobs->worker, op) == 0)
 		return 0;
 	op_free(op);
-	return cairn_error_set(err, CAIRN_ELIMIT, "too many jobs wait for the disk; try again later");
+	return cairn_error_set(err, CAIRN_ELIMIT,
+	    "too many jobs wait for the disk; try again later");
 }
 
 int
@@ -144,7 +147,8 @@ jobs_put(struct jobs *jobs, const struct jobs_put_entry *entries, size_t count,
 	if (jobs->closing)
 		return cairn_error_set(err, CAIRN_ECANCELLED, "the node is stopping");
 	if (count > PUT_MAX)
-		return cairn_error_set(err, CAIRN_ELIMIT, "%zu jobs at once (at most %d)", count, PUT_MAX);
+		return cairn_error_set(err, CAIRN_ELIMIT, "%zu jobs at once (at most %d)", count,
+		    PUT_MAX);
 	for (size_t i = 0; i < count && code == 0; i++)
 		code = check_entry(&entries[i], err);
 	if (code != 0)
@@ -471,7 +475,8 @@ jobs_close(struct jobs *jobs, void (*closed)(void *arg), void *arg)
 	if (op != NULL)
 		jobs_submit(jobs, op);
 	else
-		log_warning("jobs", "no memory to close in order; ignoring: what is in flight will count "
+		log_warning("jobs",
+		    "no memory to close in order; ignoring: what is in flight will count "
 		    "as an attempt");
 	worker_stop(&jobs->worker);
 }

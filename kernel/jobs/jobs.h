@@ -8,7 +8,14 @@
  * committed in groups on a worker thread.
  *
  * A job is ready, taken (by one consumer, in memory only: after a restart it is ready again), or
- * dead.  A taken job goes by jobs_done(), jobs_retry() or jobs_release().
+ * dead.  A taken job goes by jobs_done(), jobs_retry() or jobs_release().  Operations get to the
+ * disk in the order in which they are asked, so that a put which is durable vouches for every
+ * acknowledgement before it.  Loop thread only.
+ *
+ * Jobs that were with a consumer (or a node) that died are suspects: one of them may be what killed
+ * it.  While a queue has some, jobs_take() hands out few at a time, and a suspect's last attempt is
+ * made alone, so that others do not become dead letters beside it; `wake` says when there is more.
+ * After a node that did not close, an attempt is on disk before its job is handed out.
  */
 
 #include <stdint.h>
@@ -55,14 +62,19 @@ typedef void (*jobs_wake_fn)(void *arg, const char *queue);
 int jobs_open(struct jobs **ret, uv_loop_t *loop, const struct jobs_options *options,
     jobs_wake_fn wake, void *arg, struct cairn_error *err);
 
-/* All or none.  `durable` is called on the loop once they are on disk. */
+/* All or none.  `durable` is called on the loop once they are on disk, or could not be put there:
+ * CAIRN_ELIMIT when `map_size_max` is reached, CAIRN_EIO on a full disk.  At most 65,536 jobs.
+ * CAIRN_ELIMIT at once for a full queue (dead letters count), for more than 256 queues, and when
+ * 256 MiB wait for the disk. */
 int jobs_put(struct jobs *jobs, const struct jobs_put_entry *entries, size_t count,
     jobs_durable_fn durable, void *arg, struct cairn_error *err);
 
-/* Takes up to `max` ready jobs, oldest first.  `*ret_count` may be 0. */
+/* Takes up to `max` ready jobs, oldest first.  `*ret_count` may be 0.  Never blocks on the disk. */
 int jobs_take(struct jobs *jobs, const char *queue, struct jobs_taken *ret, size_t max,
     size_t *ret_count, struct cairn_error *err);
 
+/* These cannot fail: what a full disk refuses is kept and written later.  Unknown ids are ignored.
+ * The reason (127 bytes are kept) must not hold patient data. */
 void jobs_done(struct jobs *jobs, const uint64_t *ids, size_t count);
 void jobs_retry(struct jobs *jobs, const uint64_t *ids, size_t count, const char *reason);
 /* The consumer is gone: ready again at once.  Counts as an attempt, so that a job that kills its
@@ -90,8 +102,11 @@ struct jobs_info {
 	char reason[128]; /* of the last retry */
 };
 
+/* Fills at most `max`, lowest id first; returns how many it filled. */
 size_t jobs_list(struct jobs *jobs, struct jobs_info *ret, size_t max);
 
+/* Commits what waits, calls `closed` on the loop, frees.  Taken jobs are ready after a restart; an
+ * orderly close is no attempt. */
 void jobs_close(struct jobs *jobs, void (*closed)(void *arg), void *arg);
 
 #endif

@@ -1,166 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "jobs/jobs.h"
 
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/test.h"
-
-struct fixture {
-	struct test_dir dir;
-	char path[128];
-	uv_loop_t loop;
-	struct jobs_options options;
-	struct jobs *jobs;
-	unsigned durable;
-	unsigned failed;
-	int last_code;
-	char last_text[128];
-	unsigned woken;
-};
-
-static void
-on_wake(void *arg, const char *queue)
-{
-	struct fixture *f = arg;
-
-	assert_non_null(queue);
-	f->woken++;
-}
-
-static void
-start(struct fixture *f)
-{
-	struct cairn_error err = {0};
-
-	assert_ok(jobs_open(&f->jobs, &f->loop, &f->options, on_wake, f, &err), &err);
-}
-
-static void
-on_closed(void *arg)
-{
-	*(bool *)arg = true;
-}
-
-static void
-stop(struct fixture *f)
-{
-	bool closed = false;
-
-	jobs_close(f->jobs, on_closed, &closed);
-	f->jobs = NULL;
-	uv_run(&f->loop, UV_RUN_DEFAULT);
-	assert_true(closed);
-}
-
-static int
-setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-
-	test_dir_make(&f->dir);
-	assert_int_equal(file_join(f->path, sizeof f->path, f->dir.path, "jobs"), 0);
-	assert_int_equal(uv_loop_init(&f->loop), 0);
-	f->options = (struct jobs_options){.dir = f->path, .backoff_ms = 1,
-	    .map_size_max = 256u << 20};
-	start(f);
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f->jobs != NULL)
-		stop(f);
-	assert_int_equal(uv_loop_close(&f->loop), 0);
-	test_dir_remove(&f->dir);
-	free(f);
-	return 0;
-}
-
-static void
-on_durable(void *arg, int code, const char *text)
-{
-	struct fixture *f = arg;
-
-	f->durable++;
-	f->failed += code != 0;
-	f->last_code = code;
-	snprintf(f->last_text, sizeof f->last_text, "%s", text);
-}
-
-static int
-put_key(struct fixture *f, const char *queue, const char *key, const char *body)
-{
-	const struct jobs_put_entry entry = {queue, key, body, strlen(body)};
-
-	return jobs_put(f->jobs, &entry, 1, on_durable, f, NULL);
-}
-
-static void
-wait_durable(struct fixture *f, unsigned count)
-{
-	while (f->durable < count)
-		uv_run(&f->loop, UV_RUN_ONCE);
-}
-
-/* Puts one job a body, each in a call of its own, and waits until all are on disk. */
-static void
-put_all(struct fixture *f, const char *queue, const char *const *bodies)
-{
-	unsigned before = f->durable, count = 0;
-
-	for (; bodies[count] != NULL; count++)
-		assert_int_equal(put_key(f, queue, "", bodies[count]), 0);
-	wait_durable(f, before + count);
-}
-
-#define PUT(f, ...) put_all(f, "q", (const char *const[]){__VA_ARGS__, NULL})
-
-static size_t
-take(struct fixture *f, struct jobs_taken *ret, size_t max)
-{
-	struct cairn_error err = {0};
-	size_t count = 0;
-
-	assert_ok(jobs_take(f->jobs, "q", ret, max, &count, &err), &err);
-	return count;
-}
-
-/* Takes exactly one job, running the loop until there is one. */
-static struct jobs_taken
-take_one(struct fixture *f)
-{
-	struct jobs_taken taken;
-
-	while (take(f, &taken, 1) == 0)
-		uv_run(&f->loop, UV_RUN_ONCE);
-	return taken;
-}
-
-static void
-expect_body(struct jobs_taken *taken, const char *body)
-{
-	assert_int_equal(taken->length, strlen(body));
-	assert_memory_equal(taken->body, body, taken->length);
-	free(taken->body);
-	taken->body = NULL;
-}
-
-static struct jobs_stats
-stats(struct fixture *f)
-{
-	struct jobs_stats ret = {0};
-
-	assert_true(jobs_stats_get(f->jobs, &ret, 1) >= 1);
-	return ret;
-}
+#include "jobs/fixture.h"
 
 /* ---- order, life ------------------------------------------------------------------------ */
 
@@ -171,13 +13,13 @@ jobs_come_in_the_order_of_putting(void **state)
 	struct jobs_taken taken[4];
 
 	PUT(f, "one", "two", "three");
-	assert_int_equal(take(f, taken, 4), 3);
+	assert_int_equal(fixture_take(f, taken, 4), 3);
 	assert_int_equal(taken[0].attempt, 1);
-	expect_body(&taken[0], "one");
-	expect_body(&taken[1], "two");
-	expect_body(&taken[2], "three");
+	fixture_expect_body(&taken[0], "one");
+	fixture_expect_body(&taken[1], "two");
+	fixture_expect_body(&taken[2], "three");
 	assert_true(f->woken > 0);
-	assert_int_equal(take(f, taken, 4), 0);
+	assert_int_equal(fixture_take(f, taken, 4), 0);
 }
 
 static void
@@ -186,10 +28,10 @@ a_job_cannot_be_taken_before_it_is_on_disk(void **state)
 	struct fixture *f = *state;
 	struct jobs_taken taken;
 
-	assert_int_equal(put_key(f, "q", "", "x"), 0);
-	assert_int_equal(take(f, &taken, 1), 0);
-	wait_durable(f, 1);
-	assert_int_equal(take(f, &taken, 1), 1);
+	assert_int_equal(fixture_put(f, "q", "", "x"), 0);
+	assert_int_equal(fixture_take(f, &taken, 1), 0);
+	fixture_wait(f, 1);
+	assert_int_equal(fixture_take(f, &taken, 1), 1);
 	free(taken.body);
 }
 
@@ -200,17 +42,17 @@ a_job_that_is_done_is_gone_after_a_restart(void **state)
 	struct jobs_taken taken[2];
 
 	PUT(f, "one", "two");
-	assert_int_equal(take(f, taken, 2), 2);
+	assert_int_equal(fixture_take(f, taken, 2), 2);
 	jobs_done(f->jobs, &taken[0].id, 1);
 	free(taken[0].body);
 	free(taken[1].body);
-	stop(f);
-	start(f);
-	assert_int_equal(stats(f).ready, 1);
-	assert_int_equal(stats(f).done, 1);
-	taken[0] = take_one(f);
+	fixture_stop(f);
+	fixture_start(f);
+	assert_int_equal(fixture_stats(f).ready, 1);
+	assert_int_equal(fixture_stats(f).done, 1);
+	taken[0] = fixture_take_one(f);
 	assert_int_equal(taken[0].attempt, 1); /* an orderly stop is no attempt */
-	expect_body(&taken[0], "two");
+	fixture_expect_body(&taken[0], "two");
 }
 
 static void
@@ -221,9 +63,9 @@ a_batch_is_put_as_a_whole_over_several_queues(void **state)
 	const struct jobs_put_entry good[] = {{"a", "", "1", 1}, {"b", "", "2", 1}};
 	const struct jobs_put_entry bad[] = {{"a", "", "3", 1}, {"", "", "4", 1}};
 
-	assert_int_equal(jobs_put(f->jobs, good, 2, on_durable, f, NULL), 0);
-	assert_int_equal(jobs_put(f->jobs, bad, 2, on_durable, f, NULL), CAIRN_EINVAL);
-	wait_durable(f, 1);
+	assert_int_equal(jobs_put(f->jobs, good, 2, fixture_on_durable, f, NULL), 0);
+	assert_int_equal(jobs_put(f->jobs, bad, 2, fixture_on_durable, f, NULL), CAIRN_EINVAL);
+	fixture_wait(f, 1);
 	assert_int_equal(jobs_stats_get(f->jobs, all, 4), 2);
 	assert_string_equal(all[0].queue, "a");
 	assert_int_equal(all[0].ready, 1);
@@ -241,11 +83,11 @@ what_is_out_of_bounds_is_refused(void **state)
 	memset(key, 'k', sizeof key);
 	memset(queue, 'q', sizeof queue);
 	key[sizeof key - 1] = queue[64] = 0;
-	assert_int_equal(put_key(f, "q", key, "x"), CAIRN_EINVAL);
-	assert_int_equal(put_key(f, queue, "", "x"), CAIRN_EINVAL);
+	assert_int_equal(fixture_put(f, "q", key, "x"), CAIRN_EINVAL);
+	assert_int_equal(fixture_put(f, queue, "", "x"), CAIRN_EINVAL);
 	assert_int_equal(jobs_put(f->jobs, &large, 1, NULL, NULL, NULL), CAIRN_ELIMIT);
 	key[JOBS_KEY_MAX] = queue[63] = 0;
-	assert_int_equal(put_key(f, queue, key, "x"), 0);
+	assert_int_equal(fixture_put(f, queue, key, "x"), 0);
 }
 
 static void
@@ -258,9 +100,9 @@ a_body_of_the_maximum_size_comes_back_whole(void **state)
 
 	for (size_t i = 0; i < JOBS_BODY_MAX; i++)
 		body[i] = (uint8_t)(i * 7 + (i >> 11));
-	assert_int_equal(jobs_put(f->jobs, &entry, 1, on_durable, f, NULL), 0);
-	wait_durable(f, 1);
-	taken = take_one(f);
+	assert_int_equal(jobs_put(f->jobs, &entry, 1, fixture_on_durable, f, NULL), 0);
+	fixture_wait(f, 1);
+	taken = fixture_take_one(f);
 	assert_int_equal(taken.length, JOBS_BODY_MAX);
 	assert_memory_equal(taken.body, body, JOBS_BODY_MAX);
 	free(taken.body);
@@ -273,16 +115,16 @@ a_full_queue_refuses_and_takes_again_when_it_has_room(void **state)
 	struct fixture *f = *state;
 	struct jobs_taken taken;
 
-	stop(f);
+	fixture_stop(f);
 	f->options.queue_max = 3;
-	start(f);
+	fixture_start(f);
 	PUT(f, "1", "2", "3");
-	assert_int_equal(put_key(f, "q", "", "4"), CAIRN_ELIMIT);
-	taken = take_one(f);
+	assert_int_equal(fixture_put(f, "q", "", "4"), CAIRN_ELIMIT);
+	taken = fixture_take_one(f);
 	free(taken.body);
-	assert_int_equal(put_key(f, "q", "", "4"), CAIRN_ELIMIT); /* taken is not gone */
+	assert_int_equal(fixture_put(f, "q", "", "4"), CAIRN_ELIMIT); /* taken is not gone */
 	jobs_done(f->jobs, &taken.id, 1);
-	assert_int_equal(put_key(f, "q", "", "4"), 0);
+	assert_int_equal(fixture_put(f, "q", "", "4"), 0);
 }
 
 static void
@@ -293,16 +135,16 @@ an_id_that_is_not_taken_is_ignored(void **state)
 	const uint64_t unknown[] = {0, 77, UINT64_MAX};
 
 	PUT(f, "x");
-	taken = take_one(f);
+	taken = fixture_take_one(f);
 	free(taken.body);
 	jobs_done(f->jobs, unknown, 3);
 	jobs_done(f->jobs, &taken.id, 1);
 	jobs_done(f->jobs, &taken.id, 1);
 	jobs_retry(f->jobs, &taken.id, 1, "late");
 	jobs_release(f->jobs, &taken.id, 1);
-	assert_int_equal(stats(f).done, 1);
-	assert_int_equal(stats(f).ready, 0);
-	assert_int_equal(stats(f).taken, 0);
+	assert_int_equal(fixture_stats(f).done, 1);
+	assert_int_equal(fixture_stats(f).ready, 0);
+	assert_int_equal(fixture_stats(f).taken, 0);
 }
 
 /* ---- keys ------------------------------------------------------------------------------- */
@@ -313,19 +155,19 @@ a_key_that_was_seen_is_accepted_and_dropped(void **state)
 	struct fixture *f = *state;
 	struct jobs_taken taken[4];
 
-	put_key(f, "q", "k1", "first");
-	put_key(f, "q", "k1", "again, in the same group");
-	wait_durable(f, 2);
-	put_key(f, "q", "k1", "again, later");
-	put_key(f, "r", "k1", "in another queue");
-	put_key(f, "q", "k2", "second");
-	wait_durable(f, 5);
+	fixture_put(f, "q", "k1", "first");
+	fixture_put(f, "q", "k1", "again, in the same group");
+	fixture_wait(f, 2);
+	fixture_put(f, "q", "k1", "again, later");
+	fixture_put(f, "r", "k1", "in another queue");
+	fixture_put(f, "q", "k2", "second");
+	fixture_wait(f, 5);
 	assert_int_equal(f->failed, 0);
-	assert_int_equal(take(f, taken, 4), 2);
+	assert_int_equal(fixture_take(f, taken, 4), 2);
 	assert_string_equal(taken[0].key, "k1");
-	expect_body(&taken[0], "first");
-	expect_body(&taken[1], "second");
-	assert_int_equal(stats(f).ready, 0);
+	fixture_expect_body(&taken[0], "first");
+	fixture_expect_body(&taken[1], "second");
+	assert_int_equal(fixture_stats(f).ready, 0);
 }
 
 static void
@@ -334,16 +176,16 @@ keys_are_remembered_over_a_restart_and_after_done(void **state)
 	struct fixture *f = *state;
 	struct jobs_taken taken;
 
-	put_key(f, "q", "k1", "first");
-	wait_durable(f, 1);
-	taken = take_one(f);
+	fixture_put(f, "q", "k1", "first");
+	fixture_wait(f, 1);
+	taken = fixture_take_one(f);
 	free(taken.body);
 	jobs_done(f->jobs, &taken.id, 1);
-	stop(f);
-	start(f);
-	put_key(f, "q", "k1", "again");
-	wait_durable(f, 2);
-	assert_int_equal(take(f, &taken, 1), 0);
+	fixture_stop(f);
+	fixture_start(f);
+	fixture_put(f, "q", "k1", "again");
+	fixture_wait(f, 2);
+	assert_int_equal(fixture_take(f, &taken, 1), 0);
 }
 
 static void
@@ -352,24 +194,24 @@ only_so_many_keys_are_remembered(void **state)
 	struct fixture *f = *state;
 	char key[16];
 
-	stop(f);
+	fixture_stop(f);
 	f->options.keys_remembered = 10;
 	for (unsigned round = 0; round < 2; round++) { /* the second after a restart */
-		start(f);
+		fixture_start(f);
 		for (unsigned i = 0; i < 11; i++) {
 			snprintf(key, sizeof key, "%u-%u", round, i);
-			put_key(f, "q", key, "x");
+			fixture_put(f, "q", key, "x");
 		}
-		wait_durable(f, f->durable + 11);
+		fixture_wait(f, f->durable + 11);
 		snprintf(key, sizeof key, "%u-1", round);
-		put_key(f, "q", key, "the oldest that is remembered");
-		wait_durable(f, f->durable + 1);
-		assert_int_equal(stats(f).ready, 12 * round + 11);
+		fixture_put(f, "q", key, "the oldest that is remembered");
+		fixture_wait(f, f->durable + 1);
+		assert_int_equal(fixture_stats(f).ready, 12 * round + 11);
 		snprintf(key, sizeof key, "%u-0", round);
-		put_key(f, "q", key, "forgotten");
-		wait_durable(f, f->durable + 1);
-		assert_int_equal(stats(f).ready, 12 * round + 12);
-		stop(f);
+		fixture_put(f, "q", key, "forgotten");
+		fixture_wait(f, f->durable + 1);
+		assert_int_equal(fixture_stats(f).ready, 12 * round + 12);
+		fixture_stop(f);
 	}
 }
 
@@ -381,20 +223,20 @@ a_retried_job_comes_again_after_a_growing_pause(void **state)
 	struct fixture *f = *state;
 	struct jobs_taken taken;
 
-	stop(f);
+	fixture_stop(f);
 	f->options.backoff_ms = 20;
-	start(f);
+	fixture_start(f);
 	PUT(f, "x");
-	taken = take_one(f);
+	taken = fixture_take_one(f);
 	for (unsigned i = 0; i < 4; i++) {
 		uint64_t at = clock_monotonic_ms();
 
 		assert_int_equal(taken.attempt, i + 1);
 		free(taken.body);
 		jobs_retry(f->jobs, &taken.id, 1, "not now");
-		assert_int_equal(take(f, &taken, 1), 0);
-		assert_int_equal(stats(f).ready, 1);
-		taken = take_one(f);
+		assert_int_equal(fixture_take(f, &taken, 1), 0);
+		assert_int_equal(fixture_stats(f).ready, 1);
+		taken = fixture_take_one(f);
 		assert_true(clock_monotonic_ms() - at >= 20u << i);
 	}
 	free(taken.body);
@@ -407,23 +249,23 @@ the_last_attempt_makes_a_dead_letter(void **state)
 	struct jobs_taken taken;
 	struct jobs_info info;
 
-	stop(f);
+	fixture_stop(f);
 	f->options.attempts_max = 3;
-	start(f);
+	fixture_start(f);
 	PUT(f, "bad");
 	for (unsigned attempt = 1; attempt <= 3; attempt++) {
-		taken = take_one(f);
+		taken = fixture_take_one(f);
 		assert_int_equal(taken.attempt, attempt);
 		free(taken.body);
 		jobs_retry(f->jobs, &taken.id, 1, "cannot be parsed");
 	}
 	PUT(f, "good");
-	taken = take_one(f);
-	expect_body(&taken, "good");
-	assert_int_equal(stats(f).dead, 1);
-	stop(f);
-	start(f);
-	assert_int_equal(stats(f).dead, 1);
+	taken = fixture_take_one(f);
+	fixture_expect_body(&taken, "good");
+	assert_int_equal(fixture_stats(f).dead, 1);
+	fixture_stop(f);
+	fixture_start(f);
+	assert_int_equal(fixture_stats(f).dead, 1);
 	assert_int_equal(jobs_list(f->jobs, &info, 1), 1);
 	assert_string_equal(info.state, "dead");
 	assert_int_equal(info.attempt, 3);
@@ -438,12 +280,12 @@ attempts_are_counted_over_a_restart(void **state)
 
 	PUT(f, "x");
 	for (unsigned attempt = 1; attempt <= 4; attempt++) {
-		taken = take_one(f);
+		taken = fixture_take_one(f);
 		assert_int_equal(taken.attempt, attempt);
 		free(taken.body);
 		jobs_retry(f->jobs, &taken.id, 1, "");
-		stop(f);
-		start(f);
+		fixture_stop(f);
+		fixture_start(f);
 	}
 }
 
@@ -454,12 +296,12 @@ a_released_job_is_ready_at_once_and_counts_an_attempt(void **state)
 	struct jobs_taken taken;
 
 	PUT(f, "x");
-	assert_int_equal(take(f, &taken, 1), 1);
+	assert_int_equal(fixture_take(f, &taken, 1), 1);
 	free(taken.body);
 	jobs_release(f->jobs, &taken.id, 1);
-	assert_int_equal(take(f, &taken, 1), 1);
+	assert_int_equal(fixture_take(f, &taken, 1), 1);
 	assert_int_equal(taken.attempt, 2);
-	expect_body(&taken, "x");
+	fixture_expect_body(&taken, "x");
 }
 
 /* One of 40 jobs kills its consumer whenever it is among those that are out.  It must end dead, and
@@ -474,10 +316,12 @@ a_job_that_kills_its_consumer_dies_alone(void **state)
 	unsigned kills = 0;
 
 	for (unsigned i = 0; i < 40; i++)
-		assert_int_equal(jobs_put(f->jobs, i == 20 ? &bad : &good, 1, on_durable, f, NULL), 0);
-	wait_durable(f, 40);
-	while (stats(f).done + stats(f).dead < 40) {
-		size_t count = take(f, taken, 16), at = 0;
+		assert_int_equal(jobs_put(f->jobs, i == 20 ? &bad : &good, 1, fixture_on_durable, f,
+		    NULL),
+		    0);
+	fixture_wait(f, 40);
+	while (fixture_stats(f).done + fixture_stats(f).dead < 40) {
+		size_t count = fixture_take(f, taken, 16), at = 0;
 
 		if (count == 0)
 			uv_run(&f->loop, UV_RUN_ONCE);
@@ -490,8 +334,8 @@ a_job_that_kills_its_consumer_dies_alone(void **state)
 		for (size_t i = 0; i < count; i++)
 			free(taken[i].body);
 	}
-	assert_int_equal(stats(f).dead, 1);
-	assert_int_equal(stats(f).done, 39);
+	assert_int_equal(fixture_stats(f).dead, 1);
+	assert_int_equal(fixture_stats(f).done, 39);
 	assert_int_equal(kills, 8);
 }
 
@@ -504,10 +348,10 @@ list_names_the_state_of_every_job(void **state)
 	struct jobs_taken taken[3];
 	struct jobs_info info[8];
 
-	put_key(f, "q", "key-1", "1");
-	wait_durable(f, 1);
+	fixture_put(f, "q", "key-1", "1");
+	fixture_wait(f, 1);
 	PUT(f, "2", "3", "4");
-	assert_int_equal(take(f, taken, 3), 3);
+	assert_int_equal(fixture_take(f, taken, 3), 3);
 	jobs_retry(f->jobs, &taken[1].id, 1, "later");
 	jobs_done(f->jobs, &taken[2].id, 1);
 	assert_int_equal(jobs_list(f->jobs, info, 8), 3);
@@ -535,97 +379,7 @@ a_second_node_is_refused(void **state)
 	    CAIRN_EUNAVAILABLE);
 }
 
-/* ---- a full disk ------------------------------------------------------------------------ */
-
-/* Fills a small map until puts are refused; every job that was accepted can be taken and
- * acknowledged, after which puts work again. */
-static void
-a_full_map_refuses_puts_but_lets_jobs_leave(void **state)
-{
-	struct fixture *f = *state;
-	char body[1001];
-	struct jobs_taken taken[64];
-	unsigned kept;
-
-	memset(body, 'b', 1000);
-	body[1000] = 0;
-	stop(f);
-	f->options.map_size_max = 1u << 20;
-	start(f);
-	for (unsigned round = 0; round < 3; round++) {
-		f->failed = 0;
-		while (f->failed == 0) {
-			for (unsigned i = 0; i < 16; i++)
-				put_key(f, "q", "", body);
-			wait_durable(f, f->durable + 16);
-		}
-		assert_int_equal(f->last_code, CAIRN_ELIMIT);
-		assert_string_not_equal(f->last_text, "");
-		kept = (unsigned)stats(f).ready;
-		assert_true(kept > 100);
-		for (unsigned gone = 0; gone < kept;) {
-			size_t count = take(f, taken, 64);
-
-			for (size_t i = 0; i < count; i++) {
-				jobs_done(f->jobs, &taken[i].id, 1);
-				free(taken[i].body);
-			}
-			gone += (unsigned)count;
-		}
-		stop(f);
-		start(f);
-		assert_int_equal(stats(f).ready, 0);
-	}
-}
-
-static void
-limit_file_size(rlim_t bytes)
-{
-	struct rlimit limit;
-
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = bytes;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
-/* RLIMIT_FSIZE stands in for a full disk.  A put says so; an acknowledgement is kept and gets to the
- * disk once there is room. */
-static void
-a_full_disk_fails_puts_and_keeps_acknowledgements(void **state)
-{
-	struct fixture *f = *state;
-	char body[2001];
-	struct jobs_taken taken;
-	struct stat st;
-	char path[256];
-
-	signal(SIGXFSZ, SIG_IGN);
-	memset(body, 'b', 2000);
-	body[2000] = 0;
-	PUT(f, "early");
-	taken = take_one(f);
-	free(taken.body);
-	assert_int_equal(file_join(path, sizeof path, f->path, "data.mdb"), 0);
-	assert_int_equal(stat(path, &st), 0);
-	limit_file_size((rlim_t)st.st_size);
-	while (f->failed == 0) {
-		put_key(f, "q", "", body);
-		wait_durable(f, f->durable + 1);
-	}
-	assert_int_equal(f->last_code, CAIRN_EIO);
-	jobs_done(f->jobs, &taken.id, 1);
-	put_key(f, "q", "", body);
-	wait_durable(f, f->durable + 1);
-	limit_file_size(RLIM_INFINITY);
-	put_key(f, "q", "late", "late");
-	wait_durable(f, f->durable + 1);
-	assert_int_equal(f->last_code, 0);
-	stop(f);
-	start(f);
-	assert_int_equal(stats(f).done, 1);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int
 main(void)
@@ -649,8 +403,6 @@ main(void)
 	    TEST(a_job_that_kills_its_consumer_dies_alone),
 	    TEST(list_names_the_state_of_every_job),
 	    TEST(a_second_node_is_refused),
-	    TEST(a_full_map_refuses_puts_but_lets_jobs_leave),
-	    TEST(a_full_disk_fails_puts_and_keeps_acknowledgements),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,7 +143,8 @@ apply_put(struct commit *commit, struct op *op)
 	op->code = 0;
 	if (!has_room(commit, bytes)) {
 		op->code = CAIRN_ELIMIT;
-		snprintf(op->text, sizeof op->text, "the jobs have reached their maximum size on disk");
+		snprintf(op->text, sizeof op->text,
+		    "the jobs have reached their maximum size on disk");
 		return 0;
 	}
 	commit->bytes += bytes;

@@ -43,8 +43,8 @@ int journal_open(struct journal *journal, const struct jobs_options *options,
     const struct journal_found *found, struct cairn_error *err);
 void journal_close(struct journal *journal);
 
-/* One transaction of all operations, or of all but puts.  Sets `code` (and `text`) of a put that the
- * maximum size refuses; the others go on. */
+/* One transaction of all operations, or of all but puts.  Sets `code` (and `text`) of a put that
+ * the maximum size refuses; the others go on. */
 int journal_commit(struct journal *journal, const struct op_list *ops, bool with_puts,
     struct cairn_error *err);
 

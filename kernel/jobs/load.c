@@ -9,9 +9,9 @@
 
 /*
  * Opening.  "running" in the table meta says that the node before did not close: a kill or a power
- * cut.  Then what was in flight counts as an attempt and is suspect (it may be what killed the node),
- * and every job that is left is strict: its next attempt must be on disk before it is handed out, so
- * that a job which kills the node faster than a commit still runs out of attempts.
+ * cut.  Then what was in flight counts as an attempt and is suspect (it may be what killed the
+ * node), and every job that is left is strict: its next attempt must be on disk before it is handed
+ * out, so that a job which kills the node faster than a commit still runs out of attempts.
  */
 
 #define KEYS_REMEMBERED 100000
@@ -47,7 +47,8 @@ load_queue(struct journal *journal, MDB_txn *txn, const MDB_val *key, const MDB_
 	struct queue_row row;
 
 	(void)txn;
-	if (!env_key_get(key, &number) || number >= QUEUES_MAX || queue_row_decode(value, &row) != 0)
+	if (!env_key_get(key, &number) || number >= QUEUES_MAX ||
+	    queue_row_decode(value, &row) != 0)
 		return CAIRN_ECORRUPT;
 	journal->rows[number] = row;
 	return found->queue(found->arg, (uint16_t)number, &row);
@@ -156,7 +157,8 @@ load_all(struct journal *journal, const char *dir, const struct journal_found *f
 	code = load(journal, txn, found);
 	if (code != 0) {
 		mdb_txn_abort(txn);
-		return cairn_error_set(err, code, "cannot read the jobs in %s: %s; nothing was changed; "
+		return cairn_error_set(err, code,
+		    "cannot read the jobs in %s: %s; nothing was changed; "
 		    "keep a copy and restore a backup", dir, cairn_code_text(code));
 	}
 	rc = mdb_txn_commit(txn);

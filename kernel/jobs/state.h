@@ -3,8 +3,9 @@
 #define JOBS_STATE_H
 
 /*
- * What the loop knows of jobs: ids and attempts of those that are ready (a heap for each queue), wait
- * for their back-off (one heap) or are taken (a table).  Bodies stay in LMDB until they are taken.
+ * What the loop knows of jobs: ids and attempts of those that are ready (a heap for each queue),
+ * wait for their back-off (one heap) or are taken (a table).  Bodies stay in LMDB until they are
+ * taken.
  *
  * Suspects.  A consumer that dies gives back everything it had, and one of these jobs may be what
  * killed it.  So that the innocent ones do not end as dead letters beside it, a queue with suspects

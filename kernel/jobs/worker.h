@@ -2,8 +2,8 @@
 #ifndef JOBS_WORKER_H
 #define JOBS_WORKER_H
 
-/* The thread that commits.  All that waits is one group; while it is on its way to the disk the next
- * one gathers. */
+/* The thread that commits.  All that waits is one group; while it is on its way to the disk the
+ * next one gathers. */
 
 #include <stdbool.h>
 

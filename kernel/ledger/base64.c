@@ -12,8 +12,8 @@ base64_encode(const uint8_t *bytes, size_t length, char *ret)
 {
 	for (size_t i = 0; i < length; i += 3) {
 		size_t left = length - i;
-		uint32_t group = (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
-		    (left > 2 ? bytes[i + 2] : 0u);
+		uint32_t second = left > 1 ? bytes[i + 1] : 0, third = left > 2 ? bytes[i + 2] : 0;
+		uint32_t group = (uint32_t)bytes[i] << 16 | second << 8 | third;
 
 		*ret++ = digits[group >> 18];
 		*ret++ = digits[group >> 12 & 63];

@@ -38,7 +38,8 @@ check_record(struct check *check, const MDB_val *record, const MDB_val *hashes,
 	int code;
 
 	if (hashes->mv_size != length)
-		return cairn_error_set(err, CAIRN_ECORRUPT, "its stored hashes are cut or too long");
+		return cairn_error_set(err, CAIRN_ECORRUPT,
+		    "its stored hashes are cut or too long");
 	hasher_leaf(&check->hasher, record->mv_data, record->mv_size, leaf);
 	if (memcmp(leaf, hashes->mv_data, MERKLE_HASH) != 0)
 		return cairn_error_set(err, CAIRN_ECORRUPT, "its bytes do not fit its stored hash");
@@ -66,7 +67,7 @@ check_root(struct check *check, const struct note *note, struct cairn_error *err
 		return hashing_failed(err);
 	if (memcmp(root, note->root, MERKLE_HASH) != 0)
 		return cairn_error_set(err, CAIRN_ECORRUPT,
-		    "the records were rewritten after the checkpoint was signed: their root differs");
+		    "the records were rewritten after the checkpoint was signed: the root differs");
 	return 0;
 }
 
@@ -88,7 +89,8 @@ check_checkpoint(struct check *check, const MDB_val *value, EVP_PKEY *key, struc
 		memcpy(check->origin, note.origin, sizeof note.origin);
 	if (strcmp(check->origin, note.origin) != 0)
 		return cairn_error_set(err, CAIRN_ECORRUPT,
-		    "the checkpoint is of node '%s', those before of '%s'", note.origin, check->origin);
+		    "the checkpoint is of node '%s', those before of '%s'", note.origin,
+		    check->origin);
 	code = check_root(check, &note, err);
 	if (code == 0)
 		check->signed_size = note.size;
@@ -112,7 +114,8 @@ load_checkpoint(struct check *check, struct store_reading *reading, uint64_t cou
 		return code;
 	if (size > count)
 		return cairn_error_set(err, CAIRN_ECORRUPT,
-		    "the last checkpoint covers %llu records and the ledger holds %llu: its end is gone",
+		    "the last checkpoint covers %llu records and the ledger holds %llu: "
+		    "its end is gone",
 		    (unsigned long long)size, (unsigned long long)count);
 	code = merkle_load(&check->tree, &source, size, err);
 	if (code == 0 && size > 0)

@@ -30,7 +30,7 @@ load(struct committer *committer, const char *origin, struct cairn_error *err)
 		return code;
 	if (state->origin[0] != 0 && strcmp(state->origin, origin) != 0)
 		return cairn_error_set(err, CAIRN_EINVAL,
-		    "the ledger belongs to node '%s', not to '%s'; give each node a home of its own",
+		    "the ledger belongs to node '%s', not to '%s'; give each node its own home",
 		    state->origin, origin);
 	memcpy(state->origin, origin, strlen(origin) + 1); /* note_sign() bounded it */
 	if (state->signed_size < state->tree.size)
@@ -70,8 +70,10 @@ commit_open(struct committer *committer, const struct ledger_options *options,
 	if (code == 0)
 		code = load(committer, options->origin, err);
 	if (code == CAIRN_ECORRUPT)
-		cairn_error_prefix(err, code, "the ledger in %s failed its check and was not opened or "
-		    "changed; run `cairn ledger verify`, keep a copy, restore a backup", options->dir);
+		cairn_error_prefix(err, code,
+		    "the ledger in %s failed its check and was not opened or changed; "
+		    "run `cairn ledger verify`, keep a copy, restore a backup",
+		    options->dir);
 	if (code != 0)
 		commit_close(committer);
 	return code;
@@ -216,7 +218,7 @@ commit_checkpoint(struct committer *committer, struct cairn_error *err)
 		return 0;
 	code = commit(committer, NULL, err);
 	if (code != 0)
-		committer->unsigned_since_ms = clock_monotonic_ms(); /* tries again an interval later */
+		committer->unsigned_since_ms = clock_monotonic_ms(); /* again an interval later */
 	return code;
 }
 

@@ -6,8 +6,8 @@
  * The writing half of the ledger: one group of entries becomes records in one LMDB transaction.
  * After commit_open() it belongs to the worker thread.
  *
- * An index exists only once its group is committed: a group that fails leaves the tree, the chain and
- * the count as they were, and the next group takes the same numbers.
+ * An index exists only once its group is committed: a group that fails leaves the tree, the chain
+ * and the count as they were, and the next group takes the same numbers.
  */
 
 #include <stddef.h>

@@ -61,12 +61,13 @@ env_key_get(const MDB_val *key, uint64_t *ret)
 }
 
 /* The lock belongs to the open file, so that it also keeps this process out of itself; the process
- * number in the file is for the message and for env_open_reader(). */
+ * number in the file is for the message and for env_open_reader().  It always has the same length:
+ * cutting the file first would make ext4 flush it at each opening. */
 static int
 lock_writer(const char *dir, int *ret_fd, struct cairn_error *err)
 {
 	char path[PATH_MAX], text[32];
-	int wrote = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+	int wrote = snprintf(text, sizeof text, "%-20ld\n", (long)getpid());
 	int fd;
 
 	if (file_join(path, sizeof path, dir, LOCK_NAME) != 0)
@@ -77,12 +78,14 @@ lock_writer(const char *dir, int *ret_fd, struct cairn_error *err)
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		close(fd);
 		return cairn_error_set(err, CAIRN_EUNAVAILABLE,
-		    "%s is in use by a running node (its process number is in %s); stop it first", dir,
+		    "%s is in use by a running node (its process number is in %s); stop it first",
+		    dir,
 		    path);
 	}
-	if (ftruncate(fd, 0) != 0 || file_write_all(fd, text, (size_t)wrote) != 0) {
+	if (file_write_all(fd, text, (size_t)wrote) != 0) {
 		close(fd);
-		return cairn_error_set(err, CAIRN_EIO, "cannot write %s: %s", path, strerror(errno));
+		return cairn_error_set(err, CAIRN_EIO, "cannot write %s: %s", path,
+		    strerror(errno));
 	}
 	*ret_fd = fd;
 	return 0;
@@ -98,7 +101,7 @@ is_own_writer(const char *dir)
 
 	if (file_join(path, sizeof path, dir, LOCK_NAME) != 0 || file_read(path, &text, NULL) != 0)
 		return false;
-	if (text.length > 0 && text.data[text.length - 1] == '\n')
+	while (text.length > 0 && text.data[text.length - 1] <= ' ')
 		text.length--;
 	if (buf_text(&text) == NULL ||
 	    text_to_integer((const char *)text.data, 1, INT64_MAX, &pid) != 0 || pid != getpid())
@@ -125,11 +128,12 @@ check_length(MDB_env *env, const char *dir, struct cairn_error *err)
 		return env_error(rc, dir, err);
 	if (fstat(fd, &st) != 0)
 		return cairn_error_set(err, CAIRN_EIO, "%s: %s", dir, strerror(errno));
-	if (__builtin_mul_overflow((uint64_t)info.me_last_pgno + 1, (uint64_t)stat.ms_psize, &need) ||
+	if (__builtin_mul_overflow((uint64_t)info.me_last_pgno + 1, (uint64_t)stat.ms_psize,
+	    &need) ||
 	    (uint64_t)st.st_size < need)
 		return cairn_error_set(err, CAIRN_ECORRUPT,
-		    "%s/data.mdb is cut off: it holds %lld bytes and needs %llu; nothing was changed; "
-		    "keep a copy and restore the directory from a backup", dir,
+		    "%s/data.mdb is cut off: it holds %lld bytes and needs %llu; nothing was "
+		    "changed; keep a copy and restore the directory from a backup", dir,
 		    (long long)st.st_size, (unsigned long long)need);
 	return 0;
 }

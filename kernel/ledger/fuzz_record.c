@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a stored record with its stored hashes: the first byte says how many hashes, then they
- * come, then the record.  What is accepted as the first record says that it is the first. */
+/* Any bytes as a stored record with its stored hashes: the first byte says how many hashes, then
+ * they come, then the record.  What is accepted as the first record says that it is the first. */
 #include <string.h>
 
 #include "ledger/check.h"

@@ -11,9 +11,9 @@
 #include "ledger/record.h"
 
 /*
- * The loop packs entries and queues them; the worker takes all that wait as one group, commits it and
- * hands the same list back.  While it waits for the disk the next group gathers: the slower the disk,
- * the larger the groups.
+ * The loop packs entries and queues them; the worker takes all that wait as one group, commits it
+ * and hands the same list back.  While it waits for the disk the next group gathers: the slower the
+ * disk, the larger the groups.
  */
 
 #define WAITING_MAX 65536
@@ -132,13 +132,13 @@ work(void *arg)
 
 	while (next_group(ledger, &group)) {
 		if (group.first != NULL) {
-			report("committing records", commit_group(&ledger->committer, group.first, &err),
-			    &err, &failing);
+			report("committing records",
+			    commit_group(&ledger->committer, group.first, &err), &err, &failing);
 			finish_group(ledger, group);
 		}
 		if (commit_checkpoint_wait_ms(&ledger->committer) == 0)
-			report("signing a checkpoint", commit_checkpoint(&ledger->committer, &err), &err,
-			    &checkpoint_failing);
+			report("signing a checkpoint",
+			    commit_checkpoint(&ledger->committer, &err), &err, &checkpoint_failing);
 	}
 	report("signing the last checkpoint", commit_checkpoint(&ledger->committer, &err), &err,
 	    &checkpoint_failing);

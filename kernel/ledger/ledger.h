@@ -6,19 +6,19 @@
  * The ledger: an append-only record of every decision and every use of data.
  *
  * Records are protobuf `cairn.Record`s, each carrying the leaf hash of the one before (a hash
- * chain) and each a leaf of one RFC 9162 Merkle tree (leaf H(0x00||d), node H(0x01||l||r), SHA-256).
- * They live in an LMDB environment and are committed in groups on a worker thread: `durable` is
- * called once the record is on disk.  Every `checkpoint_every` records, some seconds after the first
- * record that no checkpoint covers, and at close, the tree head is signed with Ed25519 as a C2SP
- * signed note and stored.
+ * chain) and each a leaf of one RFC 9162 Merkle tree (leaf H(0x00||d), node H(0x01||l||r),
+ * SHA-256).  They live in an LMDB environment and are committed in groups on a worker thread:
+ * `durable` is called once the record is on disk.  Every `checkpoint_every` records, some seconds
+ * after the first record that no checkpoint covers, and at close, the tree head is signed with
+ * Ed25519 as a C2SP signed note and stored.
  *
- * One writer (the kernel), kept so by a lock in `dir`; any number of readers, also of a running node,
- * through ledger_reader.  The process that writes reads through ledger_reader_attach(): LMDB cannot
- * open one environment twice in a process.
+ * One writer (the kernel), kept so by a lock in `dir`; any number of readers, also of a running
+ * node, through ledger_reader.  The process that writes reads through ledger_reader_attach(): LMDB
+ * cannot open one environment twice in a process.
  *
  * What a checkpoint covers cannot be changed without the node's key.  What comes after the last one
- * is protected by the hash chain only: someone who may write the files could rewrite it with all its
- * hashes, or remove the last checkpoints together with the records after the ones that remain.
+ * is protected by the hash chain only: someone who may write the files could rewrite it with all
+ * its hashes, or remove the last checkpoints together with the records after the ones that remain.
  * Publish checkpoints (ledger_reader_checkpoint) outside the node to close that gap.
  */
 
@@ -41,7 +41,8 @@ struct ledger_options {
 	EVP_PKEY *key;              /* Ed25519 private key; borrowed, must outlive the ledger */
 	uint64_t checkpoint_every;  /* records; 0 means 1024 */
 	size_t map_size_max;        /* bytes; 0 means 64 GiB of address space */
-	/* A record is under a checkpoint at most this many seconds after it was committed; 0 means 60. */
+	/* A record is under a checkpoint at most this many seconds after it was committed; 0 means
+	 * 60. */
 	uint64_t checkpoint_interval_s;
 };
 
@@ -73,10 +74,11 @@ typedef void (*ledger_durable_fn)(void *arg, int code, uint64_t index);
 int ledger_open(struct ledger **ret, uv_loop_t *loop, const struct ledger_options *options,
     struct cairn_error *err);
 
-/* Copies the entry.  `durable` (may be NULL) is called later on the loop, in order of append; it may
- * append.  CAIRN_ELIMIT when 65,536 records or 64 MiB wait for the disk, or for an entry of more than
- * 64 KiB or 256 fields; CAIRN_ECANCELLED after ledger_close().  On a full disk `durable` gets
- * CAIRN_EIO (CAIRN_ELIMIT when `map_size_max` is reached); the chain goes on once there is room. */
+/* Copies the entry.  `durable` (may be NULL) is called later on the loop, in order of append; it
+ * may append.  CAIRN_ELIMIT when 65,536 records or 64 MiB wait for the disk, or for an entry of
+ * more than 64 KiB or 256 fields; CAIRN_ECANCELLED after ledger_close().  On a full disk `durable`
+ * gets CAIRN_EIO (CAIRN_ELIMIT when `map_size_max` is reached); the chain goes on once there is
+ * room. */
 int ledger_append(struct ledger *ledger, const struct ledger_entry *entry,
     ledger_durable_fn durable, void *arg, struct cairn_error *err);
 
@@ -112,8 +114,8 @@ struct ledger_report {
 
 /* Recomputes every hash, the chain, the tree and every checkpoint's root and signature.
  * CAIRN_ECORRUPT names the record (or checkpoint) in `err`: a changed, missing, repeated or
- * reordered record, or one that a checkpoint covers and the ledger no longer holds; `*ret_report` is
- * filled then too, up to the damage (bad_record is the first record under the checkpoint when a
+ * reordered record, or one that a checkpoint covers and the ledger no longer holds; `*ret_report`
+ * is filled then too, up to the damage (bad_record is the first record under the checkpoint when a
  * checkpoint's root does not fit).  `progress` may be NULL.  Not in the process that writes. */
 int ledger_verify(const char *dir, EVP_PKEY *public_key, struct ledger_report *ret_report,
     void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
@@ -135,7 +137,8 @@ int ledger_proof_verify(const struct merkle_proof *proof, const void *record, si
 int ledger_checkpoint_verify(const char *note, EVP_PKEY *public_key, uint64_t *ret_size,
     uint8_t ret_root[32], struct cairn_error *err);
 
-/* The newest checkpoint as signed note text; the caller frees.  CAIRN_ENOTFOUND before the first. */
+/* The newest checkpoint as signed note text; the caller frees.  CAIRN_ENOTFOUND before the
+ * first. */
 int ledger_reader_checkpoint(struct ledger_reader *reader, char **ret_note,
     struct cairn_error *err);
 

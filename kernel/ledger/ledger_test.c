@@ -124,7 +124,8 @@ durable_callbacks_may_append(void **state)
 	const struct ledger_entry entry = {.kind = "node"};
 
 	fixture_open(f);
-	assert_int_equal(ledger_append(f->ledger, &entry, append_in_a_durable_callback, f, NULL), 0);
+	assert_int_equal(ledger_append(f->ledger, &entry, append_in_a_durable_callback, f, NULL),
+	    0);
 	fixture_wait(f, 1);
 	assert_int_equal(ledger_count(f->ledger), 2);
 }

@@ -149,7 +149,8 @@ every_inclusion_proof_leads_to_the_root(void **state)
 		for (uint64_t index = 0; index < size; index++) {
 			proof = (struct merkle_proof){.index = index, .size = size};
 			assert_int_equal(merkle_path(&source, &forest->hasher, &proof, NULL), 0);
-			assert_true(merkle_path_leads(&proof, &forest->hasher, forest->leaves[index], root));
+			assert_true(merkle_path_leads(&proof, &forest->hasher,
+			    forest->leaves[index], root));
 		}
 	}
 }

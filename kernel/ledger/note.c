@@ -20,7 +20,8 @@ note_check_origin(const char *origin, struct cairn_error *err)
 
 	if (length == 0 || length > NOTE_ORIGIN_MAX)
 		return cairn_error_set(err, CAIRN_EINVAL,
-		    "the node's id must have 1 to %d characters to sign checkpoints", NOTE_ORIGIN_MAX);
+		    "the node's id must have 1 to %d characters to sign checkpoints",
+		    NOTE_ORIGIN_MAX);
 	for (size_t i = 0; i < length; i++)
 		if (origin[i] <= ' ' || origin[i] > '~' || origin[i] == '+')
 			return cairn_error_set(err, CAIRN_EINVAL,
@@ -80,7 +81,8 @@ note_sign(struct buf *ret, const char *origin, uint64_t size, const uint8_t root
 	if (code == 0)
 		code = sign(note.data, note.length, key, blob + 4);
 	if (code != 0)
-		return cairn_error_set(err, code, "could not sign a checkpoint (is it an Ed25519 key?)");
+		return cairn_error_set(err, code,
+		    "could not sign a checkpoint (is it an Ed25519 key?)");
 	base64_encode(blob, sizeof blob, text);
 	code = buf_append_format(&note, "\n" DASH "%s %s\n", origin, text);
 	if (code == 0)

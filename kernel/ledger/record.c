@@ -35,7 +35,8 @@ record_pack_body(const struct ledger_entry *entry, size_t skip, uint8_t **ret, s
 	size_t length;
 
 	if (entry->field_count > RECORD_FIELDS_MAX)
-		return cairn_error_set(err, CAIRN_ELIMIT, "a ledger record with %zu fields (at most %d)",
+		return cairn_error_set(err, CAIRN_ELIMIT,
+		    "a ledger record with %zu fields (at most %d)",
 		    entry->field_count, RECORD_FIELDS_MAX);
 	fill(&record, entry);
 	for (size_t i = 0; i < entry->field_count; i++) {
@@ -48,7 +49,8 @@ record_pack_body(const struct ledger_entry *entry, size_t skip, uint8_t **ret, s
 	record.fields = pointers;
 	length = cairn__record__get_packed_size(&record);
 	if (length > RECORD_BODY_MAX)
-		return cairn_error_set(err, CAIRN_ELIMIT, "a ledger record of %zu bytes (at most %d)",
+		return cairn_error_set(err, CAIRN_ELIMIT,
+		    "a ledger record of %zu bytes (at most %d)",
 		    length, RECORD_BODY_MAX);
 	bytes = malloc(skip + length);
 	if (bytes == NULL)

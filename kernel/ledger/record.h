@@ -3,9 +3,9 @@
 #define LEDGER_RECORD_H
 
 /*
- * Records as bytes.  What the caller says (kind ... fields) is packed once, by the loop; index, time
- * and previous hash are known only in the commit and are packed as a head in front of it: protobuf
- * messages may be joined.  Nothing is ever packed again.
+ * Records as bytes.  What the caller says (kind ... fields) is packed once, by the loop; index,
+ * time and previous hash are known only in the commit and are packed as a head in front of it:
+ * protobuf messages may be joined.  Nothing is ever packed again.
  */
 
 #include <stddef.h>

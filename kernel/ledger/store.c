@@ -216,7 +216,8 @@ read_node(void *arg, unsigned level, uint64_t index, uint8_t ret[MERKLE_HASH],
 		return code;
 	if (code != 0 || value.mv_size != merkle_completed(leaf) * (size_t)MERKLE_HASH)
 		return cairn_error_set(err, CAIRN_ECORRUPT,
-		    "the stored hashes of record %llu are missing or cut", (unsigned long long)leaf);
+		    "the stored hashes of record %llu are missing or cut",
+		    (unsigned long long)leaf);
 	memcpy(ret, (const uint8_t *)value.mv_data + (size_t)level * MERKLE_HASH, MERKLE_HASH);
 	return 0;
 }

@@ -103,9 +103,9 @@ walk_checkpoints(struct walk *walk, struct cairn_error *err)
 		if (code != 0) {
 			if (signed_before < size)
 				walk->report.bad_record = signed_before;
-			return cairn_error_prefix(err, code, "checkpoint of %llu records (in doubt: "
-			    "record %llu and after)", (unsigned long long)size,
-			    (unsigned long long)signed_before);
+			return cairn_error_prefix(err, code,
+			    "checkpoint of %llu records (in doubt: record %llu and after)",
+			    (unsigned long long)size, (unsigned long long)signed_before);
 		}
 		walk->report.checkpoints++;
 		code = step_checkpoint(walk, err);
@@ -160,7 +160,7 @@ walk_end(struct walk *walk, struct cairn_error *err)
 		return bad_record(walk, size, code, err);
 	if (walk->next_checkpoint != UINT64_MAX) {
 		cairn_error_set(err, CAIRN_ECORRUPT,
-		    "it is missing: the ledger ends before it, but a checkpoint covers %llu records",
+		    "it is missing: the ledger ends here, but a checkpoint covers %llu records",
 		    (unsigned long long)walk->next_checkpoint);
 		return bad_record(walk, size, CAIRN_ECORRUPT, err);
 	}
@@ -210,7 +210,8 @@ verify_store(const struct store *store, struct walk *walk, const struct observer
 	if (code == 0 || code == CAIRN_ECORRUPT) {
 		merkle_root(&walk->check.tree, &walk->check.hasher, walk->report.root);
 		if (walk->check.hasher.failed)
-			code = cairn_error_set(err, CAIRN_EINTERNAL, "OpenSSL could not compute a SHA-256");
+			code = cairn_error_set(err, CAIRN_EINTERNAL,
+			    "OpenSSL could not compute a SHA-256");
 	}
 	walk->report.unsigned_records = walk->report.records - walk->check.signed_size;
 	walk_close(walk);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * bench_jobs [DIR] [JOBS] [BATCH]: small durable jobs a second, put in batches by one side and taken
- * and acknowledged by the other on the same loop, as the kernel does for two plugins; every job with
- * an idempotency key.
+ * bench_jobs [DIR] [JOBS] [BATCH]: small durable jobs a second, put in batches by one side and
+ * taken and acknowledged by the other on the same loop, as the kernel does for two plugins; every
+ * job with an idempotency key.
  */
 
 #include <stdio.h>
@@ -125,7 +125,8 @@ main(int argc, char **argv)
 	}
 	for (int round = 0; round < ROUNDS; round++) {
 		snprintf(dir, sizeof dir, "%s/jobs-%d", base, round);
-		printf("put + take + done, batches of %lld, %d bytes: %.0f jobs/s\n", (long long)batch,
+		printf("put + take + done, batches of %lld, %d bytes: %.0f jobs/s\n",
+		    (long long)batch,
 		    BODY, measure(dir, (uint64_t)jobs, (size_t)batch));
 	}
 	return 0;
