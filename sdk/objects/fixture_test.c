@@ -149,6 +149,22 @@ fixture_erase(struct fixture *fixture, const char *key)
 	return fixture->code;
 }
 
+void
+fixture_abandon(struct fixture *fixture, void (*body)(struct fixture *fixture))
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		memset(&fixture->loop, 0, sizeof fixture->loop);
+		uv_loop_init(&fixture->loop);
+		body(fixture);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 struct gathered {
 	uint8_t *bytes;
 	size_t length;

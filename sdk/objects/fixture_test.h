@@ -41,6 +41,9 @@ void fixture_answered(void *arg, int code, const struct objects_ref *ref);
 /* Runs the loop until `count` callbacks have come. */
 void fixture_wait(struct fixture *fixture, unsigned count);
 
+/* Runs `body` with a loop of its own in another process, which then just ends, as if killed. */
+void fixture_abandon(struct fixture *fixture, void (*body)(struct fixture *fixture));
+
 /* 0 when `key` can be read and has fixture_bytes(); the code of find or get otherwise. */
 int fixture_check(struct objects_reader *reader, const char *key);
 /* The same in a process of its own, which opens a reader. */

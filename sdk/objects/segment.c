@@ -77,7 +77,7 @@ objects_record_encode(const struct record *record, uint64_t salt, uint8_t ret[RE
 	le_put(ret + 80, 8, record->target);
 	le_put(ret + 88, 8, record->wall_ms);
 	memcpy(ret + 120, record->key, key_length);
-	le_put(ret + 184, 4, objects_crc32c(0, ret, 184));
+	le_put(ret + 188, 4, objects_crc32c(0, ret, 188));
 }
 
 static int
@@ -107,7 +107,7 @@ objects_record_decode(const uint8_t bytes[RECORD_HEADER_SIZE], uint64_t salt, st
 	size_t key_length = bytes[11];
 	int code;
 
-	if (le_get(bytes, 8) != salt || le_get(bytes + 184, 4) != objects_crc32c(0, bytes, 184))
+	if (le_get(bytes, 8) != salt || le_get(bytes + 188, 4) != objects_crc32c(0, bytes, 188))
 		return CAIRN_ECORRUPT;
 	if (le_get(bytes + 8, 2) != FORMAT_VERSION || key_length > OBJECTS_KEY_MAX ||
 	    !objects_key_valid((const char *)bytes + 120, key_length))

@@ -23,8 +23,8 @@
  *   the object (kind RECORD_OBJECT only)       88   8  wall clock in ms
  *   path, note                                 96  24  reserved
  *   zeros up to a multiple of 8               120  64  key, zeros after it
- *                                             184   4  CRC-32C of bytes 0..183
- *                                             188   4  reserved
+ *                                             184   4  reserved
+ *                                             188   4  CRC-32C of bytes 0..187
  *
  * The salt is new for every segment file and known to nobody outside, so that bytes inside an object
  * cannot pass for a record when a damaged segment is searched for the next good one.

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "objects/crc32c.h"
+#include "objects/files.h"
+#include "objects/scan.h"
+
+static void
+crc32c_gives_the_published_check_value(void **state)
+{
+	(void)state;
+	assert_int_equal(objects_crc32c(0, "123456789", 9), 0xe3069283);
+	assert_int_equal(objects_crc32c_table(0, "123456789", 9), 0xe3069283);
+}
+
+static void
+crc32c_with_and_without_the_instruction_agree(void **state)
+{
+	uint8_t bytes[300];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(i * 7 + 3);
+	for (size_t length = 0; length <= 290; length++)
+		assert_int_equal(objects_crc32c(5, bytes + length % 9, length),
+		    objects_crc32c_table(5, bytes + length % 9, length));
+}
+
+static struct record
+sample(void)
+{
+	struct record record = {.kind = RECORD_FILE, .key = "2.25.1", .path_length = 5,
+	    .note_length = 77, .meta_crc = 0x12345678, .length = 1000000, .logical = 64,
+	    .target_segment = 3, .target = 0x1122334455667788, .wall_ms = 1790000000000};
+
+	memset(record.sha256, 0xab, 32);
+	return record;
+}
+
+static void
+a_record_header_survives_the_round_trip(void **state)
+{
+	struct record record = sample(), again;
+	uint8_t bytes[RECORD_HEADER_SIZE];
+
+	(void)state;
+	objects_record_encode(&record, 42, bytes);
+	assert_int_equal(objects_record_decode(bytes, 42, &again), 0);
+	assert_string_equal(again.key, record.key);
+	assert_memory_equal(again.sha256, record.sha256, 32);
+	assert_int_equal(again.kind, record.kind);
+	assert_int_equal(again.path_length, record.path_length);
+	assert_int_equal(again.note_length, record.note_length);
+	assert_int_equal(again.meta_crc, record.meta_crc);
+	assert_int_equal(again.length, record.length);
+	assert_int_equal(again.logical, record.logical);
+	assert_int_equal(again.target_segment, record.target_segment);
+	assert_true(again.target == record.target);
+	assert_true(again.wall_ms == record.wall_ms);
+}
+
+static void
+every_flipped_bit_of_a_record_header_is_found(void **state)
+{
+	struct record record = sample(), again;
+	uint8_t bytes[RECORD_HEADER_SIZE];
+
+	(void)state;
+	objects_record_encode(&record, 42, bytes);
+	for (size_t bit = 0; bit < RECORD_HEADER_SIZE * 8; bit++) {
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_int_equal(objects_record_decode(bytes, 42, &again), CAIRN_ECORRUPT);
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+
+static void
+a_record_of_another_segment_is_refused(void **state)
+{
+	struct record record = sample(), again;
+	uint8_t bytes[RECORD_HEADER_SIZE];
+
+	(void)state;
+	objects_record_encode(&record, 42, bytes);
+	assert_int_equal(objects_record_decode(bytes, 43, &again), CAIRN_ECORRUPT);
+}
+
+static void
+every_flipped_bit_of_a_segment_header_is_found(void **state)
+{
+	struct segment_header header = {.id = 7, .generation = 2, .salt = 99, .previous_end = 1000,
+	    .applied = {.segment = 8, .offset = 64}}, again;
+	uint8_t bytes[SEGMENT_HEADER_SIZE];
+
+	(void)state;
+	objects_segment_encode(&header, bytes);
+	assert_int_equal(objects_segment_decode(bytes, &again), 0);
+	assert_int_equal(again.id, 7);
+	assert_int_equal(again.applied.segment, 8);
+	for (size_t bit = 0; bit < SEGMENT_HEADER_SIZE * 8; bit++) {
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_int_equal(objects_segment_decode(bytes, &again), CAIRN_ECORRUPT);
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+
+/* Lengths that are right by checksum and wrong by sense: a hostile or broken writer. */
+static void
+a_record_that_claims_too_much_is_refused(void **state)
+{
+	struct record good = sample(), record, again;
+	uint8_t bytes[RECORD_HEADER_SIZE];
+
+	(void)state;
+#define REFUSED(change)                                                                        \
+	do {                                                                                    \
+		record = good;                                                                  \
+		change;                                                                         \
+		objects_record_encode(&record, 1, bytes);                                       \
+		assert_int_equal(objects_record_decode(bytes, 1, &again), CAIRN_ECORRUPT);      \
+	} while (0)
+	REFUSED(record.length = UINT64_MAX);
+	REFUSED(record.note_length = OBJECTS_NOTE_MAX + 1);
+	REFUSED(record.path_length = RECORD_PATH_MAX + 1);
+	REFUSED(record.path_length = 0);
+	REFUSED(record.kind = 9);
+	REFUSED(record.logical = 0);
+	REFUSED(record.logical = UINT64_MAX);
+	REFUSED(record.logical = 65);
+	REFUSED(memcpy(record.key, "a/b", 4));
+	REFUSED((record.kind = RECORD_TOMBSTONE));
+#undef REFUSED
+}
+
+/* An object that holds a whole record of its own segment could only be made by who knows the salt. */
+static void
+bytes_inside_an_object_do_not_pass_for_a_record(void **state)
+{
+	struct segment_header header = {.id = 1, .salt = 4711};
+	struct record record = {.kind = RECORD_OBJECT, .key = "fake", .logical = 64};
+	uint8_t bytes[SEGMENT_HEADER_SIZE + 3 * RECORD_HEADER_SIZE];
+	struct scan scan;
+	int fd = memfd_create("segment", MFD_CLOEXEC);
+
+	(void)state;
+	objects_segment_encode(&header, bytes);
+	memset(bytes + SEGMENT_HEADER_SIZE, 0, RECORD_HEADER_SIZE); /* a torn header */
+	record.logical = 256;
+	objects_record_encode(&record, 4712, bytes + 256);
+	record.logical = 448;
+	objects_record_encode(&record, 4711, bytes + 448);
+	assert_int_equal(write(fd, bytes, sizeof bytes), sizeof bytes);
+	assert_int_equal(objects_scan_init(&scan, fd, UINT64_MAX), 0);
+	assert_int_equal(objects_scan_next(&scan, &record), CAIRN_ECORRUPT);
+	assert_int_equal(objects_scan_resync(&scan), 0);
+	assert_int_equal(scan.at, 448);
+	close(fd);
+}
+
+static void
+paths_that_lead_out_of_the_tree_are_refused(void **state)
+{
+	char longest[RECORD_PATH_MAX + 2], component[210];
+	const char *const bad[] = {"", "/", "/etc/passwd", "..", "../x", "a/../b", "a/..", "./a", "a//b",
+	    "a/", ".hidden", "a/.hidden", "a\\b", "a\nb", "a\x7f", longest, component};
+
+	(void)state;
+	memset(longest, 'a', sizeof longest - 1);
+	longest[sizeof longest - 1] = 0;
+	for (size_t i = 100; i < RECORD_PATH_MAX; i += 100)
+		longest[i] = '/';
+	memset(component, 'c', sizeof component - 1);
+	component[sizeof component - 1] = 0;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_false(objects_path_valid(bad[i]));
+	longest[RECORD_PATH_MAX] = 0;
+	assert_true(objects_path_valid(longest));
+	assert_true(objects_path_valid("project/patient/1.2.3/1.2.3.4/x..y.dcm"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(crc32c_gives_the_published_check_value),
+	    cmocka_unit_test(crc32c_with_and_without_the_instruction_agree),
+	    cmocka_unit_test(a_record_header_survives_the_round_trip),
+	    cmocka_unit_test(every_flipped_bit_of_a_record_header_is_found),
+	    cmocka_unit_test(a_record_of_another_segment_is_refused),
+	    cmocka_unit_test(every_flipped_bit_of_a_segment_header_is_found),
+	    cmocka_unit_test(a_record_that_claims_too_much_is_refused),
+	    cmocka_unit_test(bytes_inside_an_object_do_not_pass_for_a_record),
+	    cmocka_unit_test(paths_that_lead_out_of_the_tree_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
