@@ -24,7 +24,8 @@ struct cached {
 
 /*
  * HMAC (RFC 2104) from its definition: digests that have taken in the padded key wait in `inner` and
- * `outer` and are copied.  EVP_MAC takes three times as long for a UID, and is the unit test's oracle.
+ * `outer` and are copied.  EVP_MAC takes half as long again (510 ns against 340), and the unit test has
+ * OpenSSL's HMAC as its oracle.
  */
 struct deid_uids {
 	EVP_MD *sha256;
