@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/test.h"
+#include "base/text.h"
 #include "runtime/arena.h"
 #include "runtime/channel.h"
 
@@ -381,7 +382,8 @@ say_and_be_dropped(const void *bytes, size_t length)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	server_init(&pair);
-	snprintf(address.sun_path, sizeof address.sun_path, "%s", pair.url + strlen("ipc://"));
+	assert_true(text_copy(address.sun_path, sizeof address.sun_path,
+	    pair.url + strlen("ipc://")));
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
 	assert_int_equal(write(fd, bytes, length), length);
 	wait_until(&pair, &pair.server.downs, 1);
@@ -424,7 +426,8 @@ messages_in_pieces_are_put_together(void **state)
 
 	(void)state;
 	server_init(&pair);
-	snprintf(address.sun_path, sizeof address.sun_path, "%s", pair.url + strlen("ipc://"));
+	assert_true(text_copy(address.sun_path, sizeof address.sun_path,
+	    pair.url + strlen("ipc://")));
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
 	for (size_t i = 0; i < sizeof bytes - 1; i++) {
 		assert_int_equal(write(fd, bytes + i, 1), 1);
