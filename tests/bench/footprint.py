@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start to ready, and memory, of an idle node with both plugins.
+
+    CAIRN_BIN=build/release/bin /usr/bin/python3 tests/bench/footprint.py
+"""
+
+import pathlib
+import re
+import statistics
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+from harness import Node  # noqa: E402
+
+times, sizes = [], []
+for _ in range(7):
+    with Node() as node:
+        node.start()
+        status = node.json("status")
+        sizes.append((status["node"]["memory_kb"] + sum(p["memory_kb"] for p in status["plugins"]))
+                     / 1024)
+        log = (node.dir / "node.log").read_text()
+        times.append(int(re.search(r"ready after (\d+) ms", log).group(1)))
+for name, values, unit in (("start to ready", times, "ms"), ("memory (PSS)", sizes, "MB")):
+    print(f"{name:16} median {statistics.median(values):7.1f} {unit}   "
+          f"{min(values):.1f} .. {max(values):.1f}")
