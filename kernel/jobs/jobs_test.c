@@ -304,6 +304,92 @@ a_released_job_is_ready_at_once_and_counts_an_attempt(void **state)
 	fixture_expect_body(&taken, "x");
 }
 
+/* Puts `count` jobs and lets a consumer die with all of them. */
+static void
+lose_consumer_with(struct fixture *f, struct jobs_taken *taken, unsigned count)
+{
+	uint64_t ids[32];
+
+	for (unsigned i = 0; i < count; i++)
+		assert_int_equal(fixture_put(f, "q", "", "x"), 0);
+	fixture_wait(f, f->durable + count);
+	assert_int_equal(fixture_take(f, taken, count), count);
+	for (unsigned i = 0; i < count; i++) {
+		ids[i] = taken[i].id;
+		free(taken[i].body);
+	}
+	jobs_release(f->jobs, ids, count);
+}
+
+static void
+after_a_consumer_died_an_eighth_of_its_jobs_goes_out_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	struct jobs_taken taken[32];
+
+	lose_consumer_with(f, taken, 32);
+	for (unsigned i = 0; i < 8; i++) {
+		assert_int_equal(fixture_take(f, taken, 32), 4);
+		assert_int_equal(fixture_take(f, taken + 4, 28), 0);
+		for (unsigned j = 0; j < 4; j++) {
+			jobs_done(f->jobs, &taken[j].id, 1);
+			free(taken[j].body);
+		}
+	}
+	assert_int_equal(fixture_stats(f).done, 32);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(fixture_put(f, "q", "", "new"), 0);
+	fixture_wait(f, f->durable + 8);
+	assert_int_equal(fixture_take(f, taken, 32), 8); /* no suspect is left */
+	for (unsigned i = 0; i < 8; i++)
+		free(taken[i].body);
+}
+
+static void
+the_last_attempt_of_a_suspect_is_made_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct jobs_taken taken[32];
+
+	fixture_stop(f);
+	f->options.attempts_max = 2;
+	fixture_start(f);
+	lose_consumer_with(f, taken, 32);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(fixture_take(f, taken, 32), 1);
+		assert_int_equal(taken[0].attempt, 2);
+		free(taken[0].body);
+		assert_int_equal(fixture_take(f, taken + 1, 31), 0);
+		jobs_release(f->jobs, &taken[0].id, 1);
+	}
+	assert_int_equal(fixture_stats(f).dead, 3);
+	assert_int_equal(fixture_stats(f).ready, 29);
+}
+
+static void
+the_last_attempt_of_a_suspect_waits_for_those_that_are_out(void **state)
+{
+	struct fixture *f = *state;
+	struct jobs_taken taken[32];
+	uint64_t first, second;
+
+	fixture_stop(f);
+	f->options.attempts_max = 3;
+	fixture_start(f);
+	lose_consumer_with(f, taken, 16);
+	assert_int_equal(fixture_take(f, taken, 32), 2);
+	first = taken[0].id;
+	second = taken[1].id;
+	free(taken[0].body);
+	free(taken[1].body);
+	jobs_release(f->jobs, &second, 1);
+	assert_int_equal(fixture_take(f, taken, 32), 0);
+	jobs_done(f->jobs, &first, 1);
+	assert_int_equal(fixture_take(f, taken, 32), 1);
+	assert_int_equal(taken[0].id, second);
+	free(taken[0].body);
+}
+
 /* One of 40 jobs kills its consumer whenever it is among those that are out.  It must end dead, and
  * alone: no other job may run out of attempts beside it. */
 static void
@@ -400,6 +486,9 @@ main(void)
 	    TEST(the_last_attempt_makes_a_dead_letter),
 	    TEST(attempts_are_counted_over_a_restart),
 	    TEST(a_released_job_is_ready_at_once_and_counts_an_attempt),
+	    TEST(after_a_consumer_died_an_eighth_of_its_jobs_goes_out_at_a_time),
+	    TEST(the_last_attempt_of_a_suspect_is_made_alone),
+	    TEST(the_last_attempt_of_a_suspect_waits_for_those_that_are_out),
 	    TEST(a_job_that_kills_its_consumer_dies_alone),
 	    TEST(list_names_the_state_of_every_job),
 	    TEST(a_second_node_is_refused),

@@ -32,10 +32,10 @@ rewrite(struct tamper *t, uint64_t index, const char *reason, const uint8_t *pre
 	return fresh;
 }
 
-/* Changes one record's reason and recomputes chain, leaves and tree from there to the end: all that
- * can be done without the node's key. */
+/* Changes one record's reason and recomputes leaves and tree from there to the end, and the chain
+ * if `chain`: all that can be done without the node's key. */
 static void
-forge(struct fixture *f, uint64_t from, uint64_t count)
+forge(struct fixture *f, uint64_t from, uint64_t count, bool chain)
 {
 	struct tamper t = tamper_begin(f);
 	struct store_reading reading = {&t.store, t.txn};
@@ -48,7 +48,7 @@ forge(struct fixture *f, uint64_t from, uint64_t count)
 	assert_int_equal(merkle_load(&tree, &source, from, NULL), 0);
 	for (uint64_t i = from; i < count; i++) {
 		struct buf record = rewrite(&t, i, i == from ? "forged" : NULL,
-		    i == from ? NULL : leaf);
+		    i == from || !chain ? NULL : leaf);
 		struct buf hashes = {.max = 1u << 16};
 		unsigned levels;
 
@@ -72,7 +72,7 @@ verify_finds_a_forged_record_by_the_next_checkpoint(void **state)
 
 	f->options.checkpoint_every = 5;
 	fixture_fill(f, 20, 5);
-	forge(f, 12, 20);
+	forge(f, 12, 20, true);
 	/* The checkpoint of 10 is good, that of 15 is not: record 10 is the first in doubt. */
 	tamper_expect_found(f, 10, "checkpoint of 15 records");
 	assert_int_equal(ledger_open(&f->ledger, &f->loop, &f->options, &err), CAIRN_ECORRUPT);
@@ -91,7 +91,7 @@ verify_finds_a_forged_record_under_a_forged_checkpoint(void **state)
 	struct tamper t;
 
 	fixture_fill(f, 20, 20);
-	forge(f, 12, 20);
+	forge(f, 12, 20, true);
 	assert_ok(ledger_reader_open(&reader, f->path, &err), &err);
 	assert_ok(ledger_reader_root(reader, 20, root, &err), &err);
 	ledger_reader_close(reader);
@@ -101,6 +101,21 @@ verify_finds_a_forged_record_under_a_forged_checkpoint(void **state)
 	tamper_end(&t);
 	tamper_expect_found(f, 0, "not signed by this node's key");
 	EVP_PKEY_free(forger);
+}
+
+/* The signature is out of the way: only the chain can tell. */
+static void
+verify_finds_a_forged_record_that_the_next_one_does_not_follow(void **state)
+{
+	struct fixture *f = *state;
+	struct tamper t;
+
+	fixture_fill(f, 20, 20);
+	forge(f, 12, 20, false);
+	t = tamper_begin(f);
+	tamper_delete(&t, t.store.checkpoints, 20);
+	tamper_end(&t);
+	tamper_expect_found(f, 13, "does not carry the hash of the record before");
 }
 
 /* The stated limit: behind the last checkpoint the chain protects against accidents only, and the
@@ -210,6 +225,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(verify_finds_a_forged_record_by_the_next_checkpoint),
 	    TEST(verify_finds_a_forged_record_under_a_forged_checkpoint),
+	    TEST(verify_finds_a_forged_record_that_the_next_one_does_not_follow),
 	    TEST(records_behind_the_last_checkpoint_are_reported_as_unsigned),
 	    TEST(a_proof_leads_from_a_record_to_a_signed_checkpoint),
 	    TEST(verify_reports_its_progress),
