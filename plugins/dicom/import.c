@@ -293,6 +293,8 @@ take_chunk(struct reader *reader)
 {
 	size_t offset = 0;
 
+	if (reader->meta_read && reader->ingest == NULL)
+		return; /* the instance ended while this was read */
 	if (reader->got < 0) {
 		char reason[160];
 
