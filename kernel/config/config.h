@@ -37,13 +37,13 @@ struct config_schema {
 
 struct config_value {
 	const struct config_option *option;
-	char *text;       /* STRING */
-	int64_t integer;  /* INTEGER */
-	double number;    /* NUMBER */
-	bool boolean;     /* BOOL */
-	char **items;     /* LIST, NULL-terminated */
+	char *text;      /* STRING */
+	int64_t integer; /* INTEGER */
+	double number;   /* NUMBER */
+	bool boolean;    /* BOOL */
+	char **items;    /* LIST, NULL-terminated */
 	size_t item_count;
-	unsigned line;    /* where the file says it, 0 for a default */
+	unsigned line; /* where the file says it, 0 for a default */
 };
 
 /* One value for every option of the schema, in the schema's order. */
@@ -53,8 +53,8 @@ struct config_values {
 };
 
 /* Reads `path` against `schema`; defaults fill what the file leaves out. */
-int config_load(const char *path, const struct config_schema *schema,
-    struct config_values *ret, struct cairn_error *err);
+int config_load(const char *path, const struct config_schema *schema, struct config_values *ret,
+    struct cairn_error *err);
 void config_values_fini(struct config_values *values);
 /* NULL when the schema has no such key. */
 const struct config_value *config_find(const struct config_values *values, const char *key);
@@ -69,15 +69,16 @@ struct manifest_serve {
 
 /* The text of a plugin's .cairn.manifest section, checked. */
 struct manifest {
-	char *name;    /* [a-z][a-z0-9-]{0,31} */
+	char *name; /* [a-z][a-z0-9-]{0,31} */
 	char *version;
 	unsigned abi;
-	char *kind;    /* connector, engine, sink, policy; default engine */
+	char *kind; /* connector, engine, sink, policy; default engine */
 	char *summary;
-	char *path;    /* the shared object it came from */
+	char *path; /* the shared object it came from */
 	struct manifest_serve *serves;
 	size_t serve_count;
-	char **capabilities; /* "listen:tcp", "job:facts", "call:pseudonym.patient", "secret:uid", ... */
+	char **capabilities; /* "listen:tcp", "job:facts", "call:pseudonym.patient", "secret:uid",
+				... */
 	size_t capability_count;
 	struct config_schema schema;
 };
@@ -91,23 +92,23 @@ void manifest_free(struct manifest *manifest);
 /* "job:facts" asked for exactly, or covered by a pattern such as "call:cohort.*". */
 bool manifest_has(const struct manifest *manifest, const char *capability);
 
-/* The commented YAML that `cairn init` puts in plugins/available/: every option with its help, type,
- * range and default.  malloc'ed text. */
+/* The commented YAML that `cairn init` puts in plugins/available/: every option with its help,
+ * type, range and default.  malloc'ed text. */
 int manifest_example(const struct manifest *manifest, char **ret_text, struct cairn_error *err);
 
 /* ---- the node --------------------------------------------------------------------------- */
 
 struct node_config {
 	char *home;
-	char *id;      /* [a-z0-9][a-z0-9.-]{0,62} */
-	char *name;    /* for people */
-	char *role;    /* "site" or "hub" */
-	char *project; /* pseudonyms of different projects never meet */
-	char *plugin_dir; /* where shared objects are */
-	unsigned restart_limit;     /* crashes within restart_window_s that open the breaker; 10 */
-	unsigned restart_window_s;  /* 60 */
-	unsigned stop_timeout_ms;   /* a host that has not stopped by then is killed; 10,000 */
-	unsigned heartbeat_ms;      /* 2,000; three missed are a crash */
+	char *id;                  /* [a-z0-9][a-z0-9.-]{0,62} */
+	char *name;                /* for people */
+	char *role;                /* "site" or "hub" */
+	char *project;             /* pseudonyms of different projects never meet */
+	char *plugin_dir;          /* where shared objects are */
+	unsigned restart_limit;    /* crashes within restart_window_s that open the breaker; 10 */
+	unsigned restart_window_s; /* 60 */
+	unsigned stop_timeout_ms;  /* a host that has not stopped by then is killed; 10,000 */
+	unsigned heartbeat_ms;     /* 2,000; three missed are a crash */
 };
 
 int node_config_load(const char *home, struct node_config **ret, struct cairn_error *err);

@@ -5,13 +5,13 @@
 /*
  * The guard asks the site's Lua policy before a guarded message is delivered.
  *
- * Every policies/NAME.lua is loaded, in order of name, into one sandboxed Lua 5.4 state: text chunks
- * only, an allow-list of functions (lua/prelude.lua is the manual), capped memory, an instruction
- * budget per decision, pattern matching through PCRE2 with a match limit, no string functions whose
- * work is not bounded.  A file registers rules; each rule may deny, permit with obligations, or say
- * nothing.  First deny wins; no permit is a deny; obligations of all permits are merged, the
- * strictest (largest) value of each name.  A rule that errors, exceeds a limit or returns something
- * else denies, and says so.  After a limit the state is made anew.
+ * Every policies/NAME.lua is loaded, in order of name, into one sandboxed Lua 5.4 state: text
+ * chunks only, an allow-list of functions (lua/prelude.lua is the manual), capped memory, an
+ * instruction budget per decision, pattern matching through PCRE2 with a match limit, no string
+ * functions whose work is not bounded.  A file registers rules; each rule may deny, permit with
+ * obligations, or say nothing.  First deny wins; no permit is a deny; obligations of all permits
+ * are merged, the strictest (largest) value of each name.  A rule that errors, exceeds a limit or
+ * returns something else denies, and says so.  After a limit the state is made anew.
  */
 
 #include <stdbool.h>
@@ -25,10 +25,10 @@
 struct guard;
 
 struct guard_options {
-	const char *policies_dir;   /* *.lua and settings.yaml */
-	size_t memory_max;          /* bytes; 0 means 8 MiB */
-	uint64_t instructions_max;  /* per decision; 0 means 1,000,000 */
-	uint32_t match_limit;       /* PCRE2; 0 means 100,000 */
+	const char *policies_dir;  /* *.lua and settings.yaml */
+	size_t memory_max;         /* bytes; 0 means 8 MiB */
+	uint64_t instructions_max; /* per decision; 0 means 1,000,000 */
+	uint32_t match_limit;      /* PCRE2; 0 means 100,000 */
 };
 
 struct guard_question {
@@ -53,8 +53,8 @@ struct guard_obligation {
 
 struct guard_decision {
 	bool permit;
-	char rule[64];                /* which rule decided: "10-purpose.lua:permitted-purpose" */
-	char reason[GUARD_TEXT_MAX];  /* for people; a permit has one too */
+	char rule[64];               /* which rule decided: "10-purpose.lua:permitted-purpose" */
+	char reason[GUARD_TEXT_MAX]; /* for people; a permit has one too */
 	struct guard_obligation obligations[GUARD_OBLIGATIONS_MAX];
 	size_t obligation_count;
 };
@@ -64,8 +64,8 @@ int guard_open(struct guard **ret, const struct guard_options *options, struct c
 void guard_free(struct guard *guard);
 
 /* Never fails: whatever goes wrong is a denial with the reason. */
-void guard_decide(struct guard *guard, const struct guard_question *question,
-    struct guard_decision *ret);
+void guard_decide(
+    struct guard *guard, const struct guard_question *question, struct guard_decision *ret);
 
 /* Role of a principal from settings.yaml (`principals: {NAME: {role: ...}}`), "" when unknown. */
 const char *guard_role(const struct guard *guard, const char *principal);

@@ -12,8 +12,9 @@
 #include "guard/library.h"
 
 #define HOOK_EVERY 100
-#define LOOK_EVERY_NS 1000000u /* the processor's clock costs a system call, the wall's does not \
-				*/
+#define LOOK_EVERY_NS                                                              \
+	1000000u /* the processor's clock costs a system call, the wall's does not \
+		  */
 #define LOOK_EVERY_BYTES (1u << 20)
 
 /* ---- time ------------------------------------------------------------------------------- */

@@ -38,8 +38,8 @@ main(int argc, char **argv)
 	struct runtime_options options = {.kernel_pid = kernel, .finished = finished};
 
 	if (argc != 4) {
-		fprintf(stderr,
-		    "usage: cairn-host SOCKET-URL PLUGIN.so NAME (started by cairnd)\n");
+		fprintf(
+		    stderr, "usage: cairn-host SOCKET-URL PLUGIN.so NAME (started by cairnd)\n");
 		return 2;
 	}
 	if (bind_to_kernel(kernel) != 0) {

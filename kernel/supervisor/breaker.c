@@ -16,8 +16,8 @@ breaker_init(struct breaker *breaker, unsigned limit, unsigned window_s)
 		limit = 1;
 	if (limit > BREAKER_LIMIT_MAX)
 		limit = BREAKER_LIMIT_MAX;
-	*breaker = (struct breaker){.limit = limit, .window_ms = (uint64_t)window_s * 1000,
-	    .delay_ms = FIRST_DELAY_MS};
+	*breaker = (struct breaker){
+	    .limit = limit, .window_ms = (uint64_t)window_s * 1000, .delay_ms = FIRST_DELAY_MS};
 	breaker->crashes_ms = calloc(limit, sizeof *breaker->crashes_ms);
 	return breaker->crashes_ms == NULL ? CAIRN_ENOMEM : 0;
 }
@@ -37,8 +37,8 @@ breaker_clear(struct breaker *breaker)
 }
 
 bool
-breaker_crash(struct breaker *breaker, uint64_t now_ms, uint64_t ready_for_ms,
-    unsigned *ret_delay_ms)
+breaker_crash(
+    struct breaker *breaker, uint64_t now_ms, uint64_t ready_for_ms, unsigned *ret_delay_ms)
 {
 	uint64_t oldest;
 
@@ -50,7 +50,7 @@ breaker_crash(struct breaker *breaker, uint64_t now_ms, uint64_t ready_for_ms,
 	if (ready_for_ms >= FORGIVEN_AFTER_MS)
 		breaker->delay_ms = FIRST_DELAY_MS;
 	*ret_delay_ms = breaker->delay_ms;
-	breaker->delay_ms = breaker->delay_ms * 2 > LAST_DELAY_MS ? LAST_DELAY_MS
-	                                                          : breaker->delay_ms * 2;
+	breaker->delay_ms =
+	    breaker->delay_ms * 2 > LAST_DELAY_MS ? LAST_DELAY_MS : breaker->delay_ms * 2;
 	return true;
 }

@@ -24,7 +24,7 @@ void breaker_clear(struct breaker *breaker);
 /* Notes a crash after `ready_for_ms` of being ready.  False: the breaker is open.  Otherwise
  * `*ret_delay_ms` is the pause before the next start: 50, 100, ... at most 10,000, and 50 again
  * after it was ready for 200 ms. */
-bool breaker_crash(struct breaker *breaker, uint64_t now_ms, uint64_t ready_for_ms,
-    unsigned *ret_delay_ms);
+bool breaker_crash(
+    struct breaker *breaker, uint64_t now_ms, uint64_t ready_for_ms, unsigned *ret_delay_ms);
 
 #endif

@@ -233,8 +233,8 @@ no_host_outlives_a_killed_kernel(void **state)
 		be_a_kernel(report[1]);
 	assert_int_equal(read(report[0], &sent, sizeof sent), sizeof sent);
 	for (size_t i = 0; i < HOSTS; i++) {
-		hosts[i] = (struct pollfd){.fd = (int)syscall(SYS_pidfd_open, sent.pids[i], 0),
-		    .events = POLLIN};
+		hosts[i] = (struct pollfd){
+		    .fd = (int)syscall(SYS_pidfd_open, sent.pids[i], 0), .events = POLLIN};
 		assert_true(hosts[i].fd >= 0);
 	}
 	kill(kernel, SIGKILL);

@@ -67,8 +67,8 @@ timer_set(struct supervisor_plugin *plugin, unsigned delay_ms, unsigned repeat_m
 static void
 on_hello(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 {
-	Cairn__Hello *hello = cairn__hello__unpack(&plugin->supervisor->arena.allocator,
-	    envelope->body.len, envelope->body.data);
+	Cairn__Hello *hello = cairn__hello__unpack(
+	    &plugin->supervisor->arena.allocator, envelope->body.len, envelope->body.data);
 
 	if (hello == NULL || strcmp(hello->plugin, plugin->name) != 0) {
 		condemn(plugin, "said hello in a way that we do not understand");
@@ -91,7 +91,7 @@ on_ready(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 
 	if (envelope->code != 0) {
 		if (snprintf(plugin->verdict, sizeof plugin->verdict, "cannot start: %s",
-		    envelope->text) < 0)
+			envelope->text) < 0)
 			plugin->verdict[0] = 0;
 		if (command(plugin, CAIRN__ENVELOPE__KIND__STOP) != 0)
 			process_kill(plugin->process);
@@ -103,7 +103,7 @@ on_ready(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 	plugin->unanswered = 0;
 	timer_set(plugin, supervisor->options.heartbeat_ms, supervisor->options.heartbeat_ms);
 	if (snprintf(reason, sizeof reason, "%s %s is ready, pid %d", plugin->name, plugin->version,
-	    process_pid(plugin->process)) < 0)
+		process_pid(plugin->process)) < 0)
 		reason[0] = 0;
 	log_info(SUPERVISOR_TOPIC, "%s", reason);
 	tell(plugin, "started", reason);
@@ -190,12 +190,11 @@ describe_exit(const struct supervisor_plugin *plugin, int64_t status, int term_s
 	int wrote;
 
 	if (verdict)
-		wrote = snprintf(ret, SUPERVISOR_REASON_MAX, "%s %s %s", name, version,
-		    plugin->verdict);
+		wrote = snprintf(
+		    ret, SUPERVISOR_REASON_MAX, "%s %s %s", name, version, plugin->verdict);
 	else if (term_signal != 0)
-		wrote = snprintf(ret, SUPERVISOR_REASON_MAX,
-		    "%s %s was killed by signal %d (%s)", name, version, term_signal,
-		    strsignal(term_signal));
+		wrote = snprintf(ret, SUPERVISOR_REASON_MAX, "%s %s was killed by signal %d (%s)",
+		    name, version, term_signal, strsignal(term_signal));
 	else
 		wrote = snprintf(ret, SUPERVISOR_REASON_MAX,
 		    "%s %s ended by itself with status %d; its log may say why", name, version,
@@ -214,9 +213,11 @@ crashed(struct supervisor_plugin *plugin, const char *reason, uint64_t ready_for
 		plugin->last_error[0] = 0;
 	if (!again) {
 		plugin->state = SUPERVISOR_FAILED;
-		log_error(SUPERVISOR_TOPIC, "%s; that was crash %u within %u s, giving up until "
-		    "`cairn plugin restart %s`", reason, plugin->breaker.limit,
-		    plugin->supervisor->options.restart_window_s, plugin->name);
+		log_error(SUPERVISOR_TOPIC,
+		    "%s; that was crash %u within %u s, giving up until "
+		    "`cairn plugin restart %s`",
+		    reason, plugin->breaker.limit, plugin->supervisor->options.restart_window_s,
+		    plugin->name);
 		tell(plugin, "failed", reason);
 		return;
 	}
@@ -233,7 +234,7 @@ stopped(struct supervisor_plugin *plugin)
 
 	plugin->state = SUPERVISOR_STOPPED;
 	if (snprintf(reason, sizeof reason, "%s %s %s", plugin->name, plugin->version,
-	    plugin->verdict[0] != 0 ? plugin->verdict : "stopped in order") < 0)
+		plugin->verdict[0] != 0 ? plugin->verdict : "stopped in order") < 0)
 		reason[0] = 0;
 	log_info(SUPERVISOR_TOPIC, "%s", reason);
 	tell(plugin, "stopped", reason);
@@ -287,9 +288,14 @@ plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err)
 	struct supervisor *supervisor = plugin->supervisor;
 	char socket_path[PATH_MAX], log_path[PATH_MAX];
 	struct process_options options = {.host_path = supervisor->host_path,
-	    .plugin_path = plugin->path, .name = plugin->name, .log_path = log_path,
-	    .socket_path = socket_path, .ops = &process_ops, .arg = plugin,
-	    .released = on_released, .released_arg = supervisor};
+	    .plugin_path = plugin->path,
+	    .name = plugin->name,
+	    .log_path = log_path,
+	    .socket_path = socket_path,
+	    .ops = &process_ops,
+	    .arg = plugin,
+	    .released = on_released,
+	    .released_arg = supervisor};
 	int a = snprintf(socket_path, sizeof socket_path, "%s/%s.%llu.sock", supervisor->run_dir,
 	    plugin->name, (unsigned long long)++supervisor->incarnation);
 	int b = snprintf(log_path, sizeof log_path, "%s/%s.log", supervisor->log_dir, plugin->name);

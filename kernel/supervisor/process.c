@@ -131,8 +131,8 @@ struct environment {
 static void
 environment_fill(struct environment *environment)
 {
-	static const char *const allowed[] = {"PATH", "LANG", "TZ", "ASAN_OPTIONS",
-	    "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"};
+	static const char *const allowed[] = {
+	    "PATH", "LANG", "TZ", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"};
 	size_t count = 0;
 
 	for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
@@ -141,8 +141,8 @@ environment_fill(struct environment *environment)
 
 		if (value == NULL)
 			continue;
-		wrote = snprintf(environment->text[count], ENVIRONMENT_TEXT_MAX, "%s=%s",
-		    allowed[i], value);
+		wrote = snprintf(
+		    environment->text[count], ENVIRONMENT_TEXT_MAX, "%s=%s", allowed[i], value);
 		if (wrote < 0 || wrote >= ENVIRONMENT_TEXT_MAX)
 			continue; /* nobody's PATH; a cut one would be worse than none */
 		environment->pointers[count] = environment->text[count];
@@ -162,7 +162,10 @@ spawn(struct process *process, const struct process_options *options, char *url,
 	    {.flags = UV_INHERIT_FD, .data.fd = log_fd}};
 	struct environment *environment = calloc(1, sizeof *environment);
 	uv_process_options_t spawn_options = {.exit_cb = on_exit_status,
-	    .file = options->host_path, .args = args, .stdio = stdio, .stdio_count = 3,
+	    .file = options->host_path,
+	    .args = args,
+	    .stdio = stdio,
+	    .stdio_count = 3,
 	    .flags = UV_PROCESS_DETACHED};
 	int rv;
 
@@ -182,8 +185,11 @@ static const struct channel_ops channel_ops = {.message = on_message, .down = on
 static int
 process_listen(struct process *process, const char *url, struct cairn_error *err)
 {
-	const struct channel_options channel = {.url = url, .listen = true,
-	    .peer_pid = uv_process_get_pid(&process->handle), .ops = &channel_ops, .arg = process};
+	const struct channel_options channel = {.url = url,
+	    .listen = true,
+	    .peer_pid = uv_process_get_pid(&process->handle),
+	    .ops = &channel_ops,
+	    .arg = process};
 
 	return channel_open(&process->channel, process->loop, &channel, err);
 }
@@ -198,15 +204,15 @@ start(struct process *process, const struct process_options *options, bool *ret_
 	int rv;
 
 	if (log_fd < 0)
-		return cairn_error_set(err, CAIRN_EIO, "cannot open %s: %s", options->log_path,
-		    strerror(errno));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot open %s: %s", options->log_path, strerror(errno));
 	if (wrote < 0 || (size_t)wrote >= sizeof url)
-		return cairn_error_set(err, CAIRN_EINVAL, "the socket path %s is too long",
-		    options->socket_path);
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "the socket path %s is too long", options->socket_path);
 	rv = spawn(process, options, url, log_fd);
 	if (rv != 0)
-		return cairn_error_set(err, CAIRN_EIO, "cannot run %s: %s", options->host_path,
-		    uv_strerror(rv));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot run %s: %s", options->host_path, uv_strerror(rv));
 	*ret_spawned = true;
 	return process_listen(process, url, err);
 }

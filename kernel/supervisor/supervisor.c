@@ -18,8 +18,8 @@
 const char *
 supervisor_state_text(enum supervisor_state state)
 {
-	static const char *const texts[] = {"stopped", "starting", "ready", "waiting", "stopping",
-	    "failed"};
+	static const char *const texts[] = {
+	    "stopped", "starting", "ready", "waiting", "stopping", "failed"};
 
 	return texts[state];
 }
@@ -103,8 +103,8 @@ plugin_free(struct supervisor_plugin *plugin)
 }
 
 int
-supervisor_set_welcome(struct supervisor_plugin *plugin, const Cairn__Welcome *welcome,
-    struct cairn_error *err)
+supervisor_set_welcome(
+    struct supervisor_plugin *plugin, const Cairn__Welcome *welcome, struct cairn_error *err)
 {
 	size_t size = cairn__welcome__get_packed_size(welcome);
 	uint8_t *packed;
@@ -131,7 +131,7 @@ plugin_copy(struct supervisor_plugin *plugin, const struct supervisor_plugin_opt
 	plugin->path = strdup(options->path);
 	if (plugin->name == NULL || plugin->version == NULL || plugin->path == NULL ||
 	    breaker_init(&plugin->breaker, plugin->supervisor->options.restart_limit,
-	        plugin->supervisor->options.restart_window_s) != 0)
+		plugin->supervisor->options.restart_window_s) != 0)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	return supervisor_set_welcome(plugin, options->welcome, err);
 }
@@ -144,8 +144,8 @@ supervisor_add(struct supervisor *supervisor, const struct supervisor_plugin_opt
 	int code;
 
 	if (strlen(options->name) > SUPERVISOR_NAME_MAX || strpbrk(options->name, "/.") != NULL)
-		return cairn_error_set(err, CAIRN_EINVAL, "'%s' is not a plugin's name",
-		    options->name);
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "'%s' is not a plugin's name", options->name);
 	plugin = calloc(1, sizeof *plugin);
 	if (plugin == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
@@ -215,8 +215,11 @@ supervisor_send(struct supervisor_plugin *plugin, const Cairn__Envelope *envelop
 void
 supervisor_info_get(const struct supervisor_plugin *plugin, struct supervisor_info *ret)
 {
-	*ret = (struct supervisor_info){.name = plugin->name, .version = plugin->version,
-	    .path = plugin->path, .state = plugin->state, .restarts = plugin->restarts};
+	*ret = (struct supervisor_info){.name = plugin->name,
+	    .version = plugin->version,
+	    .path = plugin->path,
+	    .state = plugin->state,
+	    .restarts = plugin->restarts};
 	if (plugin->process != NULL)
 		ret->pid = process_pid(plugin->process);
 	if (plugin->state == SUPERVISOR_READY)

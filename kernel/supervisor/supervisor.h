@@ -60,24 +60,24 @@ struct supervisor_ops {
 	void (*gone)(void *arg, struct supervisor_plugin *plugin);
 	/* Any envelope but HELLO, READY, PONG and STOPPED, which the supervisor handles.
 	 * Borrowed. */
-	void (*message)(void *arg, struct supervisor_plugin *plugin,
-	    const Cairn__Envelope *envelope);
+	void (*message)(
+	    void *arg, struct supervisor_plugin *plugin, const Cairn__Envelope *envelope);
 	/* For ledger and log: "started", "crashed", "failed", "stopped", with the reason. */
-	void (*event)(void *arg, struct supervisor_plugin *plugin, const char *what,
-	    const char *reason);
+	void (*event)(
+	    void *arg, struct supervisor_plugin *plugin, const char *what, const char *reason);
 };
 
 struct supervisor_plugin_options {
 	const char *name;
 	const char *version;
-	const char *path;               /* the shared object */
-	const Cairn__Welcome *welcome;  /* copied (packed); sent at each handshake */
-	void *user;                     /* supervisor_user() gives it back */
+	const char *path;              /* the shared object */
+	const Cairn__Welcome *welcome; /* copied (packed); sent at each handshake */
+	void *user;                    /* supervisor_user() gives it back */
 };
 
-int supervisor_new(struct supervisor **ret, uv_loop_t *loop,
-    const struct supervisor_options *options, const struct supervisor_ops *ops, void *arg,
-    struct cairn_error *err);
+int
+supervisor_new(struct supervisor **ret, uv_loop_t *loop, const struct supervisor_options *options,
+    const struct supervisor_ops *ops, void *arg, struct cairn_error *err);
 
 int supervisor_add(struct supervisor *supervisor, const struct supervisor_plugin_options *options,
     struct supervisor_plugin **ret, struct cairn_error *err);
@@ -90,8 +90,8 @@ void supervisor_stop(struct supervisor_plugin *plugin, void (*stopped)(void *arg
 int supervisor_restart(struct supervisor_plugin *plugin, struct cairn_error *err);
 
 /* What the next incarnation is told; the running one keeps what it has.  Copied (packed). */
-int supervisor_set_welcome(struct supervisor_plugin *plugin, const Cairn__Welcome *welcome,
-    struct cairn_error *err);
+int supervisor_set_welcome(
+    struct supervisor_plugin *plugin, const Cairn__Welcome *welcome, struct cairn_error *err);
 
 /* CAIRN_EUNAVAILABLE unless ready; CAIRN_ELIMIT when its queue (4,096 messages) is full. */
 int supervisor_send(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope);

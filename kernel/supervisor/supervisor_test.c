@@ -79,8 +79,8 @@ a_crash_names_plugin_version_and_signal(void **state)
 	open_echo(&f);
 	fixture_call(&f, f.plugin, "test.crash", "");
 	WAIT_FOR(&f, has_crashed);
-	assert_string_equal(f.seen.reason,
-	    "echo 0.1.0 was killed by signal 11 (Segmentation fault)");
+	assert_string_equal(
+	    f.seen.reason, "echo 0.1.0 was killed by signal 11 (Segmentation fault)");
 	supervisor_info_get(f.plugin, &info);
 	assert_string_equal(info.last_error, f.seen.reason);
 	WAIT_FOR(&f, is_ready_twice);
@@ -98,8 +98,8 @@ a_host_that_ends_by_itself_has_crashed(void **state)
 	open_echo(&f);
 	fixture_call(&f, f.plugin, "test.exit", "");
 	WAIT_FOR(&f, has_crashed);
-	assert_string_equal(f.seen.reason,
-	    "echo 0.1.0 ended by itself with status 3; its log may say why");
+	assert_string_equal(
+	    f.seen.reason, "echo 0.1.0 ended by itself with status 3; its log may say why");
 	fixture_close(&f);
 }
 
@@ -237,8 +237,8 @@ a_missing_host_program_is_an_error_at_once(void **state)
 {
 	struct fixture f;
 	Cairn__Welcome welcome = CAIRN__WELCOME__INIT;
-	struct supervisor_plugin_options options = {.name = "x", .version = "1", .path = "/x.so",
-	    .welcome = &welcome};
+	struct supervisor_plugin_options options = {
+	    .name = "x", .version = "1", .path = "/x.so", .welcome = &welcome};
 	const struct supervisor_ops ops = {0};
 	struct cairn_error err = {0};
 

@@ -13,8 +13,8 @@ static int
 check_expression(const Cairn__Expression *expression, struct cairn_error *err)
 {
 	if (expression == NULL)
-		return cairn_error_set(err, CAIRN_EINVAL,
-		    "the request has no expression; \"*\" selects everything");
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "the request has no expression; \"*\" selects everything");
 	return cohort_check(expression, err);
 }
 
@@ -52,8 +52,8 @@ rounded(uint64_t count, const struct answer_rules *rules)
 }
 
 static void
-fill_answer(const struct index_count *count, const struct answer_rules *rules,
-    Cairn__CountAnswer *ret)
+fill_answer(
+    const struct index_count *count, const struct answer_rules *rules, Cairn__CountAnswer *ret)
 {
 	if (count->criteria_count > 0) {
 		ret->kind = CAIRN__COUNT_ANSWER__KIND__UNSUPPORTED;
@@ -86,8 +86,8 @@ pack_count(const Cairn__CountAnswer *answer, struct buf *ret)
 }
 
 int
-answer_count(struct index *index, const struct answer_question *q, struct buf *ret,
-    struct cairn_error *err)
+answer_count(
+    struct index *index, const struct answer_question *q, struct buf *ret, struct cairn_error *err)
 {
 	Cairn__CountAnswer answer = CAIRN__COUNT_ANSWER__INIT;
 	struct index_count count = {0};
@@ -101,8 +101,8 @@ answer_count(struct index *index, const struct answer_question *q, struct buf *r
 		return malformed(err);
 	code = check_expression(request->expression, err);
 	if (code == 0)
-		code = index_count(index, request->expression, request->level, q->cancel, &count,
-		    err);
+		code =
+		    index_count(index, request->expression, request->level, q->cancel, &count, err);
 	if (code != 0)
 		return code;
 	answer.level = request->level;
@@ -161,8 +161,11 @@ static int
 fill_select(struct index *index, const Cairn__SelectRequest *request,
     const struct answer_question *q, Cairn__SelectAnswer *answer, struct cairn_error *err)
 {
-	struct index_page page = {.after = request->after, .limit = request->limit,
-	    .min_patients = q->rules.min_cell, .each = add_instance, .arg = answer};
+	struct index_page page = {.after = request->after,
+	    .limit = request->limit,
+	    .min_patients = q->rules.min_cell,
+	    .each = add_instance,
+	    .arg = answer};
 	struct index_count count = {0};
 	int code;
 
@@ -191,8 +194,8 @@ free_select_answer(Cairn__SelectAnswer **answer)
 #define SELECT_ANSWER_AUTO __attribute__((cleanup(free_select_answer))) Cairn__SelectAnswer
 
 int
-answer_select(struct index *index, const struct answer_question *q, struct buf *ret,
-    struct cairn_error *err)
+answer_select(
+    struct index *index, const struct answer_question *q, struct buf *ret, struct cairn_error *err)
 {
 	SELECT_REQUEST_AUTO *request = NULL;
 	SELECT_ANSWER_AUTO *answer = NULL;
@@ -214,6 +217,8 @@ answer_select(struct index *index, const struct answer_question *q, struct buf *
 	if (code != 0)
 		return code;
 	code = pack_select(answer, ret);
-	return code == 0 ? 0 : cairn_error_set(err, code,
-	    "the page does not fit into a message; ask for fewer instances at a time");
+	return code == 0
+	    ? 0
+	    : cairn_error_set(err, code,
+		  "the page does not fit into a message; ask for fewer instances at a time");
 }

@@ -41,8 +41,8 @@ fixture_open(struct fixture *f, unsigned ct)
 	for (unsigned i = 0; i < ct * 10 + 50; i++, count++) {
 		bool mr = i >= ct * 10;
 
-		items[count] = (struct item){.path = {mr ? 1000 + i : i / 10, 0, 0, i},
-		    .fact_count = 1};
+		items[count] =
+		    (struct item){.path = {mr ? 1000 + i : i / 10, 0, 0, i}, .fact_count = 1};
 		items[count].facts[0] = (struct item_fact){.level = 2, .text = mr ? 1 : 0};
 	}
 	put_items(f, items, count);
@@ -152,12 +152,12 @@ counts_are_rounded_to_the_nearest_multiple(void **state)
 
 	(void)state;
 	fixture_open(&f, 12);
-	assert_answer(&f, "modality = CT", 0, (struct answer_rules){10, 5},
-	    (unsigned[]){ROUNDED, 10});
-	assert_answer(&f, "modality = CT", 0, (struct answer_rules){10, 8},
-	    (unsigned[]){ROUNDED, 16});
-	assert_answer(&f, "modality = CT", 0, (struct answer_rules){10, 1},
-	    (unsigned[]){EXACT, 12});
+	assert_answer(
+	    &f, "modality = CT", 0, (struct answer_rules){10, 5}, (unsigned[]){ROUNDED, 10});
+	assert_answer(
+	    &f, "modality = CT", 0, (struct answer_rules){10, 8}, (unsigned[]){ROUNDED, 16});
+	assert_answer(
+	    &f, "modality = CT", 0, (struct answer_rules){10, 1}, (unsigned[]){EXACT, 12});
 	fixture_close(&f);
 }
 
@@ -168,10 +168,10 @@ a_rounded_count_above_the_minimum_cell_is_never_zero(void **state)
 
 	(void)state;
 	fixture_open(&f, 12);
-	assert_answer(&f, "modality = CT", 0, (struct answer_rules){10, 100},
-	    (unsigned[]){ROUNDED, 100});
-	assert_answer(&f, "modality = CT", 0, (struct answer_rules){0, 100},
-	    (unsigned[]){ROUNDED, 0});
+	assert_answer(
+	    &f, "modality = CT", 0, (struct answer_rules){10, 100}, (unsigned[]){ROUNDED, 100});
+	assert_answer(
+	    &f, "modality = CT", 0, (struct answer_rules){0, 100}, (unsigned[]){ROUNDED, 0});
 	fixture_close(&f);
 }
 
@@ -183,8 +183,8 @@ an_unsupported_answer_names_all_criteria(void **state)
 
 	(void)state;
 	fixture_open(&f, 1);
-	answer = asked(&f, "a = 1 or modality = CT or b = x or a = 2", 0,
-	    (struct answer_rules){10, 5});
+	answer =
+	    asked(&f, "a = 1 or modality = CT or b = x or a = 2", 0, (struct answer_rules){10, 5});
 	assert_int_equal(answer->kind, CAIRN__COUNT_ANSWER__KIND__UNSUPPORTED);
 	assert_int_equal(answer->n_criteria, 2);
 	assert_string_equal(answer->criteria[0], "a");
@@ -327,8 +327,8 @@ questions_beside_a_writer_see_whole_commits(void **state)
 	fixture_open(&f, 9);
 	assert_int_equal(pthread_create(&writer, NULL, keep_writing, &f), 0);
 	for (int i = 0; i < 200; i++) {
-		Cairn__CountAnswer *answer = asked(&f, "*", CAIRN__LEVEL__INSTANCE,
-		    (struct answer_rules){0});
+		Cairn__CountAnswer *answer =
+		    asked(&f, "*", CAIRN__LEVEL__INSTANCE, (struct answer_rules){0});
 
 		assert_int_equal((answer->count - 140) % 20, 0);
 		assert_true(answer->count >= last);

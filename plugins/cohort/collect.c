@@ -104,8 +104,8 @@ add_presence(struct walk *walk)
 	int code = 0;
 
 	for (unsigned level = TERM_PATIENT; level <= TERM_SERIES && code == 0; level++) {
-		struct posting posting = posting_make(TERM_UNIVERSE, (enum term_level)level, 0, 0,
-		    ids[level]);
+		struct posting posting =
+		    posting_make(TERM_UNIVERSE, (enum term_level)level, 0, 0, ids[level]);
 
 		code = add_posting(walk->list, &posting);
 	}
@@ -142,7 +142,7 @@ walk_study(struct walk *walk)
 	int code;
 
 	while ((code = name_each(walk->w->index, walk->w->txn, TERM_SERIES, walk->study, &cursor,
-	            &walk->series)) == 0) {
+		    &walk->series)) == 0) {
 		code = walk_series(walk);
 		if (code != 0)
 			break;
@@ -159,7 +159,7 @@ walk_patient(struct walk *walk)
 	int code;
 
 	while ((code = name_each(walk->w->index, walk->w->txn, TERM_STUDY, walk->patient, &cursor,
-	            &walk->study)) == 0) {
+		    &walk->study)) == 0) {
 		code = walk_study(walk);
 		if (code != 0)
 			break;
@@ -181,11 +181,11 @@ add_study_days(struct walk *walk)
 			first = walk->dates.postings[i].major;
 	for (size_t i = 0; i < walk->dates.count && code == 0; i++) {
 		struct fact fact = {walk->w->study_day,
-		    term_order(order_to_number(walk->dates.postings[i].major) -
-		        order_to_number(first))};
+		    term_order(
+			order_to_number(walk->dates.postings[i].major) - order_to_number(first))};
 
-		code = add_fact(walk->list, &fact, TERM_STUDY,
-		    (uint32_t)walk->dates.postings[i].minor);
+		code = add_fact(
+		    walk->list, &fact, TERM_STUDY, (uint32_t)walk->dates.postings[i].minor);
 		if (code == 0)
 			code = add_fact(walk->list, &fact, TERM_FOLDED, walk->patient);
 	}
@@ -228,8 +228,7 @@ slot_of(struct index_write *w, uint32_t patient)
 {
 	uint32_t i = patient * 2654435761U % SLOTS;
 
-	while (w->touched_slots[i] != 0 &&
-	    w->touched[w->touched_slots[i] - 1].patient != patient)
+	while (w->touched_slots[i] != 0 && w->touched[w->touched_slots[i] - 1].patient != patient)
 		i = (i + 1) % SLOTS;
 	return &w->touched_slots[i];
 }
@@ -283,14 +282,16 @@ touch(struct index_write *w, uint32_t patient)
 
 /* Both lists ascend: what only one of them has is a change. */
 static int
-post_difference(struct index_write *w, const struct collected *before,
-    const struct collected *after)
+post_difference(
+    struct index_write *w, const struct collected *before, const struct collected *after)
 {
 	size_t i = 0, j = 0;
 	int code = 0;
 
 	while (code == 0 && (i < before->count || j < after->count)) {
-		int order = i == before->count ? 1 : j == after->count ? -1
+		int order = i == before->count ? 1
+		    : j == after->count
+		    ? -1
 		    : posting_compare(&before->postings[i], &after->postings[j]);
 
 		if (order < 0)

@@ -8,11 +8,11 @@ entity_find(struct index_write *w, const Cairn__InstanceFacts *facts, struct ent
 	int code = name_find(w->index, w->txn, TERM_PATIENT, 0, facts->patient, &path.patient);
 
 	if (code == 0)
-		code = name_find(w->index, w->txn, TERM_STUDY, path.patient, facts->study,
-		    &path.study);
+		code = name_find(
+		    w->index, w->txn, TERM_STUDY, path.patient, facts->study, &path.study);
 	if (code == 0)
-		code = name_find(w->index, w->txn, TERM_SERIES, path.study, facts->series,
-		    &path.series);
+		code = name_find(
+		    w->index, w->txn, TERM_SERIES, path.study, facts->series, &path.series);
 	if (code == 0)
 		*ret = path;
 	return code;
@@ -21,8 +21,7 @@ entity_find(struct index_write *w, const Cairn__InstanceFacts *facts, struct ent
 static int
 set_parent(struct index_write *w, enum term_level level, uint32_t id, uint32_t parent)
 {
-	enum store_column column = level == TERM_STUDY ? COLUMN_STUDY_PATIENT
-	                                               : COLUMN_SERIES_STUDY;
+	enum store_column column = level == TERM_STUDY ? COLUMN_STUDY_PATIENT : COLUMN_SERIES_STUDY;
 
 	if (level == TERM_PATIENT)
 		return 0;
@@ -30,8 +29,8 @@ set_parent(struct index_write *w, enum term_level level, uint32_t id, uint32_t p
 }
 
 static int
-find_or_make(struct index_write *w, enum term_level level, uint32_t parent, const char *name,
-    uint32_t *ret)
+find_or_make(
+    struct index_write *w, enum term_level level, uint32_t parent, const char *name, uint32_t *ret)
 {
 	struct entity_record record = {parent};
 	int code = name_find(w->index, w->txn, level, parent, name, ret);
@@ -66,8 +65,8 @@ int
 entity_patient(struct index_write *w, uint32_t series, uint32_t *ret)
 {
 	uint32_t study, patient = STORE_NONE;
-	int code = column_get(w->index, w->txn, &w->chunks[COLUMN_SERIES_STUDY],
-	    COLUMN_SERIES_STUDY, series, &study);
+	int code = column_get(
+	    w->index, w->txn, &w->chunks[COLUMN_SERIES_STUDY], COLUMN_SERIES_STUDY, series, &study);
 
 	if (code == 0 && study != STORE_NONE)
 		code = column_get(w->index, w->txn, &w->chunks[COLUMN_STUDY_PATIENT],

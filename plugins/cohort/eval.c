@@ -6,20 +6,19 @@
 #include <string.h>
 
 int
-eval_begin(struct eval *e, struct index *index, const atomic_bool *cancel,
-    struct cairn_error *err)
+eval_begin(struct eval *e, struct index *index, const atomic_bool *cancel, struct cairn_error *err)
 {
 	int code, rc;
 
-	*e = (struct eval){.index = index, .cancel = cancel, .bytes_max = index->query_bytes,
-	    .err = err};
+	*e = (struct eval){
+	    .index = index, .cancel = cancel, .bytes_max = index->query_bytes, .err = err};
 	rc = mdb_txn_begin(index->env, NULL, MDB_RDONLY, &e->txn);
 	if (rc == 0)
 		rc = mdb_cursor_open(e->txn, index->postings, &e->postings);
 	if (rc == 0)
 		rc = mdb_cursor_open(e->txn, index->columns, &e->columns);
 	code = rc == 0 ? counters_read(index, e->txn, &e->counters, err)
-	               : store_error(rc, "reading the cohort index", err);
+		       : store_error(rc, "reading the cohort index", err);
 	if (code != 0)
 		eval_end(e);
 	return code;
@@ -129,12 +128,11 @@ deciding_level(struct eval *e, const Cairn__Expression *node, enum term_level *r
 
 /* ---- operators --------------------------------------------------------------------------- */
 
-static int evaluate(struct eval *e, const Cairn__Expression *node, enum term_level level,
-    struct set *ret);
+static int
+evaluate(struct eval *e, const Cairn__Expression *node, enum term_level level, struct set *ret);
 
 static int
-evaluate_list(struct eval *e, const Cairn__Expression *node, enum term_level level,
-    struct set *ret)
+evaluate_list(struct eval *e, const Cairn__Expression *node, enum term_level level, struct set *ret)
 {
 	struct set all = {0};
 	int code = evaluate(e, node->children[0], level, &all);
@@ -161,8 +159,7 @@ evaluate_list(struct eval *e, const Cairn__Expression *node, enum term_level lev
 }
 
 static int
-evaluate_not(struct eval *e, const Cairn__Expression *node, enum term_level level,
-    struct set *ret)
+evaluate_not(struct eval *e, const Cairn__Expression *node, enum term_level level, struct set *ret)
 {
 	struct set child = {0}, universe = {0};
 	int code = evaluate(e, node->children[0], level, &child);
@@ -182,8 +179,7 @@ evaluate_not(struct eval *e, const Cairn__Expression *node, enum term_level leve
 }
 
 static int
-evaluate_same(struct eval *e, const Cairn__Expression *node, enum term_level level,
-    struct set *ret)
+evaluate_same(struct eval *e, const Cairn__Expression *node, enum term_level level, struct set *ret)
 {
 	struct set inside = {0};
 	enum term_level at;
@@ -201,8 +197,8 @@ evaluate_same(struct eval *e, const Cairn__Expression *node, enum term_level lev
 }
 
 static int
-evaluate_simple(struct eval *e, const Cairn__Expression *node, enum term_level level,
-    struct set *ret)
+evaluate_simple(
+    struct eval *e, const Cairn__Expression *node, enum term_level level, struct set *ret)
 {
 	struct set set = {0};
 	int code = eval_set_new(e, level, &set);

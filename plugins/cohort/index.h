@@ -52,9 +52,9 @@ void index_close(struct index *index);
 /* What became of the items of a batch. */
 struct index_applied {
 	uint64_t changed;
-	uint64_t unchanged;  /* stated before, word for word */
-	uint64_t refused;    /* broken items; the others of the batch were applied */
-	char reason[128];    /* why the first refused item was refused; names no patient */
+	uint64_t unchanged; /* stated before, word for word */
+	uint64_t refused;   /* broken items; the others of the batch were applied */
+	char reason[128];   /* why the first refused item was refused; names no patient */
 };
 
 int index_begin(struct index *index, struct index_write **ret, struct cairn_error *err);
@@ -96,21 +96,21 @@ struct index_instance {
 };
 
 struct index_page {
-	uint64_t after;  /* in: where to begin, 0 for the first page */
-	uint32_t limit;  /* in: instances at most, INDEX_PAGE_MAX at most */
+	uint64_t after;        /* in: where to begin, 0 for the first page */
+	uint32_t limit;        /* in: instances at most, INDEX_PAGE_MAX at most */
 	uint64_t min_patients; /* in: with fewer distinct patients in the whole selection, none */
 	/* Strings live during the call.  Non-zero ends the selection with that code. */
 	int (*each)(void *arg, const struct index_instance *instance);
 	void *arg;
-	uint64_t next;   /* out: `after` of the next page, 0 when this is the last one */
-	bool too_few;    /* out: min_patients was not reached; nothing was handed out */
+	uint64_t next; /* out: `after` of the next page, 0 when this is the last one */
+	bool too_few;  /* out: min_patients was not reached; nothing was handed out */
 };
 
 /* The instances for which the expression holds at the level of instances, in the order in which
  * they came.  `ret->criteria` as above; `ret->count` and `ret->patients` of the whole selection. */
-int index_select(struct index *index, const Cairn__Expression *expression,
-    const atomic_bool *cancel, struct index_page *page, struct index_count *ret,
-    struct cairn_error *err);
+int
+index_select(struct index *index, const Cairn__Expression *expression, const atomic_bool *cancel,
+    struct index_page *page, struct index_count *ret, struct cairn_error *err);
 
 struct index_stats {
 	uint64_t entities[4]; /* present now, by level */

@@ -304,7 +304,7 @@ static void
 an_earlier_study_moves_the_study_days(void **state)
 {
 	struct item first = dated(1, 1, 18010), second = dated(2, 2, 18040),
-	            earlier = dated(3, 3, 18000);
+		    earlier = dated(3, 3, 18000);
 	struct fixture f;
 
 	(void)state;
@@ -343,8 +343,8 @@ broken_items_are_refused_and_the_others_applied(void **state)
 	batch_free(batch);
 	assert_int_equal(applied.refused, 1);
 	assert_int_equal(applied.changed, 2);
-	assert_string_equal(applied.reason,
-	    "an identifier is missing, too long or not plain ASCII");
+	assert_string_equal(
+	    applied.reason, "an identifier is missing, too long or not plain ASCII");
 	assert_int_equal(count_text(&f, "*", 3), 2);
 	fixture_close(&f);
 }
@@ -433,8 +433,9 @@ a_withdrawn_question_ends(void **state)
 
 	(void)state;
 	fixture_open(&f);
-	assert_int_equal(index_count(f.index, expression, CAIRN__LEVEL__PATIENT, &cancel, &count,
-	    NULL), CAIRN_ECANCELLED);
+	assert_int_equal(
+	    index_count(f.index, expression, CAIRN__LEVEL__PATIENT, &cancel, &count, NULL),
+	    CAIRN_ECANCELLED);
 	cairn__expression__free_unpacked(expression, NULL);
 	fixture_close(&f);
 }
@@ -538,10 +539,10 @@ sets_cross_blocks_of_65536(void **state)
 	(void)state;
 	for (unsigned i = 0; i < COUNT; i++) {
 		items[i] = (struct item){.path = {i / 2, 0, 0, i}, .fact_count = 2};
-		items[i].facts[0] = (struct item_fact){.level = 2, .attribute = 0,
-		    .text = i / 2 % 2 == 0 ? 0 : 3};
-		items[i].facts[1] = (struct item_fact){.level = 1, .attribute = 5,
-		    .number = i / 2 % 100};
+		items[i].facts[0] =
+		    (struct item_fact){.level = 2, .attribute = 0, .text = i / 2 % 2 == 0 ? 0 : 3};
+		items[i].facts[1] =
+		    (struct item_fact){.level = 1, .attribute = 5, .number = i / 2 % 100};
 	}
 	fixture_open(&f);
 	apply(&f, items, COUNT);

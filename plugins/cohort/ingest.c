@@ -36,8 +36,8 @@ post_instance(struct index_write *w, uint32_t id, const uint8_t *bytes, size_t l
 	if (code == 0)
 		code = postings_change(w, &expanded[0], set);
 	while (code == 0 && fact_next(&levels[TERM_INSTANCE], &fact)) {
-		unsigned count = posting_expand(fact.attribute, TERM_INSTANCE, fact.key, id,
-		    expanded);
+		unsigned count =
+		    posting_expand(fact.attribute, TERM_INSTANCE, fact.key, id, expanded);
 
 		for (unsigned i = 0; i < count && code == 0; i++)
 			code = postings_change(w, &expanded[i], set);
@@ -71,8 +71,8 @@ detach(struct index_write *w, uint32_t id, const struct instance_record *record)
 	int code = entity_patient(w, record->series, &patient);
 
 	if (code == 0)
-		code = statement_get(w, record->series, record->statement, &references, &stored,
-		    &length);
+		code = statement_get(
+		    w, record->series, record->statement, &references, &stored, &length);
 	if (code != 0)
 		return code == CAIRN_ENOTFOUND ? CAIRN_ECORRUPT : code;
 	if (length > sizeof bytes || references == 0)
@@ -81,8 +81,8 @@ detach(struct index_write *w, uint32_t id, const struct instance_record *record)
 	if (references == 1)
 		code = touch(w, patient);
 	if (code == 0)
-		code = statement_put(w, record->series, record->statement, references - 1, bytes,
-		    length);
+		code = statement_put(
+		    w, record->series, record->statement, references - 1, bytes, length);
 	if (code == 0)
 		code = post_instance(w, id, bytes, length, false);
 	return code != 0 ? code : add_to_series(w, record->series, -1);
@@ -157,15 +157,15 @@ put_instance(struct index_write *w, uint32_t id, struct instance_record *record,
 		return code;
 	record->series = path.series;
 	set_object(record, facts->object);
-	code = record_put(w->index, w->txn, TERM_INSTANCE, id, record, sizeof *record,
-	    facts->instance);
-	return code != 0 ? code : column_set(w->index, w->txn,
-	    &w->chunks[COLUMN_INSTANCE_SERIES], COLUMN_INSTANCE_SERIES, id, path.series);
+	code = record_put(
+	    w->index, w->txn, TERM_INSTANCE, id, record, sizeof *record, facts->instance);
+	return code != 0 ? code
+			 : column_set(w->index, w->txn, &w->chunks[COLUMN_INSTANCE_SERIES],
+			       COLUMN_INSTANCE_SERIES, id, path.series);
 }
 
 static int
-new_instance(struct index_write *w, const Cairn__InstanceFacts *facts,
-    const struct buf *statement)
+new_instance(struct index_write *w, const Cairn__InstanceFacts *facts, const struct buf *statement)
 {
 	struct instance_record record;
 	uint32_t id = w->counters.entities[TERM_INSTANCE];
@@ -192,8 +192,8 @@ apply_one(struct index_write *w, const Cairn__InstanceFacts *facts, const struct
 	if (code == CAIRN_ENOTFOUND)
 		return new_instance(w, facts, statement);
 	if (code == 0)
-		code = record_get(w->index, w->txn, TERM_INSTANCE, id, &record, sizeof record,
-		    NULL);
+		code =
+		    record_get(w->index, w->txn, TERM_INSTANCE, id, &record, sizeof record, NULL);
 	if (code == 0)
 		code = is_unchanged(w, &record, facts, statement, &unchanged);
 	if (code != 0)

@@ -103,8 +103,9 @@ equals(struct index *index, const struct population *p)
 		for (unsigned level = 0; level < 4 && same; level++) {
 			struct index_count count = {0};
 
-			assert_int_equal(index_count(index, expression, (Cairn__Level)level, NULL,
-			    &count, NULL), 0);
+			assert_int_equal(
+			    index_count(index, expression, (Cairn__Level)level, NULL, &count, NULL),
+			    0);
 			same = count.criteria_count > 0 ||
 			    count.count == population_count(p, expression, level);
 			index_count_fini(&count);

@@ -25,12 +25,13 @@ scan(struct eval *e, struct set *set, const struct posting *from, const struct p
 			return eval_cancelled(e);
 		memcpy(&block, (const uint8_t *)key.mv_data + TERM_KEY_BYTES - 2, sizeof block);
 		block = be16toh(block);
-		if (block >= set->blocks || !container_or(
-		        set->words + (size_t)block * SET_BLOCK_WORDS, value.mv_data, value.mv_size))
+		if (block >= set->blocks ||
+		    !container_or(
+			set->words + (size_t)block * SET_BLOCK_WORDS, value.mv_data, value.mv_size))
 			return store_corrupt("a posting", e->err);
 	}
 	return rc == MDB_NOTFOUND ? eval_cancelled(e)
-	                          : store_error(rc, "reading the cohort index", e->err);
+				  : store_error(rc, "reading the cohort index", e->err);
 }
 
 static int
@@ -45,8 +46,8 @@ scan_keys(struct eval *e, struct set *set, uint16_t attribute, enum term_level l
 
 /* Whole buckets where the range holds them, and what sticks out at both ends one size finer. */
 int
-eval_range(struct eval *e, struct set *set, uint16_t attribute, enum term_level level,
-    uint64_t low, uint64_t high)
+eval_range(struct eval *e, struct set *set, uint16_t attribute, enum term_level level, uint64_t low,
+    uint64_t high)
 {
 	unsigned sizes = TERM_TYPE(attribute) == TERM_CODE ? 1 : TERM_SHIFTS;
 	int code = 0;
@@ -65,11 +66,11 @@ eval_range(struct eval *e, struct set *set, uint16_t attribute, enum term_level 
 		if (inner_low >= inner_high)
 			return scan_keys(e, set, attribute, level, (uint64_t[]){low, high}, shift);
 		if (low < inner_low)
-			code = scan_keys(e, set, attribute, level,
-			    (uint64_t[]){low, inner_low - 1}, shift);
+			code = scan_keys(
+			    e, set, attribute, level, (uint64_t[]){low, inner_low - 1}, shift);
 		if (code == 0 && inner_high <= high)
-			code = scan_keys(e, set, attribute, level,
-			    (uint64_t[]){inner_high, high}, shift);
+			code = scan_keys(
+			    e, set, attribute, level, (uint64_t[]){inner_high, high}, shift);
 		low = inner_low;
 		high = inner_high - 1;
 	}
@@ -95,8 +96,8 @@ value_key(struct eval *e, uint16_t attribute, const Cairn__Scalar *value, uint64
 	int code;
 
 	if (value->value_case != CAIRN__SCALAR__VALUE_TEXT) {
-		*ret = term_order(value->value_case == CAIRN__SCALAR__VALUE_NUMBER
-		        ? value->number : value->day);
+		*ret = term_order(
+		    value->value_case == CAIRN__SCALAR__VALUE_NUMBER ? value->number : value->day);
 		return 0;
 	}
 	code = value_find(e->index, e->txn, attribute, value->text, &number);
@@ -253,8 +254,8 @@ eval_leaf(struct eval *e, const Cairn__Leaf *leaf, enum term_level level, struct
 
 		if (!asks_for(leaf, (enum term_type)type))
 			continue;
-		code = attribute_find(e->index, e->txn, (enum term_type)type, leaf->attribute,
-		    &attribute);
+		code = attribute_find(
+		    e->index, e->txn, (enum term_type)type, leaf->attribute, &attribute);
 		if (code == 0)
 			code = add_attribute(e, set, leaf, &attribute, level);
 		else if (code == CAIRN_ENOTFOUND)
@@ -275,8 +276,8 @@ eval_leaf_level(struct eval *e, const Cairn__Leaf *leaf, enum term_level *ret)
 
 		if (!asks_for(leaf, (enum term_type)type))
 			continue;
-		code = attribute_find(e->index, e->txn, (enum term_type)type, leaf->attribute,
-		    &attribute);
+		code = attribute_find(
+		    e->index, e->txn, (enum term_type)type, leaf->attribute, &attribute);
 		if (code != 0 && code != CAIRN_ENOTFOUND)
 			return code;
 		if (code == CAIRN_ENOTFOUND)

@@ -9,12 +9,12 @@ static enum store_column
 parent_column(enum term_level level)
 {
 	return level == TERM_STUDY ? COLUMN_STUDY_PATIENT
-	    : level == TERM_SERIES ? COLUMN_SERIES_STUDY : COLUMN_INSTANCE_SERIES;
+	    : level == TERM_SERIES ? COLUMN_SERIES_STUDY
+				   : COLUMN_INSTANCE_SERIES;
 }
 
 static int
-read_chunk(struct eval *e, enum store_column column, uint32_t number,
-    uint32_t ret[COLUMN_CHUNK])
+read_chunk(struct eval *e, enum store_column column, uint32_t number, uint32_t ret[COLUMN_CHUNK])
 {
 	uint8_t wanted[5];
 	MDB_val key = {sizeof wanted, wanted}, value;
@@ -64,8 +64,8 @@ to_children(struct eval *e, const struct set *set, enum term_level level, struct
 	for (uint32_t first = 0; first < children; first += COLUMN_CHUNK) {
 		uint32_t count = children - first < COLUMN_CHUNK ? children - first : COLUMN_CHUNK;
 
-		code = read_chunk(e, parent_column((enum term_level)(level + 1)),
-		    first / COLUMN_CHUNK, chunk);
+		code = read_chunk(
+		    e, parent_column((enum term_level)(level + 1)), first / COLUMN_CHUNK, chunk);
 		if (code == 0)
 			code = eval_cancelled(e);
 		if (code != 0)
@@ -89,8 +89,8 @@ step(struct eval *e, const struct set *set, enum term_level from, enum term_leve
 	if (code == 0 && from == to)
 		set_or(&next, set);
 	else if (code == 0)
-		code = from > to ? to_parents(e, set, from, &next)
-		                 : to_children(e, set, from, &next);
+		code =
+		    from > to ? to_parents(e, set, from, &next) : to_children(e, set, from, &next);
 	if (code != 0) {
 		eval_set_free(e, &next);
 		return code;

@@ -16,10 +16,10 @@
 #include "answer.h"
 #include "base/file.h"
 
-#define JOBS_MAX 256       /* in one transaction */
+#define JOBS_MAX 256                      /* in one transaction */
 #define BATCH_BYTES_MAX ((size_t)2 << 20) /* of jobs in one transaction: bounds LMDB's memory */
-#define WAITING_MAX 4096   /* jobs */
-#define QUESTIONS_MAX 64   /* under way at a time */
+#define WAITING_MAX 4096                  /* jobs */
+#define QUESTIONS_MAX 64                  /* under way at a time */
 #define REASON_MAX 200
 
 struct batch_job {
@@ -33,8 +33,8 @@ struct question {
 	struct cohort *cohort;
 	struct cairn_request *req;
 	struct answer_question question;
-	int (*answer)(struct index *, const struct answer_question *, struct buf *,
-	    struct cairn_error *);
+	int (*answer)(
+	    struct index *, const struct answer_question *, struct buf *, struct cairn_error *);
 	atomic_bool cancel;
 	struct buf reply;
 	struct cairn_error err;
@@ -171,8 +171,8 @@ take_job(void *self, struct cairn_job *job, struct cairn_error *err)
 	struct cohort *cohort = self;
 
 	if (cohort->waiting_count == WAITING_MAX)
-		return cairn_error_set(err, CAIRN_EAGAIN, "%d jobs are waiting already",
-		    WAITING_MAX);
+		return cairn_error_set(
+		    err, CAIRN_EAGAIN, "%d jobs are waiting already", WAITING_MAX);
 	cohort->waiting[(cohort->waiting_first + cohort->waiting_count++) % WAITING_MAX] = job;
 	start_batch(cohort);
 	return 0;
@@ -186,8 +186,8 @@ work_on_question(void *arg)
 {
 	struct question *question = arg;
 
-	question->code = question->answer(question->cohort->index, &question->question,
-	    &question->reply, &question->err);
+	question->code = question->answer(
+	    question->cohort->index, &question->question, &question->reply, &question->err);
 }
 
 static void
@@ -219,8 +219,7 @@ question_answered(void *arg)
 }
 
 static int
-read_rule(const struct cairn_request *req, const char *name, uint32_t *ret,
-    struct cairn_error *err)
+read_rule(const struct cairn_request *req, const char *name, uint32_t *ret, struct cairn_error *err)
 {
 	int64_t value = 0;
 
@@ -236,8 +235,8 @@ read_rule(const struct cairn_request *req, const char *name, uint32_t *ret,
 /* Only what the answer will do is reported: rows cannot be rounded, so that a selection under
  * `round` is withheld by the kernel, as is any answer under an obligation that we do not know. */
 static int
-fulfil_rules(struct cairn_request *req, bool counts, struct answer_rules *ret,
-    struct cairn_error *err)
+fulfil_rules(
+    struct cairn_request *req, bool counts, struct answer_rules *ret, struct cairn_error *err)
 {
 	int64_t value;
 	int code = read_rule(req, "min_cell", &ret->min_cell, err);
@@ -262,8 +261,8 @@ answer_call(void *self, struct cairn_request *req, struct cairn_error *err)
 	if (!counts && strcmp(cairn_request_subject(req), "cohort.select") != 0)
 		return cairn_error_set(err, CAIRN_ENOTFOUND, "no such subject");
 	if (cohort->question_count == QUESTIONS_MAX)
-		return cairn_error_set(err, CAIRN_ELIMIT, "%d questions are under way already",
-		    QUESTIONS_MAX);
+		return cairn_error_set(
+		    err, CAIRN_ELIMIT, "%d questions are under way already", QUESTIONS_MAX);
 	question = calloc(1, sizeof *question);
 	if (question == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");

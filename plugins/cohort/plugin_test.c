@@ -230,8 +230,8 @@ job_fini(struct cairn_job *job)
 static struct cairn_request
 count_request(const char *obligation, const char *another)
 {
-	struct cairn_request req = {.subject = "cohort.count",
-	    .obligations = {obligation, another}};
+	struct cairn_request req = {
+	    .subject = "cohort.count", .obligations = {obligation, another}};
 	Cairn__CountRequest request = CAIRN__COUNT_REQUEST__INIT;
 	struct cairn_error err = {0};
 

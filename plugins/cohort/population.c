@@ -21,9 +21,7 @@ static const struct {
     {"body_part", CODE, 2, {"CHEST", "BREAST", "HEAD", "chest", "LEG"}},
     {"sex", CODE, 0, {"female", "male", "other", "female", "male"}},
     {"diagnosis", CODE, 0, {"icd10:C34", "icd10:C50", "x y", "icd10:c34", "\xc3\xa9"}},
-    {"slice_thickness", NUMBER, 2, {0}},
-    {"age", NUMBER, 1, {0}},
-    {"volume", NUMBER, 3, {0}},
+    {"slice_thickness", NUMBER, 2, {0}}, {"age", NUMBER, 1, {0}}, {"volume", NUMBER, 3, {0}},
     {"study_date", DAY, 1, {0}},
     {"study_day", NUMBER, 1, {0}}, /* never stated: follows from study_date */
 };
@@ -105,8 +103,8 @@ population_put(struct population *population, const struct item *item)
 	population_remove(population, item->path[3]);
 	if (population->count == population->capacity) {
 		population->capacity = population->capacity * 2 + 16;
-		population->items = realloc(population->items,
-		    population->capacity * sizeof *population->items);
+		population->items =
+		    realloc(population->items, population->capacity * sizeof *population->items);
 		if (population->items == NULL)
 			return;
 	}
@@ -214,8 +212,10 @@ random_value(uint64_t *seed, unsigned attribute, char *ret, size_t size)
 	double number = random_number(seed, attribute);
 
 	if (attributes[attribute].kind == CODE)
-		snprintf(ret, size, "\"%s\"", random_below(seed, 12) == 0 ? "unseen"
-		    : attributes[attribute].texts[random_below(seed, 5)]);
+		snprintf(ret, size, "\"%s\"",
+		    random_below(seed, 12) == 0
+			? "unseen"
+			: attributes[attribute].texts[random_below(seed, 5)]);
 	else if (attributes[attribute].kind == NUMBER)
 		snprintf(ret, size, "%.17g", number);
 	else
@@ -243,8 +243,8 @@ random_leaf(uint64_t *seed, char *ret, size_t size)
 		break;
 	case 2:
 	case 3:
-		snprintf(ret, size, "%s %s %s", name, operators[random_below(seed, code ? 2 : 6)],
-		    a);
+		snprintf(
+		    ret, size, "%s %s %s", name, operators[random_below(seed, code ? 2 : 6)], a);
 		break;
 	default:
 		if (random_below(seed, 3) == 0)
@@ -252,7 +252,7 @@ random_leaf(uint64_t *seed, char *ret, size_t size)
 		else if (random_below(seed, 3) == 0)
 			snprintf(b, sizeof b, "*");
 		else if (attributes[attribute].kind == DAY ? strcmp(a, b) > 0
-		                                           : strtod(a, NULL) > strtod(b, NULL))
+							   : strtod(a, NULL) > strtod(b, NULL))
 			snprintf(a, sizeof a, "%s", b);
 		snprintf(ret, size, "%s between %s and %s", name, a, b);
 	}
@@ -278,8 +278,8 @@ random_expression(uint64_t *seed, unsigned depth, char *ret, size_t size)
 		children = 1;
 		break;
 	case 1:
-		used = (size_t)snprintf(ret, size, "same %s (",
-		    random_below(seed, 2) == 0 ? "study" : "series");
+		used = (size_t)snprintf(
+		    ret, size, "same %s (", random_below(seed, 2) == 0 ? "study" : "series");
 		children = 1;
 		break;
 	default:
@@ -331,9 +331,9 @@ satisfies(const struct item_fact *fact, const Cairn__Leaf *leaf)
 		return false;
 	case CAIRN__LEAF__OPERATOR__BETWEEN:
 		return (leaf->values[0]->value_case == CAIRN__SCALAR__VALUE__NOT_SET ||
-		           compare(fact, leaf->values[0]) >= 0) &&
+			   compare(fact, leaf->values[0]) >= 0) &&
 		    (leaf->values[1]->value_case == CAIRN__SCALAR__VALUE__NOT_SET ||
-		        compare(fact, leaf->values[1]) <= 0);
+			compare(fact, leaf->values[1]) <= 0);
 	case CAIRN__LEAF__OPERATOR__EQ:
 		return compare(fact, leaf->values[0]) == 0;
 	case CAIRN__LEAF__OPERATOR__NE:
@@ -392,8 +392,8 @@ search(const struct population *p, const Cairn__Expression *node, unsigned level
 
 		for (size_t i = 0; i < p->count; i++)
 			for (unsigned at = 0; at < 4; at++)
-				if ((levels >> at & 1) != 0 && shares(&p->items[i], &p->items[j],
-				        at < level ? at : level))
+				if ((levels >> at & 1) != 0 &&
+				    shares(&p->items[i], &p->items[j], at < level ? at : level))
 					ret[i] = true;
 	}
 	for (size_t c = 0; c < node->n_children; c++) {
@@ -410,8 +410,9 @@ search(const struct population *p, const Cairn__Expression *node, unsigned level
 			else if (node->operand == CAIRN__EXPRESSION__OPERAND__XOR)
 				ret[i] ^= child[i];
 			for (size_t j = 0; same && j < p->count; j++)
-				if (child[j] && shares(&p->items[i], &p->items[j],
-				        inner < level ? inner : level))
+				if (child[j] &&
+				    shares(
+					&p->items[i], &p->items[j], inner < level ? inner : level))
 					ret[i] = true;
 		}
 	}

@@ -47,7 +47,7 @@ void batch_free(Cairn__FactBatch *batch);
 void random_expression(uint64_t *seed, unsigned depth, char *ret, size_t size);
 
 /* How many entities of `level` satisfy the expression, by looking at every item. */
-size_t population_count(const struct population *population,
-    const Cairn__Expression *expression, unsigned level);
+size_t population_count(
+    const struct population *population, const Cairn__Expression *expression, unsigned level);
 
 #endif

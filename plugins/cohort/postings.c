@@ -60,8 +60,8 @@ last_changes(const struct change *changes, size_t count, struct container_change
 
 /* By way of a bitset: for containers that are one, or become one. */
 static size_t
-change_bitset(const MDB_val *old, const struct container_change *changes, size_t count,
-    uint8_t *ret)
+change_bitset(
+    const MDB_val *old, const struct container_change *changes, size_t count, uint8_t *ret)
 {
 	uint64_t words[SET_BLOCK_WORDS] = {0};
 
@@ -95,8 +95,8 @@ update_container(struct index_write *w, const struct change *changes, size_t cou
 		return CAIRN_ECORRUPT;
 	kept = last_changes(changes, count, w->last);
 	if (value.mv_size + 2 * kept < SET_BLOCK_BYTES)
-		value.mv_size = container_merge(value.mv_data, value.mv_size, w->last, kept,
-		    stored);
+		value.mv_size =
+		    container_merge(value.mv_data, value.mv_size, w->last, kept, stored);
 	else
 		value.mv_size = change_bitset(&value, w->last, kept, stored);
 	value.mv_data = stored;
@@ -115,8 +115,7 @@ postings_flush(struct index_write *w)
 		qsort(w->changes, w->change_count, sizeof w->changes[0], compare_changes);
 	for (size_t i = 0; i < w->change_count && code == 0; i += count) {
 		for (count = 1; i + count < w->change_count; count++)
-			if (!same_container(&w->changes[i].posting,
-			        &w->changes[i + count].posting))
+			if (!same_container(&w->changes[i].posting, &w->changes[i + count].posting))
 				break;
 		code = update_container(w, &w->changes[i], count);
 	}

@@ -35,7 +35,7 @@ eval_criteria(struct eval *e, const Cairn__Expression *node, struct index_count 
 	if (node->operand == CAIRN__EXPRESSION__OPERAND__LEAF) {
 		code = eval_leaf_level(e, node->leaf, &level);
 		return code == CAIRN_EUNSUPPORTED ? add_criterion(ret, node->leaf->attribute)
-		                                  : code;
+						  : code;
 	}
 	for (size_t i = 0; i < node->n_children && code == 0; i++)
 		code = eval_criteria(e, node->children[i], ret);
@@ -72,11 +72,11 @@ count_patients(struct eval *e, const struct set *set, enum term_level at, uint64
 
 /* Instances need not be looked at when their series decide: each series knows how many it has. */
 static int
-count_members(struct eval *e, struct set *set, enum term_level at, enum term_level level,
-    uint64_t *ret)
+count_members(
+    struct eval *e, struct set *set, enum term_level at, enum term_level level, uint64_t *ret)
 {
-	enum term_level counted = level == TERM_INSTANCE && at < TERM_INSTANCE ? TERM_SERIES
-	                                                                       : level;
+	enum term_level counted =
+	    level == TERM_INSTANCE && at < TERM_INSTANCE ? TERM_SERIES : level;
 	int code = eval_move(e, set, at, counted);
 
 	if (code != 0)
@@ -148,8 +148,8 @@ load_names(struct eval *e, uint32_t series, struct names *names)
 
 	if (names->series == series)
 		return 0;
-	code = record_get(e->index, e->txn, TERM_SERIES, series, &record, sizeof record,
-	    names->name);
+	code =
+	    record_get(e->index, e->txn, TERM_SERIES, series, &record, sizeof record, names->name);
 	if (code == 0)
 		code = record_get(e->index, e->txn, TERM_STUDY, record.parent, &record,
 		    sizeof record, names->study);
@@ -172,9 +172,14 @@ hand_out(struct eval *e, uint32_t id, struct names *names, const struct index_pa
 		code = load_names(e, record.series, names);
 	if (code != 0)
 		return code == CAIRN_ENOTFOUND ? CAIRN_ECORRUPT : code;
-	instance = (struct index_instance){.patient = names->patient, .study = names->study,
-	    .series = names->name, .instance = name, .has_object = record.has_object != 0,
-	    .segment = record.segment, .offset = record.offset, .length = record.length};
+	instance = (struct index_instance){.patient = names->patient,
+	    .study = names->study,
+	    .series = names->name,
+	    .instance = name,
+	    .has_object = record.has_object != 0,
+	    .segment = record.segment,
+	    .offset = record.offset,
+	    .length = record.length};
 	memcpy(instance.sha256, record.sha256, sizeof instance.sha256);
 	return page->each(page->arg, &instance);
 }
@@ -234,8 +239,8 @@ index_select(struct index *index, const Cairn__Expression *expression, const ato
 	int code;
 
 	if (page->limit == 0 || page->limit > INDEX_PAGE_MAX)
-		return cairn_error_set(err, CAIRN_EINVAL, "a page has 1 to %d instances",
-		    INDEX_PAGE_MAX);
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "a page has 1 to %d instances", INDEX_PAGE_MAX);
 	code = eval_begin(&e, index, cancel, err);
 	if (code != 0)
 		return code;

@@ -4,7 +4,7 @@
 
 /*
  * Sets of entity numbers.  On disk a set is cut into blocks of 65,536 numbers; a block's container
- * is an ascending list of 16-bit numbers while that is the smaller form, and a bitset otherwise.  In
+ * is an ascending list of 16-bit numbers while that is the smaller form, and a bitset otherwise. In
  * memory, while a query runs, a set is one bitset over all blocks.
  */
 

@@ -35,7 +35,8 @@ static enum term_type
 fact_type(const Cairn__Fact *fact)
 {
 	return fact->value_case == CAIRN__FACT__VALUE_NUMBER ? TERM_NUMBER
-	    : fact->value_case == CAIRN__FACT__VALUE_DAY ? TERM_DAY : TERM_CODE;
+	    : fact->value_case == CAIRN__FACT__VALUE_DAY     ? TERM_DAY
+							     : TERM_CODE;
 }
 
 static const char *
@@ -47,8 +48,9 @@ fact_problem(const Cairn__Fact *fact)
 		return "an attribute's name is malformed";
 	if (fact->value_case == CAIRN__FACT__VALUE__NOT_SET)
 		return "a fact has no value";
-	if (fact->value_case == CAIRN__FACT__VALUE_TEXT && (fact->text[0] == 0 ||
-	        strlen(fact->text) > INDEX_TEXT_MAX || !cohort_is_value_text(fact->text)))
+	if (fact->value_case == CAIRN__FACT__VALUE_TEXT &&
+	    (fact->text[0] == 0 || strlen(fact->text) > INDEX_TEXT_MAX ||
+		!cohort_is_value_text(fact->text)))
 		return "a fact's text is empty, too long or not clean UTF-8";
 	if (fact->value_case == CAIRN__FACT__VALUE_NUMBER && !isfinite(fact->number))
 		return "a fact's number is not finite";
@@ -170,8 +172,8 @@ number_value(struct index_write *w, uint16_t attribute, const char *text, uint64
 }
 
 static int
-encode_fact(struct index_write *w, enum term_level level, const Cairn__Fact *fact,
-    struct fact *ret, struct cairn_error *err)
+encode_fact(struct index_write *w, enum term_level level, const Cairn__Fact *fact, struct fact *ret,
+    struct cairn_error *err)
 {
 	int code = number_attribute(w, level, fact, &ret->attribute, err);
 
@@ -179,8 +181,8 @@ encode_fact(struct index_write *w, enum term_level level, const Cairn__Fact *fac
 		return code;
 	if (fact->value_case == CAIRN__FACT__VALUE_TEXT)
 		return number_value(w, ret->attribute, fact->text, &ret->key);
-	ret->key = term_order(fact->value_case == CAIRN__FACT__VALUE_NUMBER ? fact->number
-	                                                                    : fact->day);
+	ret->key =
+	    term_order(fact->value_case == CAIRN__FACT__VALUE_NUMBER ? fact->number : fact->day);
 	return 0;
 }
 
@@ -281,8 +283,7 @@ statement_key(uint32_t series, uint32_t n, uint8_t ret[8])
 }
 
 static int
-split(const MDB_val *value, uint32_t *ret_references, const uint8_t **ret_bytes,
-    size_t *ret_length)
+split(const MDB_val *value, uint32_t *ret_references, const uint8_t **ret_bytes, size_t *ret_length)
 {
 	if (value->mv_size < sizeof *ret_references)
 		return CAIRN_ECORRUPT;
@@ -333,8 +334,8 @@ statement_find(struct index_write *w, uint32_t series, const struct buf *bytes, 
 	statement_key(series, UINT32_MAX, past);
 	rc = mdb_cursor_get(w->statements, &key, &value, MDB_SET_RANGE);
 	rc = rc == MDB_NOTFOUND ? mdb_cursor_get(w->statements, &key, &value, MDB_LAST)
-	                        : rc != 0 ? rc
-	                        : mdb_cursor_get(w->statements, &key, &value, MDB_PREV);
+	    : rc != 0           ? rc
+				: mdb_cursor_get(w->statements, &key, &value, MDB_PREV);
 	for (int i = 0; rc == 0 && i < STATEMENTS_COMPARED && belongs(&key, series, &n); i++) {
 		const uint8_t *stored;
 		size_t length;

@@ -16,8 +16,8 @@ int
 store_error(int rc, const char *doing, struct cairn_error *err)
 {
 	if (rc == MDB_MAP_FULL)
-		return cairn_error_set(err, CAIRN_ELIMIT,
-		    "%s: the cohort index is full; raise map_size_mb", doing);
+		return cairn_error_set(
+		    err, CAIRN_ELIMIT, "%s: the cohort index is full; raise map_size_mb", doing);
 	if (rc == ENOMEM)
 		return cairn_error_set(err, CAIRN_ENOMEM, "%s: out of memory", doing);
 	if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_INVALID)
@@ -66,8 +66,8 @@ store_delete(MDB_txn *txn, MDB_dbi dbi, const void *key, size_t length, struct c
 }
 
 int
-counters_read(const struct index *index, MDB_txn *txn, struct counters *ret,
-    struct cairn_error *err)
+counters_read(
+    const struct index *index, MDB_txn *txn, struct counters *ret, struct cairn_error *err)
 {
 	MDB_val value;
 	int code = store_get(txn, index->meta, "counters", 8, &value, err);
@@ -106,15 +106,15 @@ put_known_attributes(struct index *index, MDB_txn *txn, struct counters *counter
 
 	for (size_t i = 0; (known = cohort_attribute_at(i)) != NULL; i++) {
 		struct attribute_record record;
-		int code = attribute_find(index, txn, (enum term_type)known->type, known->name,
-		    &record);
+		int code =
+		    attribute_find(index, txn, (enum term_type)known->type, known->name, &record);
 
 		if (code == CAIRN_ENOTFOUND) {
 			record.id = (uint16_t)(counters->attributes++ << 2 | known->type);
-			record.levels = strcmp(known->name, "study_day") == 0
-			    ? 1U << TERM_STUDY : 0;
-			code = attribute_put(index, txn, (enum term_type)known->type, known->name,
-			    &record);
+			record.levels =
+			    strcmp(known->name, "study_day") == 0 ? 1U << TERM_STUDY : 0;
+			code = attribute_put(
+			    index, txn, (enum term_type)known->type, known->name, &record);
 		}
 		if (code != 0)
 			return code;
@@ -154,8 +154,7 @@ open_tables(struct index *index, struct cairn_error *err)
 }
 
 static int
-open_environment(struct index *index, const struct index_options *options,
-    struct cairn_error *err)
+open_environment(struct index *index, const struct index_options *options, struct cairn_error *err)
 {
 	size_t map_size = options->map_size != 0 ? options->map_size : MAP_SIZE_DEFAULT;
 	int dead, rc = mdb_env_create(&index->env);
@@ -168,8 +167,7 @@ open_environment(struct index *index, const struct index_options *options,
 		rc = mdb_env_open(index->env, options->dir, MDB_NOTLS, 0600);
 	if (rc == 0)
 		rc = mdb_reader_check(index->env, &dead);
-	return rc == 0 ? open_tables(index, err)
-	               : store_error(rc, "opening the cohort index", err);
+	return rc == 0 ? open_tables(index, err) : store_error(rc, "opening the cohort index", err);
 }
 
 int
@@ -183,8 +181,7 @@ index_open(struct index **ret, const struct index_options *options, struct cairn
 	index = calloc(1, sizeof *index);
 	if (index == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
-	index->query_bytes = options->query_bytes != 0 ? options->query_bytes
-	                                               : QUERY_BYTES_DEFAULT;
+	index->query_bytes = options->query_bytes != 0 ? options->query_bytes : QUERY_BYTES_DEFAULT;
 	code = open_environment(index, options, err);
 	if (code != 0) {
 		index_close(index);

@@ -74,11 +74,11 @@ int store_get(MDB_txn *txn, MDB_dbi dbi, const void *key, size_t length, MDB_val
     struct cairn_error *err);
 int store_put(MDB_txn *txn, MDB_dbi dbi, const void *key, size_t length, const MDB_val *value,
     struct cairn_error *err);
-int store_delete(MDB_txn *txn, MDB_dbi dbi, const void *key, size_t length,
-    struct cairn_error *err);
+int
+store_delete(MDB_txn *txn, MDB_dbi dbi, const void *key, size_t length, struct cairn_error *err);
 
-int counters_read(const struct index *index, MDB_txn *txn, struct counters *ret,
-    struct cairn_error *err);
+int counters_read(
+    const struct index *index, MDB_txn *txn, struct counters *ret, struct cairn_error *err);
 int counters_write(const struct index *index, MDB_txn *txn, const struct counters *counters,
     struct cairn_error *err);
 
@@ -110,10 +110,10 @@ int attribute_find(const struct index *index, MDB_txn *txn, enum term_type type,
 int attribute_put(const struct index *index, MDB_txn *txn, enum term_type type, const char *name,
     const struct attribute_record *record);
 /* Folds ASCII case.  0, CAIRN_ENOTFOUND, or another code. */
-int value_find(const struct index *index, MDB_txn *txn, uint16_t attribute, const char *text,
-    uint32_t *ret);
-int value_put(const struct index *index, MDB_txn *txn, uint16_t attribute, const char *text,
-    uint32_t value);
+int value_find(
+    const struct index *index, MDB_txn *txn, uint16_t attribute, const char *text, uint32_t *ret);
+int value_put(
+    const struct index *index, MDB_txn *txn, uint16_t attribute, const char *text, uint32_t value);
 
 /* ---- columns ----------------------------------------------------------------------------- */
 
@@ -129,7 +129,7 @@ int column_get(const struct index *index, MDB_txn *txn, struct column_chunk *chu
     enum store_column column, uint32_t id, uint32_t *ret);
 int column_set(const struct index *index, MDB_txn *txn, struct column_chunk *chunk,
     enum store_column column, uint32_t id, uint32_t value);
-int column_flush(const struct index *index, MDB_txn *txn, struct column_chunk *chunk,
-    enum store_column column);
+int column_flush(
+    const struct index *index, MDB_txn *txn, struct column_chunk *chunk, enum store_column column);
 
 #endif

@@ -27,8 +27,8 @@ name_find(const struct index *index, MDB_txn *txn, enum term_level level, uint32
 {
 	uint8_t key[STORE_NAME_KEY_MAX];
 	MDB_val value;
-	int code = store_get(txn, index->names, key, name_key(level, parent, name, key), &value,
-	    NULL);
+	int code =
+	    store_get(txn, index->names, key, name_key(level, parent, name, key), &value, NULL);
 
 	if (code != 0)
 		return code;
@@ -114,6 +114,7 @@ record_get(const struct index *index, MDB_txn *txn, enum term_level level, uint3
 	return 0;
 }
 
+/* wide: where a record goes, and its two parts */
 int
 record_put(const struct index *index, MDB_txn *txn, enum term_level level, uint32_t id,
     const void *fixed, size_t size, const char *name)
@@ -155,8 +156,8 @@ attribute_find(const struct index *index, MDB_txn *txn, enum term_type type, con
 {
 	uint8_t key[1 + COHORT_NAME_MAX];
 	MDB_val value;
-	int code = store_get(txn, index->attributes, key, attribute_key(type, name, key), &value,
-	    NULL);
+	int code =
+	    store_get(txn, index->attributes, key, attribute_key(type, name, key), &value, NULL);
 
 	if (code != 0)
 		return code;
@@ -173,8 +174,7 @@ attribute_put(const struct index *index, MDB_txn *txn, enum term_type type, cons
 	uint8_t key[1 + COHORT_NAME_MAX];
 	MDB_val value = {sizeof *record, (void *)(uintptr_t)record};
 
-	return store_put(txn, index->attributes, key, attribute_key(type, name, key), &value,
-	    NULL);
+	return store_put(txn, index->attributes, key, attribute_key(type, name, key), &value, NULL);
 }
 
 /* 0 when the text is longer than any that could have been stored. */
@@ -193,14 +193,14 @@ value_key(uint16_t attribute, const char *text, uint8_t ret[2 + INDEX_TEXT_MAX])
 }
 
 int
-value_find(const struct index *index, MDB_txn *txn, uint16_t attribute, const char *text,
-    uint32_t *ret)
+value_find(
+    const struct index *index, MDB_txn *txn, uint16_t attribute, const char *text, uint32_t *ret)
 {
 	uint8_t key[2 + INDEX_TEXT_MAX];
 	size_t length = value_key(attribute, text, key);
 	MDB_val value;
 	int code = length == 0 ? CAIRN_ENOTFOUND
-	                       : store_get(txn, index->values, key, length, &value, NULL);
+			       : store_get(txn, index->values, key, length, &value, NULL);
 
 	if (code != 0)
 		return code;
@@ -211,8 +211,8 @@ value_find(const struct index *index, MDB_txn *txn, uint16_t attribute, const ch
 }
 
 int
-value_put(const struct index *index, MDB_txn *txn, uint16_t attribute, const char *text,
-    uint32_t value)
+value_put(
+    const struct index *index, MDB_txn *txn, uint16_t attribute, const char *text, uint32_t value)
 {
 	uint8_t key[2 + INDEX_TEXT_MAX];
 	size_t length = value_key(attribute, text, key);
@@ -233,8 +233,8 @@ column_key(enum store_column column, uint32_t chunk, uint8_t ret[5])
 }
 
 int
-column_flush(const struct index *index, MDB_txn *txn, struct column_chunk *chunk,
-    enum store_column column)
+column_flush(
+    const struct index *index, MDB_txn *txn, struct column_chunk *chunk, enum store_column column)
 {
 	uint8_t key[5];
 	MDB_val value = {sizeof chunk->values, chunk->values};

@@ -28,7 +28,7 @@ enum term_type { TERM_CODE, TERM_NUMBER, TERM_DAY };
 /* Attribute numbers carry their type in the lowest two bits.  Number 0 is the universe: the
  * entities that are present. */
 #define TERM_UNIVERSE 0U
-#define TERM_TYPE(attribute) ((enum term_type)((attribute) & 3U))
+#define TERM_TYPE(attribute) ((enum term_type)((attribute)&3U))
 
 #define TERM_SHIFTS 4
 #define TERM_KEY_BYTES 14
@@ -40,8 +40,8 @@ struct posting {
 static inline struct posting
 posting_make(uint16_t attribute, enum term_level level, unsigned shift, uint64_t key, uint32_t id)
 {
-	return (struct posting){(uint64_t)attribute << 48 | (uint64_t)level << 40 |
-	        (uint64_t)shift << 32 | key >> 32,
+	return (struct posting){
+	    (uint64_t)attribute << 48 | (uint64_t)level << 40 | (uint64_t)shift << 32 | key >> 32,
 	    key << 32 | id};
 }
 

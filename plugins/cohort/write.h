@@ -8,9 +8,9 @@
  * Changes to postings are collected and applied in one ordered pass (postings.c).  What a patient's
  * studies and series have, and what is folded to the patient, is never counted up or down: it is
  * collected from the statements before the first change to that patient in this transaction and
- * once more at its end, and the difference becomes postings (collect.c).  So the order of arrival cannot
- * matter, and taking something away is no harder than adding it.  Only an instance's own facts,
- * which nobody else can state, go straight to postings.
+ * once more at its end, and the difference becomes postings (collect.c).  So the order of arrival
+ * cannot matter, and taking something away is no harder than adding it.  Only an instance's own
+ * facts, which nobody else can state, go straight to postings.
  */
 
 #include "base/buf.h"
@@ -42,8 +42,8 @@ const char *facts_problem(const Cairn__InstanceFacts *facts);
 /* Two items that state the same, word for word, whoever they are about. */
 bool facts_equal(const Cairn__InstanceFacts *a, const Cairn__InstanceFacts *b);
 /* The canonical bytes; attributes and values that are new get their numbers. */
-int statement_encode(struct index_write *write, const Cairn__InstanceFacts *facts,
-    struct buf *ret, struct cairn_error *err);
+int statement_encode(struct index_write *write, const Cairn__InstanceFacts *facts, struct buf *ret,
+    struct cairn_error *err);
 
 /* A stored statement is its references (4 bytes) and its bytes. */
 int statement_get(struct index_write *write, uint32_t series, uint32_t n, uint32_t *ret_references,

@@ -68,8 +68,10 @@ suggest_finds_the_nearest_word(void **state)
 
 	(void)state;
 	assert_string_equal(text_suggest("modalitiy", candidate, words), "modality");
-	assert_string_equal(text_suggest("xes", candidate, (const char *const[]){"sex", NULL}) == NULL
-	        ? "none" : "some", "none");
+	assert_string_equal(
+	    text_suggest("xes", candidate, (const char *const[]){"sex", NULL}) == NULL ? "none"
+										       : "some",
+	    "none");
 	assert_null(text_suggest("voltage", candidate, words));
 }
 

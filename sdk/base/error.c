@@ -39,11 +39,11 @@ cairn_error_prefix(struct cairn_error *err, int code, const char *format, ...)
 const char *
 cairn_code_text(int code)
 {
-	static const char *const texts[] = {
-	    "done", "wrong input", "out of memory", "input/output error", "not found",
-	    "exists already", "denied by policy", "deadline passed", "cancelled",
-	    "nobody to answer", "limit reached", "damaged", "not supported", "more needed",
-	    "protocol broken", "internal error", "capability not granted"};
+	static const char *const texts[] = {"done", "wrong input", "out of memory",
+	    "input/output error", "not found", "exists already", "denied by policy",
+	    "deadline passed", "cancelled", "nobody to answer", "limit reached", "damaged",
+	    "not supported", "more needed", "protocol broken", "internal error",
+	    "capability not granted"};
 	int index = -code;
 
 	if (index < 0 || index >= (int)(sizeof texts / sizeof texts[0]))

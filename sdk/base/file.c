@@ -63,14 +63,15 @@ file_read(const char *path, struct buf *buf, struct cairn_error *err)
 		if (code == 0 && buf->capacity == buf->length)
 			code = CAIRN_ELIMIT;
 		if (code != 0)
-			return cairn_error_set(err, code, "%s is larger than %zu bytes", path, buf->max);
+			return cairn_error_set(
+			    err, code, "%s is larger than %zu bytes", path, buf->max);
 		room = buf->capacity - buf->length;
 		got = read(fd, buf->data + buf->length, room < READ_CHUNK ? room : READ_CHUNK);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return cairn_error_set(err, CAIRN_EIO, "cannot read %s: %s", path,
-			    strerror(errno));
+			return cairn_error_set(
+			    err, CAIRN_EIO, "cannot read %s: %s", path, strerror(errno));
 		if (got == 0)
 			return 0;
 		buf->length += (size_t)got;
@@ -83,8 +84,8 @@ file_sync_dir(const char *path, struct cairn_error *err)
 	FD_AUTO fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 || fsync(fd) != 0)
-		return cairn_error_set(err, CAIRN_EIO, "cannot sync directory %s: %s", path,
-		    strerror(errno));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot sync directory %s: %s", path, strerror(errno));
 	return 0;
 }
 
@@ -115,13 +116,15 @@ file_write(const char *path, const void *bytes, size_t length, mode_t mode, stru
 		return cairn_error_set(err, CAIRN_ELIMIT, "path is too long: %s", path);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 	if (fd < 0)
-		return cairn_error_set(err, CAIRN_EIO, "cannot create %s: %s", temporary,
-		    strerror(errno));
-	if (file_write_all(fd, bytes, length) != 0 || fsync(fd) != 0 || rename(temporary, path) != 0) {
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot create %s: %s", temporary, strerror(errno));
+	if (file_write_all(fd, bytes, length) != 0 || fsync(fd) != 0 ||
+	    rename(temporary, path) != 0) {
 		int cause = errno;
 
 		unlink(temporary);
-		return cairn_error_set(err, CAIRN_EIO, "cannot write %s: %s", path, strerror(cause));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot write %s: %s", path, strerror(cause));
 	}
 	return sync_parent(path, err);
 }
@@ -133,15 +136,16 @@ file_mkdirs(const char *path, mode_t mode, struct cairn_error *err)
 	size_t length = strlen(path);
 
 	if (length == 0 || length >= sizeof partial)
-		return cairn_error_set(err, CAIRN_EINVAL, "not a usable directory name: '%s'", path);
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "not a usable directory name: '%s'", path);
 	memcpy(partial, path, length + 1);
 	for (size_t i = 1; i <= length; i++) {
 		if (partial[i] != '/' && partial[i] != 0)
 			continue;
 		partial[i] = 0;
 		if (mkdir(partial, mode) != 0 && errno != EEXIST)
-			return cairn_error_set(err, CAIRN_EIO, "cannot create directory %s: %s", partial,
-			    strerror(errno));
+			return cairn_error_set(err, CAIRN_EIO, "cannot create directory %s: %s",
+			    partial, strerror(errno));
 		partial[i] = path[i];
 	}
 	return 0;

@@ -16,8 +16,8 @@ int file_read(const char *path, struct buf *buf, struct cairn_error *err);
 
 /* Replaces `path` by these bytes or leaves it as it was: temporary file beside it, fsync, rename,
  * fsync of the directory. */
-int file_write(const char *path, const void *bytes, size_t length, mode_t mode,
-    struct cairn_error *err);
+int file_write(
+    const char *path, const void *bytes, size_t length, mode_t mode, struct cairn_error *err);
 
 /* mkdir -p; parents get the same mode.  An existing directory is fine. */
 int file_mkdirs(const char *path, mode_t mode, struct cairn_error *err);

@@ -44,7 +44,8 @@ log_line(enum cairn_log_level level, const char *topic, const char *format, ...)
 		length = sizeof line - 2;
 	for (size_t i = 0; i < length; i++) {
 		if (line[i] == '\n' || line[i] == '\r')
-			line[i] = ' '; /* one event, one line: text from outside cannot forge another */
+			line[i] =
+			    ' '; /* one event, one line: text from outside cannot forge another */
 	}
 	line[length++] = '\n';
 	if (write(STDERR_FILENO, line, length) < 0)

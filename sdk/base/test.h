@@ -26,11 +26,11 @@ void test_dir_make(struct test_dir *dir);
 void test_dir_remove(struct test_dir *dir);
 
 /* Fails the test with err->text unless `code` is 0. */
-#define assert_ok(code, err)                                                                   \
-	do {                                                                                    \
-		int code_ = (code);                                                             \
-		if (code_ != 0)                                                                 \
-			fail_msg("%s: code %d: %s", #code, code_, (err)->text);                 \
+#define assert_ok(code, err)                                                    \
+	do {                                                                    \
+		int code_ = (code);                                             \
+		if (code_ != 0)                                                 \
+			fail_msg("%s: code %d: %s", #code, code_, (err)->text); \
 	} while (0)
 
 #endif

@@ -10,25 +10,32 @@
 static const struct cohort_attribute attributes[] = {
     {"modality", COHORT_CODE, COHORT_SERIES, "", "Modality (0008,0060), such as CT, MR or MG"},
     {"body_part", COHORT_CODE, COHORT_SERIES, "",
-        "Body Part Examined (0018,0015), such as CHEST or BREAST"},
+	"Body Part Examined (0018,0015), such as CHEST or BREAST"},
     {"manufacturer", COHORT_CODE, COHORT_SERIES, "",
-        "Manufacturer (0008,0070) of the equipment, upper case"},
+	"Manufacturer (0008,0070) of the equipment, upper case"},
     {"model", COHORT_CODE, COHORT_SERIES, "", "Manufacturer's Model Name (0008,1090)"},
     {"slice_thickness", COHORT_NUMBER, COHORT_SERIES, "mm", "Slice Thickness (0018,0050)"},
     {"study_date", COHORT_DAY, COHORT_STUDY, "",
-        "Study Date (0008,0020), shifted by up to 365 days per patient: use wide windows"},
+	"Study Date (0008,0020), shifted by up to 365 days per patient: use wide windows"},
     {"study_day", COHORT_NUMBER, COHORT_STUDY, "d",
-        "Days since the patient's first study; exact, because shifting keeps intervals"},
+	"Days since the patient's first study; exact, because shifting keeps intervals"},
     {"age", COHORT_NUMBER, COHORT_STUDY, "a", "Age of the patient at imaging, in years"},
     {"sex", COHORT_CODE, COHORT_PATIENT, "", "Patient's Sex (0010,0040): female, male or other"},
     {"sop_class", COHORT_CODE, COHORT_SERIES, "",
-        "SOP Class UID (0008,0016), or its keyword, such as CTImageStorage"},
+	"SOP Class UID (0008,0016), or its keyword, such as CTImageStorage"},
 };
 
 #define ATTRIBUTE_COUNT (sizeof attributes / sizeof attributes[0])
 
 static const char *const keywords[] = {
-    "and", "or", "xor", "not", "in", "between", "exists", "same",
+    "and",
+    "or",
+    "xor",
+    "not",
+    "in",
+    "between",
+    "exists",
+    "same",
 };
 
 #define KEYWORD_COUNT (sizeof keywords / sizeof keywords[0])

@@ -60,7 +60,8 @@ check_scalar(const Cairn__Scalar *value, struct cairn_error *err)
 		if (!cohort_is_value_text(value->text))
 			return cairn_error_set(err, CAIRN_EINVAL,
 			    "a value is not UTF-8, holds control characters or is longer than "
-			    "%d bytes", COHORT_VALUE_MAX);
+			    "%d bytes",
+			    COHORT_VALUE_MAX);
 		return 0;
 	case CAIRN__SCALAR__VALUE_NUMBER:
 		if (!isfinite(value->number))
@@ -68,8 +69,8 @@ check_scalar(const Cairn__Scalar *value, struct cairn_error *err)
 		return 0;
 	case CAIRN__SCALAR__VALUE_DAY:
 		if (value->day < DAY_MIN || value->day > DAY_MAX)
-			return cairn_error_set(err, CAIRN_EINVAL,
-			    "a date is outside the years 1 to 9999");
+			return cairn_error_set(
+			    err, CAIRN_EINVAL, "a date is outside the years 1 to 9999");
 		return 0;
 	default:
 		return cairn_error_set(err, CAIRN_EINVAL, "a value is missing");
@@ -79,8 +80,9 @@ check_scalar(const Cairn__Scalar *value, struct cairn_error *err)
 static const char *
 type_text(Cairn__Scalar__ValueCase type)
 {
-	return type == CAIRN__SCALAR__VALUE_NUMBER ? "a number" :
-	    type == CAIRN__SCALAR__VALUE_DAY ? "a date (2026-01-31)" : "a word or quoted text";
+	return type == CAIRN__SCALAR__VALUE_NUMBER ? "a number"
+	    : type == CAIRN__SCALAR__VALUE_DAY     ? "a date (2026-01-31)"
+						   : "a word or quoted text";
 }
 
 static Cairn__Scalar__ValueCase
@@ -115,8 +117,9 @@ check_types(const Cairn__Leaf *leaf, bool open_ends, struct cairn_error *err)
 			type = expected_type(known, value);
 		if (value->value_case == type)
 			continue;
-		return cairn_error_set(err, CAIRN_EINVAL, known != NULL
-		        ? "%s takes %s" : "the values of %s are not all alike: expected %s",
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    known != NULL ? "%s takes %s"
+				  : "the values of %s are not all alike: expected %s",
 		    leaf->attribute, type_text(type));
 	}
 	if (open_ends && type == CAIRN__SCALAR__VALUE__NOT_SET)
@@ -135,11 +138,11 @@ check_between(const Cairn__Leaf *leaf, struct cairn_error *err)
 	low = leaf->values[0];
 	high = leaf->values[1];
 	if ((low->value_case == CAIRN__SCALAR__VALUE_NUMBER &&
-	        high->value_case == CAIRN__SCALAR__VALUE_NUMBER && low->number > high->number) ||
+		high->value_case == CAIRN__SCALAR__VALUE_NUMBER && low->number > high->number) ||
 	    (low->value_case == CAIRN__SCALAR__VALUE_DAY &&
-	        high->value_case == CAIRN__SCALAR__VALUE_DAY && low->day > high->day))
-		return cairn_error_set(err, CAIRN_EINVAL,
-		    "between takes the lower end first: this range is empty");
+		high->value_case == CAIRN__SCALAR__VALUE_DAY && low->day > high->day))
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "between takes the lower end first: this range is empty");
 	return 0;
 }
 
@@ -179,8 +182,8 @@ cohort_check_leaf(const Cairn__Leaf *leaf, struct cairn_error *err)
 		return code;
 	if (leaf->operator_ >= CAIRN__LEAF__OPERATOR__LT &&
 	    leaf->operator_ != CAIRN__LEAF__OPERATOR__IN && orders_text(leaf))
-		return cairn_error_set(err, CAIRN_EINVAL,
-		    "%s has no order: use =, !=, in or exists", leaf->attribute);
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "%s has no order: use =, !=, in or exists", leaf->attribute);
 	return between ? check_between(leaf, err) : 0;
 }
 
@@ -201,15 +204,14 @@ check_node(const Cairn__Expression *node, struct cairn_error *err)
 	bool same = node->operand == CAIRN__EXPRESSION__OPERAND__SAME;
 
 	if ((unsigned)node->operand > CAIRN__EXPRESSION__OPERAND__ALL)
-		return cairn_error_set(err, CAIRN_EINVAL, "unknown operand %d",
-		    (int)node->operand);
+		return cairn_error_set(err, CAIRN_EINVAL, "unknown operand %d", (int)node->operand);
 	if (node->n_children < arity[node->operand].least ||
 	    node->n_children > arity[node->operand].most)
 		return cairn_error_set(err, CAIRN_EINVAL, "%zu operands where %zu are expected",
 		    node->n_children, arity[node->operand].least);
 	if (leaf != (node->leaf != NULL))
-		return cairn_error_set(err, CAIRN_EINVAL, leaf
-		        ? "a leaf without a criterion" : "a criterion outside a leaf");
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    leaf ? "a leaf without a criterion" : "a criterion outside a leaf");
 	if (same != (node->entity[0] != 0) || (same && !is_entity(node->entity)))
 		return cairn_error_set(err, CAIRN_EINVAL,
 		    "\"same\" is about a study or a series, and nothing else is");
@@ -237,7 +239,8 @@ cohort_check(const Cairn__Expression *expression, struct cairn_error *err)
 		if (nodes > COHORT_NODES_MAX || depth == COHORT_DEPTH_MAX)
 			return cairn_error_set(err, CAIRN_ELIMIT,
 			    "the expression is larger than %d criteria and values, or deeper than "
-			    "%d", COHORT_NODES_MAX, COHORT_DEPTH_MAX);
+			    "%d",
+			    COHORT_NODES_MAX, COHORT_DEPTH_MAX);
 		stack[depth++] = (struct level){node, 0};
 		while (depth > 0 && stack[depth - 1].next == stack[depth - 1].node->n_children)
 			depth--;

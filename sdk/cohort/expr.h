@@ -30,8 +30,8 @@
 #define COHORT_TEXT_MAX 65536
 #define COHORT_DEPTH_MAX 64
 #define COHORT_NODES_MAX 4096 /* expressions and values together */
-#define COHORT_VALUE_MAX 1024  /* bytes of one value's text */
-#define COHORT_NAME_MAX 64     /* bytes of an attribute's name */
+#define COHORT_VALUE_MAX 1024 /* bytes of one value's text */
+#define COHORT_NAME_MAX 64    /* bytes of an attribute's name */
 
 /* CAIRN_EINVAL with the column, what was found, what was expected (and "did you mean"); a second
  * line with the text and a third with a caret.  The caller frees the tree with
@@ -52,8 +52,8 @@ int cohort_check_packed(const void *bytes, size_t length, struct cairn_error *er
 
 /* The first attribute (in reading order) that the table below does not know, or NULL; then
  * `*ret_suggestion` is the one that was probably meant, or NULL.  Borrowed. */
-const char *cohort_unknown_attribute(const Cairn__Expression *expression,
-    const char **ret_suggestion);
+const char *
+cohort_unknown_attribute(const Cairn__Expression *expression, const char **ret_suggestion);
 
 /* Lower-case letters, digits, underscores and dots, at most COHORT_NAME_MAX, not a keyword. */
 bool cohort_is_attribute_name(const char *name);

@@ -55,15 +55,15 @@ text_becomes_canonical(void **state)
 	assert_prints("x\tEXISTS", "x exists");
 	assert_prints("modality = CT AND NOT sex = female", "modality = CT and not sex = female");
 	assert_prints("(modality = CT)", "modality = CT");
-	assert_prints("modality = CT and sex = male or age < 5",
-	    "modality = CT and sex = male or age < 5");
+	assert_prints(
+	    "modality = CT and sex = male or age < 5", "modality = CT and sex = male or age < 5");
 	assert_prints("modality = CT and (sex = male or age < 5)",
 	    "modality = CT and (sex = male or age < 5)");
 	assert_prints("(a = x and b = y) and c = z", "(a = x and b = y) and c = z");
 	assert_prints("age between 40 and 60", "age between 40 and 60");
 	assert_prints("age between * and 60.50", "age between * and 60.5");
-	assert_prints("model in ( A1 ,\"B \\\"2\\\"\", 5 )",
-	    "model in (A1, \"B \\\"2\\\"\", \"5\")");
+	assert_prints(
+	    "model in ( A1 ,\"B \\\"2\\\"\", 5 )", "model in (A1, \"B \\\"2\\\"\", \"5\")");
 	assert_prints("study_date >= 2020-01-01", "study_date >= 2020-01-01");
 	assert_prints("same study(modality = CT)", "same study (modality = CT)");
 	assert_prints("same SERIES (*)", "same series (*)");
@@ -77,8 +77,8 @@ sop_classes_are_accepted_by_name(void **state)
 {
 	(void)state;
 	assert_prints("sop_class = CTImageStorage", "sop_class = 1.2.840.10008.5.1.4.1.1.2");
-	assert_prints("sop_class = 1.2.840.10008.5.1.4.1.1.2",
-	    "sop_class = 1.2.840.10008.5.1.4.1.1.2");
+	assert_prints(
+	    "sop_class = 1.2.840.10008.5.1.4.1.1.2", "sop_class = 1.2.840.10008.5.1.4.1.1.2");
 }
 
 static void
@@ -105,7 +105,8 @@ errors_show_the_place_and_what_was_meant(void **state)
 	assert_refused("modality betwen CT",
 	    "column 10: expected =, !=, <, <=, >, >=, in, between or exists, found \"betwen\"; did "
 	    "you mean \"between\"?\n  modality betwen CT\n           ^");
-	assert_refused("modality =", "column 11: expected a value, found the end\n"
+	assert_refused("modality =",
+	    "column 11: expected a value, found the end\n"
 	    "  modality =\n            ^");
 	assert_refused("x = \"\xc3\xa9\xc3\xa9\" )",
 	    "column 10: expected \"and\", \"or\", \"xor\" or the end, found \")\"\n"
@@ -124,12 +125,12 @@ wrong_texts_are_refused(void **state)
 	static const char *const texts[] = {"", "  ", "and", "modality", "modality = ", "= CT", "(",
 	    "()", "modality = CT)", "(modality = CT", "modality = and", "modality CT",
 	    "a = b or c = d xor e = f", "a = b xor c = d or e = f", "same (a = b)",
-	    "same patient (a = b)",
-	    "same study a = b", "modality < CT", "age = old", "age between 60 and 40",
-	    "age between * and *", "age between 40", "age in ()", "age in (1,)", "age in (1 2)",
-	    "age in (1, 2020-01-01)", "study_date = 2023-02-29", "study_date > 2020", "a = \"x",
-	    "a = \"x\\n\"", "a = \"\n\"", "a = \"\xff\"", "a ! b", "a = $", "a..b = c", "a. = c",
-	    "A = b", "a = b, c = d", "* *", "not", "a exists b", "variant(EGFR, L858R)"};
+	    "same patient (a = b)", "same study a = b", "modality < CT", "age = old",
+	    "age between 60 and 40", "age between * and *", "age between 40", "age in ()",
+	    "age in (1,)", "age in (1 2)", "age in (1, 2020-01-01)", "study_date = 2023-02-29",
+	    "study_date > 2020", "a = \"x", "a = \"x\\n\"", "a = \"\n\"", "a = \"\xff\"", "a ! b",
+	    "a = $", "a..b = c", "a. = c", "A = b", "a = b, c = d", "* *", "not", "a exists b",
+	    "variant(EGFR, L858R)"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -221,8 +222,8 @@ static char *
 random_text(uint64_t *seed)
 {
 	static const char *const texts[] = {"CT", "and", "NOT", "5", "2020-01-01", "x y", "\"",
-	    "\\",
-	    "", "\xc3\xa9t\xc3\xa9", "1.2.840", "a:b/c", "(", "*", "-", "1e5", "+1", "2020-99-99"};
+	    "\\", "", "\xc3\xa9t\xc3\xa9", "1.2.840", "a:b/c", "(", "*", "-", "1e5", "+1",
+	    "2020-99-99"};
 
 	return strdup(texts[below(seed, sizeof texts / sizeof texts[0])]);
 }
@@ -236,8 +237,8 @@ random_value(uint64_t *seed, unsigned type, Cairn__Scalar *value)
 		value->text = random_text(seed);
 	} else if (type == 1) {
 		value->value_case = CAIRN__SCALAR__VALUE_NUMBER;
-		value->number = ((double)below(seed, 1000000) - 500000) /
-		    (double)(1 + below(seed, 1000));
+		value->number =
+		    ((double)below(seed, 1000000) - 500000) / (double)(1 + below(seed, 1000));
 	} else {
 		value->value_case = CAIRN__SCALAR__VALUE_DAY;
 		value->day = (int32_t)below(seed, 3652058) - 719162;
@@ -249,7 +250,7 @@ set_ends(Cairn__Leaf *leaf, uint64_t *seed)
 {
 	Cairn__Scalar *low = leaf->values[0], *high = leaf->values[1];
 	bool swap = low->value_case == CAIRN__SCALAR__VALUE_NUMBER ? low->number > high->number
-	                                                            : low->day > high->day;
+								   : low->day > high->day;
 
 	if (swap) {
 		leaf->values[0] = high;
@@ -299,7 +300,7 @@ random_tree(uint64_t *seed, unsigned depth)
 
 	cairn__expression__init(node);
 	node->operand = depth == 0 ? CAIRN__EXPRESSION__OPERAND__LEAF
-	                           : (Cairn__Expression__Operand)below(seed, 7);
+				   : (Cairn__Expression__Operand)below(seed, 7);
 	if (node->operand == CAIRN__EXPRESSION__OPERAND__LEAF)
 		node->leaf = random_leaf(seed);
 	else if (node->operand <= CAIRN__EXPRESSION__OPERAND__XOR)

@@ -101,8 +101,8 @@ word_token(struct cohort_lexer *lexer, struct cohort_token *ret, struct cairn_er
 	ret->kind = TOKEN_WORD;
 	if (is_date(ret->text, &ret->day)) {
 		if (ret->day == INT32_MIN)
-			return cohort_error_at(lexer->text, lexer->at, err,
-			    "the date %s does not exist", ret->text);
+			return cohort_error_at(
+			    lexer->text, lexer->at, err, "the date %s does not exist", ret->text);
 		ret->kind = TOKEN_DATE;
 	} else if (text_to_number(ret->text, &ret->number) == 0) {
 		ret->kind = TOKEN_NUMBER;
@@ -125,8 +125,8 @@ quoted_token(struct cohort_lexer *lexer, struct cohort_token *ret, struct cairn_
 				    "inside quotes a backslash stands before \" or \\ only");
 		}
 		if (used == COHORT_VALUE_MAX)
-			return cohort_error_at(text, lexer->at, err,
-			    "a value has at most %d bytes", COHORT_VALUE_MAX);
+			return cohort_error_at(
+			    text, lexer->at, err, "a value has at most %d bytes", COHORT_VALUE_MAX);
 		ret->text[used++] = text[i];
 	}
 	if (text[i] == 0)

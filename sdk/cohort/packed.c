@@ -77,8 +77,8 @@ cohort_check_packed(const void *bytes, size_t length, struct cairn_error *err)
 			continue;
 		}
 		if (!read_field(top, &number, &inside))
-			return cairn_error_set(err, CAIRN_EINVAL,
-			    "the request is not a well-formed message");
+			return cairn_error_set(
+			    err, CAIRN_EINVAL, "the request is not a well-formed message");
 		if (number != (depth == 1 ? 1U : 2U) || inside.at == inside.end)
 			continue;
 		if (depth == COHORT_DEPTH_MAX + 1)

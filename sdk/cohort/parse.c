@@ -52,11 +52,12 @@ unexpected(struct parser *p, const char *expected)
 {
 	const struct cohort_token *token = &p->token;
 	const char *guess = token->kind == TOKEN_WORD && !cohort_is_keyword(token->text)
-	    ? text_suggest(token->text, keyword_at, NULL) : NULL;
+	    ? text_suggest(token->text, keyword_at, NULL)
+	    : NULL;
 
 	if (token->kind == TOKEN_END)
-		return cohort_error_at(p->lexer.text, token->at, p->err,
-		    "expected %s, found the end", expected);
+		return cohort_error_at(
+		    p->lexer.text, token->at, p->err, "expected %s, found the end", expected);
 	return cohort_error_at(p->lexer.text, token->at, p->err,
 	    "expected %s, found \"%.*s\"%s%s%s", expected,
 	    token->length > 40 ? 40 : (int)token->length, p->lexer.text + token->at,
@@ -113,8 +114,8 @@ free_node(Cairn__Expression **node)
 static int
 add_child(struct parser *p, Cairn__Expression *parent, Cairn__Expression **child)
 {
-	Cairn__Expression **children = realloc(parent->children,
-	    (parent->n_children + 1) * sizeof *children);
+	Cairn__Expression **children =
+	    realloc(parent->children, (parent->n_children + 1) * sizeof *children);
 
 	if (children == NULL)
 		return out_of_memory(p);
@@ -262,7 +263,7 @@ parse_comparison(struct parser *p, Cairn__Leaf *leaf)
 	if (code != 0 || leaf->operator_ == CAIRN__LEAF__OPERATOR__EXISTS)
 		return code;
 	return leaf->operator_ == CAIRN__LEAF__OPERATOR__IN ? parse_set(p, leaf)
-	                                                     : parse_between(p, leaf);
+							    : parse_between(p, leaf);
 }
 
 static int
@@ -476,8 +477,8 @@ cohort_parse(const char *text, Cairn__Expression **ret, struct cairn_error *err)
 
 	p.lexer.length = strnlen(text, COHORT_TEXT_MAX + 1);
 	if (p.lexer.length > COHORT_TEXT_MAX)
-		return cairn_error_set(err, CAIRN_ELIMIT,
-		    "the expression is longer than %d bytes", COHORT_TEXT_MAX);
+		return cairn_error_set(
+		    err, CAIRN_ELIMIT, "the expression is longer than %d bytes", COHORT_TEXT_MAX);
 	code = advance(&p);
 	if (code == 0)
 		code = parse_expression(&p, &node);

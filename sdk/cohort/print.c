@@ -17,7 +17,7 @@ static bool
 is_bare(const char *text)
 {
 	static const char chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-	                            "._:/+-";
+				    "._:/+-";
 	double number;
 
 	return text[0] != 0 && strspn(text, chars) == strlen(text) && !cohort_is_keyword(text) &&
@@ -78,8 +78,8 @@ print_value(struct buf *buf, const Cairn__Scalar *value)
 static int
 print_leaf(struct buf *buf, const Cairn__Leaf *leaf)
 {
-	static const char *const before[] = {" = ", " != ", " < ", " <= ", " > ", " >= ", " in (",
-	    " between ", " exists"};
+	static const char *const before[] = {
+	    " = ", " != ", " < ", " <= ", " > ", " >= ", " in (", " between ", " exists"};
 	bool in = leaf->operator_ == CAIRN__LEAF__OPERATOR__IN;
 	int code = buf_append_text(buf, leaf->attribute);
 
@@ -155,8 +155,8 @@ cohort_print(const Cairn__Expression *expression, char **ret, struct cairn_error
 	if (code == 0 && buf_text(&buf) == NULL)
 		code = CAIRN_ENOMEM;
 	if (code != 0)
-		return cairn_error_set(err, code, "cannot print the expression: %s",
-		    cairn_code_text(code));
+		return cairn_error_set(
+		    err, code, "cannot print the expression: %s", cairn_code_text(code));
 	*ret = (char *)buf.data;
 	buf.data = NULL;
 	return 0;

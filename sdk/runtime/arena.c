@@ -29,8 +29,7 @@ allocator_free(void *arg, void *pointer)
 void
 arena_init(struct arena *arena, size_t max)
 {
-	*arena = (struct arena){.max = max,
-	    .allocator = {allocator_alloc, allocator_free, arena}};
+	*arena = (struct arena){.max = max, .allocator = {allocator_alloc, allocator_free, arena}};
 }
 
 static void

@@ -23,7 +23,7 @@ struct arena {
 
 void arena_init(struct arena *arena, size_t max);
 void arena_fini(struct arena *arena);
-void arena_reset(struct arena *arena); /* forgets everything, keeps one small block */
+void arena_reset(struct arena *arena);               /* forgets everything, keeps one small block */
 void *arena_alloc(struct arena *arena, size_t size); /* NULL at the maximum */
 
 #endif

@@ -117,6 +117,7 @@ body_set(Cairn__Envelope *envelope, const void *body, size_t length)
 	envelope->body.len = length;
 }
 
+/* wide: it is the ABI's signature */
 int
 cairn_call(struct cairn *cairn, const char *subject, const void *body, size_t length,
     unsigned timeout_ms, cairn_call_fn done, void *arg)
@@ -191,7 +192,7 @@ cairn_job_put(struct cairn *cairn, const struct cairn_job_put *puts, size_t coun
 	jobs = calloc(count, sizeof *jobs);
 	pointers = calloc(count, sizeof(Cairn__Job *));
 	code = jobs == NULL || pointers == NULL ? CAIRN_ENOMEM
-	                                        : jobs_fill(puts, count, jobs, pointers);
+						: jobs_fill(puts, count, jobs, pointers);
 	if (code == 0) {
 		envelope.kind = CAIRN__ENVELOPE__KIND__JOB_PUT;
 		envelope.n_jobs = count;

@@ -317,7 +317,7 @@ enqueue(struct channel *channel, const Cairn__Envelope *envelope, size_t factor)
 	uv_mutex_lock(&channel->lock);
 	if (channel->waiting.count + channel->flying.count >= factor * CHANNEL_QUEUE_MAX ||
 	    channel->waiting.bytes.length + channel->flying.bytes.length >=
-	        factor * CHANNEL_QUEUE_BYTES_MAX)
+		factor * CHANNEL_QUEUE_BYTES_MAX)
 		code = CAIRN_ELIMIT;
 	else
 		code = append(channel, envelope, size, false);
@@ -413,7 +413,7 @@ channel_close(struct channel *channel, void (*closed)(void *arg), void *arg)
 static int
 url_check(const char *url, struct cairn_error *err)
 {
-	const size_t path_max = sizeof ((struct sockaddr_un *)NULL)->sun_path - 1;
+	const size_t path_max = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
 	size_t scheme = strlen(URL_SCHEME);
 
 	if (strncmp(url, URL_SCHEME, scheme) != 0 || url[scheme] == 0)
@@ -498,8 +498,8 @@ channel_open(struct channel **ret, uv_loop_t *loop, const struct channel_options
 	rv = socket_open(channel, options);
 	if (rv != 0) {
 		channel_close(channel, NULL, NULL);
-		return cairn_error_set(err, CAIRN_EIO, "cannot open %s: %s", options->url,
-		    nng_strerror(rv));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot open %s: %s", options->url, nng_strerror(rv));
 	}
 	connect_next(channel);
 	*ret = channel;

@@ -31,11 +31,11 @@
 
 #include "cairn/bus.pb-c.h"
 
-#define CHANNEL_MESSAGE_MAX ((size_t)16 << 20)      /* bytes in one message */
-#define CHANNEL_QUEUE_MAX ((size_t)4096)            /* messages waiting to be sent */
-#define CHANNEL_QUEUE_BYTES_MAX ((size_t)64 << 20)  /* bytes waiting to be sent */
-#define CHANNEL_ANSWERS_FACTOR 4                    /* channel_answer() may go this far beyond */
-#define CHANNEL_ARENA_MAX ((size_t)96 << 20)        /* memory for one unpacked message */
+#define CHANNEL_MESSAGE_MAX ((size_t)16 << 20)     /* bytes in one message */
+#define CHANNEL_QUEUE_MAX ((size_t)4096)           /* messages waiting to be sent */
+#define CHANNEL_QUEUE_BYTES_MAX ((size_t)64 << 20) /* bytes waiting to be sent */
+#define CHANNEL_ANSWERS_FACTOR 4                   /* channel_answer() may go this far beyond */
+#define CHANNEL_ARENA_MAX ((size_t)96 << 20)       /* memory for one unpacked message */
 
 struct channel;
 

@@ -91,8 +91,8 @@ ticked(uv_timer_t *timer)
 static int
 end_open(struct pair *pair, struct end *end, bool listen, int pid)
 {
-	const struct channel_options options = {.url = pair->url, .listen = listen,
-	    .peer_pid = pid, .ops = &ops, .arg = end};
+	const struct channel_options options = {
+	    .url = pair->url, .listen = listen, .peer_pid = pid, .ops = &ops, .arg = end};
 	struct cairn_error err = {0};
 
 	return channel_open(&end->channel, &pair->loop, &options, &err);
@@ -382,8 +382,8 @@ say_and_be_dropped(const void *bytes, size_t length)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	server_init(&pair);
-	assert_true(text_copy(address.sun_path, sizeof address.sun_path,
-	    pair.url + strlen("ipc://")));
+	assert_true(
+	    text_copy(address.sun_path, sizeof address.sun_path, pair.url + strlen("ipc://")));
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
 	assert_int_equal(write(fd, bytes, length), length);
 	wait_until(&pair, &pair.server.downs, 1);
@@ -426,8 +426,8 @@ messages_in_pieces_are_put_together(void **state)
 
 	(void)state;
 	server_init(&pair);
-	assert_true(text_copy(address.sun_path, sizeof address.sun_path,
-	    pair.url + strlen("ipc://")));
+	assert_true(
+	    text_copy(address.sun_path, sizeof address.sun_path, pair.url + strlen("ipc://")));
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
 	for (size_t i = 0; i < sizeof bytes - 1; i++) {
 		assert_int_equal(write(fd, bytes + i, 1), 1);

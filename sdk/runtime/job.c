@@ -109,8 +109,8 @@ job_dispatch(struct cairn *cairn, struct message *message, const Cairn__Job *ite
 	int code;
 
 	if (cairn->plugin.job == NULL) {
-		acknowledge(cairn, item->id, CAIRN__ENVELOPE__KIND__JOB_RETRY,
-		    "this plugin takes no jobs");
+		acknowledge(
+		    cairn, item->id, CAIRN__ENVELOPE__KIND__JOB_RETRY, "this plugin takes no jobs");
 		return;
 	}
 	job = calloc(1, sizeof *job);

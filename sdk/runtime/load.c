@@ -19,16 +19,19 @@ plugin_take(const struct cairn_plugin *plugin, const char *name, struct cairn_pl
 	if (plugin->size < DESCRIPTOR_MIN || plugin->size > DESCRIPTOR_MAX)
 		return cairn_error_set(err, CAIRN_EINVAL,
 		    "plugin %s has a descriptor of %zu bytes; expected at least %zu: rebuild it "
-		    "with CAIRN_PLUGIN()", name, plugin->size, DESCRIPTOR_MIN);
+		    "with CAIRN_PLUGIN()",
+		    name, plugin->size, DESCRIPTOR_MIN);
 	if (plugin->abi != CAIRN_ABI)
 		return cairn_error_set(err, CAIRN_EUNSUPPORTED,
 		    "plugin %s was built for ABI %u, this host speaks ABI %u: rebuild it with this "
-		    "SDK", name, plugin->abi, CAIRN_ABI);
+		    "SDK",
+		    name, plugin->abi, CAIRN_ABI);
 	for (size_t i = sizeof copy; i < plugin->size; i++) {
 		if (bytes[i] != 0)
 			return cairn_error_set(err, CAIRN_EUNSUPPORTED,
 			    "plugin %s uses callbacks that this host does not know: install a "
-			    "newer Cairn", name);
+			    "newer Cairn",
+			    name);
 	}
 	memcpy(&copy, plugin, plugin->size < sizeof copy ? plugin->size : sizeof copy);
 	*ret = copy;
@@ -46,8 +49,8 @@ plugin_load(const char *path, const char *name, struct cairn_plugin *ret, struct
 		    "plugin %s: '%s' must be a path, not a name to search for", name, path);
 	object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (object == NULL)
-		return cairn_error_set(err, CAIRN_EINVAL, "cannot load plugin %s: %s", name,
-		    dlerror());
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "cannot load plugin %s: %s", name, dlerror());
 	plugin = dlsym(object, "cairn_plugin");
 	if (plugin == NULL)
 		return cairn_error_set(err, CAIRN_EINVAL,

@@ -81,8 +81,8 @@ cairn_reply(struct cairn_request *req, const void *body, size_t length)
 	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
 
 	if (length > ANSWER_MAX)
-		return cairn_fail(req, CAIRN_ELIMIT, "the answer of %zu bytes is too large",
-		    length);
+		return cairn_fail(
+		    req, CAIRN_ELIMIT, "the answer of %zu bytes is too large", length);
 	envelope.body.data = (uint8_t *)(uintptr_t)body;
 	envelope.body.len = length;
 	return request_end(req, &envelope);

@@ -92,8 +92,10 @@ cairn_stopped(struct cairn *cairn)
 	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
 
 	if (cairn->state != RUNTIME_STOPPING) {
-		log_error(RUNTIME_TOPIC, "plugin %s says that it stopped without being asked, "
-		    "ignoring", cairn->name);
+		log_error(RUNTIME_TOPIC,
+		    "plugin %s says that it stopped without being asked, "
+		    "ignoring",
+		    cairn->name);
 		return;
 	}
 	jobs_flush(cairn);
@@ -247,8 +249,8 @@ dispatch(struct cairn *cairn, struct message *message)
 		requests_cancel(cairn, envelope->id);
 	else if (envelope->kind == CAIRN__ENVELOPE__KIND__EVENT && running &&
 	    cairn->plugin.event != NULL)
-		cairn->plugin.event(cairn->self, envelope->subject, envelope->body.data,
-		    envelope->body.len);
+		cairn->plugin.event(
+		    cairn->self, envelope->subject, envelope->body.data, envelope->body.len);
 	message_unref(message);
 }
 
@@ -350,11 +352,12 @@ runtime_close(struct cairn *cairn, void (*closed)(void *arg), void *arg)
 static const struct channel_ops channel_ops = {.message = on_message, .down = on_down};
 
 static int
-runtime_connect(struct cairn *cairn, const struct runtime_options *options,
-    struct cairn_error *err)
+runtime_connect(struct cairn *cairn, const struct runtime_options *options, struct cairn_error *err)
 {
 	const struct channel_options channel = {.url = options->url,
-	    .peer_pid = options->kernel_pid, .ops = &channel_ops, .arg = cairn};
+	    .peer_pid = options->kernel_pid,
+	    .ops = &channel_ops,
+	    .arg = cairn};
 	int code = channel_open(&cairn->channel, cairn->loop, &channel, err);
 
 	if (code == 0)

@@ -63,8 +63,7 @@ answer_with_obligations(struct cairn_request *req)
 		return cairn_fail(req, CAIRN_EINVAL, "no obligation");
 	cairn_fulfil(req, "min_cell", value);
 	cairn_fulfil(req, "round", 5);
-	return cairn_reply(req, cairn_request_principal(req),
-	    strlen(cairn_request_principal(req)));
+	return cairn_reply(req, cairn_request_principal(req), strlen(cairn_request_principal(req)));
 }
 
 static int
@@ -110,8 +109,8 @@ job(void *self, struct cairn_job *job, struct cairn_error *err)
 	if (strcmp(cairn_job_key(job), "keep") == 0)
 		plugin.kept_job = job;
 	else if (strcmp(cairn_job_key(job), "bad") == 0)
-		return cairn_error_set(err, CAIRN_EIO, "disk full, attempt %u",
-		    cairn_job_attempt(job));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "disk full, attempt %u", cairn_job_attempt(job));
 	else
 		cairn_job_done(job);
 	return 0;
@@ -141,8 +140,14 @@ stop(void *self)
 	cairn_stopped(plugin.cairn);
 }
 
-static const struct cairn_plugin tested = {.size = sizeof tested, .abi = CAIRN_ABI, .start = start,
-    .call = call, .job = job, .event = event, .stop = stop, .cancel = cancel};
+static const struct cairn_plugin tested = {.size = sizeof tested,
+    .abi = CAIRN_ABI,
+    .start = start,
+    .call = call,
+    .job = job,
+    .event = event,
+    .stop = stop,
+    .cancel = cancel};
 
 static struct fake_kernel *
 open_kernel(const Cairn__Welcome *welcome)
@@ -209,8 +214,7 @@ an_answer_that_is_too_large_becomes_an_error(void **state)
 	struct fake_kernel *kernel = open_kernel(NULL);
 
 	(void)state;
-	expect_reply(kernel, "t.large", CAIRN_ELIMIT,
-	    "the answer of 16777216 bytes is too large");
+	expect_reply(kernel, "t.large", CAIRN_ELIMIT, "the answer of 16777216 bytes is too large");
 	fake_kernel_stop(kernel);
 }
 
@@ -267,7 +271,7 @@ send_id(struct fake_kernel *kernel, Cairn__Envelope__Kind kind, uint64_t id, con
 	envelope.kind = kind;
 	envelope.id = id;
 	envelope.subject = (char *)(uintptr_t)subject;
-	envelope.body.data = (uint8_t *)(uintptr_t)"reply";
+	envelope.body.data = (uint8_t *)(uintptr_t) "reply";
 	envelope.body.len = 5;
 	assert_int_equal(fake_kernel_send(kernel, &envelope), 0);
 }

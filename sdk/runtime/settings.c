@@ -18,8 +18,10 @@ setting_find(struct cairn *cairn, const char *key, Cairn__Setting__ValueCase typ
 		if (strcmp(setting->key, key) == 0 && setting->value_case == type)
 			return setting;
 	}
-	log_error(RUNTIME_TOPIC, "plugin %s asks for the setting '%s', which its manifest does not "
-	    "declare with that type", cairn->name, key);
+	log_error(RUNTIME_TOPIC,
+	    "plugin %s asks for the setting '%s', which its manifest does not "
+	    "declare with that type",
+	    cairn->name, key);
 	assert(false && "a setting that is not declared");
 	return NULL;
 }
@@ -77,8 +79,10 @@ list_walk(struct cairn *cairn, const char *key, size_t index, size_t *ret_count)
 			found = setting->text;
 	}
 	if (!declared)
-		log_error(RUNTIME_TOPIC, "plugin %s asks for the list '%s', which its manifest "
-		    "does not declare", cairn->name, key);
+		log_error(RUNTIME_TOPIC,
+		    "plugin %s asks for the list '%s', which its manifest "
+		    "does not declare",
+		    cairn->name, key);
 	assert(declared);
 	if (ret_count != NULL)
 		*ret_count = count;

@@ -25,8 +25,8 @@ on_gone(void *arg, struct supervisor_plugin *plugin)
 static void
 on_reply(struct seen *seen, const Cairn__Envelope *envelope)
 {
-	size_t length = envelope->body.len < sizeof seen->body - 1 ? envelope->body.len
-	                                                           : sizeof seen->body - 1;
+	size_t length =
+	    envelope->body.len < sizeof seen->body - 1 ? envelope->body.len : sizeof seen->body - 1;
 
 	seen->replies++;
 	seen->last_reply_id = envelope->id;
@@ -81,8 +81,12 @@ fixture_init(struct fixture *fixture)
 	uv_unref((uv_handle_t *)&fixture->tick);
 	test_dir_make(&fixture->dir);
 	fixture->options = (struct supervisor_options){.host_path = TEST_HOST_PATH,
-	    .run_dir = fixture->dir.path, .log_dir = fixture->dir.path, .restart_limit = 1000,
-	    .restart_window_s = 60, .stop_timeout_ms = 10000, .heartbeat_ms = 2000};
+	    .run_dir = fixture->dir.path,
+	    .log_dir = fixture->dir.path,
+	    .restart_limit = 1000,
+	    .restart_window_s = 60,
+	    .stop_timeout_ms = 10000,
+	    .heartbeat_ms = 2000};
 }
 
 struct supervisor_plugin *
@@ -90,8 +94,8 @@ fixture_add(struct fixture *fixture, const char *name, const char *file, const c
 {
 	char path[512];
 	Cairn__Welcome welcome = CAIRN__WELCOME__INIT;
-	struct supervisor_plugin_options options = {.name = name, .version = version, .path = path,
-	    .welcome = &welcome, .user = fixture};
+	struct supervisor_plugin_options options = {
+	    .name = name, .version = version, .path = path, .welcome = &welcome, .user = fixture};
 	struct supervisor_plugin *plugin;
 	struct cairn_error err = {0};
 
@@ -110,8 +114,9 @@ fixture_open(struct fixture *fixture, const char *name, const char *file, const 
 	const struct supervisor_ops ops = {on_ready, on_gone, on_message, on_event};
 	struct cairn_error err = {0};
 
-	assert_ok(supervisor_new(&fixture->supervisor, &fixture->loop, &fixture->options, &ops,
-	    fixture, &err), &err);
+	assert_ok(supervisor_new(
+		      &fixture->supervisor, &fixture->loop, &fixture->options, &ops, fixture, &err),
+	    &err);
 	fixture->plugin = fixture_add(fixture, name, file, version);
 }
 

@@ -49,5 +49,5 @@ stop(void *self)
 	uv_timer_start(&plugin.timer, finish, 20, 0);
 }
 
-CAIRN_PLUGIN("orderly", "0.1.0", "summary: For the tests\n", .start = start, .call = call,
-    .stop = stop)
+CAIRN_PLUGIN(
+    "orderly", "0.1.0", "summary: For the tests\n", .start = start, .call = call, .stop = stop)

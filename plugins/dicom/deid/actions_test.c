@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every row of the table, in every encoding, at the top and four levels deep, under the Basic Profile
- * and under each option: what comes out is what the row's letters ask for.  The expectations are made
- * from the letters here, not by the code under test.
+ * Every row of the table, in every encoding, at the top and four levels deep, under the Basic
+ * Profile and under each option: what comes out is what the row's letters ask for.  The
+ * expectations are made from the letters here, not by the code under test.
  */
 #include "deid/profile.h"
 #include "deid/testing.h"
@@ -143,8 +143,8 @@ check(struct doc *doc, const char *path, uint16_t vr, const char *act)
 	else if (strcmp(act, "Z") == 0)
 		assert_string_equal(text, sequence ? "SQ" : "");
 	else if (strcmp(act, "shift") == 0)
-		assert_string_equal(text,
-		    vr == DCM_VR('D', 'A') ? "20010103" : "20010103101112.5+0100");
+		assert_string_equal(
+		    text, vr == DCM_VR('D', 'A') ? "20010103" : "20010103101112.5+0100");
 	else if (strcmp(act, "D") == 0 && dcm_vr_is_text(vr))
 		assert_true(text[0] != 0);
 }

@@ -58,10 +58,10 @@ listed(const uint8_t *at, size_t length)
 static bool
 is_unit(const struct word *word)
 {
-	static const char *const units[] = {"mm", "cm", "m", "um", "nm", "ml", "l", "cc", "mg",
-	    "g", "kg", "mcg", "ug", "sec", "s", "ms", "min", "mins", "hz", "khz", "mhz",
-	    "ghz", "deg", "degree", "degrees", "t", "tesla", "kv", "kvp", "kev", "ma", "mas", "mev",
-	    "mgy", "gy", "msv", "sv", "mbq", "bq", "gbq", "mci", "hu", "x", "bpm"};
+	static const char *const units[] = {"mm", "cm", "m", "um", "nm", "ml", "l", "cc", "mg", "g",
+	    "kg", "mcg", "ug", "sec", "s", "ms", "min", "mins", "hz", "khz", "mhz", "ghz", "deg",
+	    "degree", "degrees", "t", "tesla", "kv", "kvp", "kev", "ma", "mas", "mev", "mgy", "gy",
+	    "msv", "sv", "mbq", "bq", "gbq", "mci", "hu", "x", "bpm"};
 
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
 		if (strlen(units[i]) == word->length &&
@@ -97,8 +97,8 @@ next_word(const uint8_t **at, const uint8_t *end)
 	word.at = *at;
 	while (*at < end &&
 	    (is_word_byte(**at) ||
-	        (**at == '.' && *at > word.at && *at + 1 < end && is_digit((*at)[-1]) &&
-	            is_digit((*at)[1]))))
+		(**at == '.' && *at > word.at && *at + 1 < end && is_digit((*at)[-1]) &&
+		    is_digit((*at)[1]))))
 		(*at)++;
 	word.length = (size_t)(*at - word.at);
 	return word;

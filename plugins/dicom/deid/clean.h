@@ -3,8 +3,8 @@
 #define DEID_CLEAN_H
 
 /*
- * Cleaning a text by an allow-list: words.txt's words are kept, everything else is dropped.  Numbers
- * are kept only in front of a unit ("5 mm", "120kV"), because digits are identifiers in parts.  What
+ * Cleaning a text by an allow-list: words.txt's words are kept, everything else is dropped. Numbers
+ * are kept only in front of a unit ("5 mm", "120kV"), because digits are identifiers in parts. What
  * remains a risk: a name that is also a listed word (a Mr Head).
  */
 

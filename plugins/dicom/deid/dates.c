@@ -43,8 +43,8 @@ append_shifted(struct buf *out, const uint8_t *digits, size_t count, int32_t day
 	char text[16];
 	int32_t when;
 
-	if (clock_days(year, month, day, &when) != 0 ||
-	    __builtin_add_overflow(when, days, &when) || when < -719162 || when > 2932896)
+	if (clock_days(year, month, day, &when) != 0 || __builtin_add_overflow(when, days, &when) ||
+	    when < -719162 || when > 2932896)
 		return CAIRN_EINVAL;
 	clock_date(when, &year, &month, &day);
 	/* The masks only tell the compiler what the test above guarantees. */

@@ -33,16 +33,16 @@
 
 /* The options of the Basic Profile (PS3.15 table E.1-1).  The order is that of gen_profile. */
 enum deid_option {
-	DEID_SAFE_PRIVATE = 1 << 0,          /* retain-safe-private */
-	DEID_UIDS = 1 << 1,                  /* retain-uids */
-	DEID_DEVICE_IDENTITY = 1 << 2,       /* retain-device-identity */
-	DEID_INSTITUTION_IDENTITY = 1 << 3,  /* retain-institution-identity */
+	DEID_SAFE_PRIVATE = 1 << 0,            /* retain-safe-private */
+	DEID_UIDS = 1 << 1,                    /* retain-uids */
+	DEID_DEVICE_IDENTITY = 1 << 2,         /* retain-device-identity */
+	DEID_INSTITUTION_IDENTITY = 1 << 3,    /* retain-institution-identity */
 	DEID_PATIENT_CHARACTERISTICS = 1 << 4, /* retain-patient-characteristics */
-	DEID_FULL_DATES = 1 << 5,            /* retain-longitudinal-full-dates */
-	DEID_MODIFIED_DATES = 1 << 6,        /* retain-longitudinal-modified-dates */
-	DEID_CLEAN_DESCRIPTORS = 1 << 7,     /* clean-descriptors */
-	DEID_CLEAN_STRUCTURED = 1 << 8,      /* clean-structured-content */
-	DEID_CLEAN_GRAPHICS = 1 << 9,        /* clean-graphics */
+	DEID_FULL_DATES = 1 << 5,              /* retain-longitudinal-full-dates */
+	DEID_MODIFIED_DATES = 1 << 6,          /* retain-longitudinal-modified-dates */
+	DEID_CLEAN_DESCRIPTORS = 1 << 7,       /* clean-descriptors */
+	DEID_CLEAN_STRUCTURED = 1 << 8,        /* clean-structured-content */
+	DEID_CLEAN_GRAPHICS = 1 << 9,          /* clean-graphics */
 };
 
 /* The bit of a name, 0 when there is none; the index-th name, NULL past the end. */
@@ -54,11 +54,11 @@ const char *deid_option_at(size_t index);
 #define DEID_PSEUDONYM_MAX 64
 
 struct deid_config {
-	unsigned options; /* enum deid_option; the two kinds of dates exclude each other */
+	unsigned options;       /* enum deid_option; the two kinds of dates exclude each other */
 	const uint8_t *uid_key; /* DEID_UID_KEY_SIZE bytes */
-	const char *project; /* the same UID is another one in another project */
-	/* More private attributes that are safe to keep (with DEID_SAFE_PRIVATE), beside the built-in
-	 * ones: "CREATOR:gggg,xxee", as "SIEMENS MR HEADER:0019,xx0C". */
+	const char *project;    /* the same UID is another one in another project */
+	/* More private attributes that are safe to keep (with DEID_SAFE_PRIVATE), beside the
+	 * built-in ones: "CREATOR:gggg,xxee", as "SIEMENS MR HEADER:0019,xx0C". */
 	const char *const *safe_private;
 	size_t safe_private_count;
 };
@@ -66,8 +66,8 @@ struct deid_config {
 struct deid_profile;
 
 /* CAIRN_EINVAL with the reason when the configuration is wrong.  Copies what it needs. */
-int deid_profile_new(struct deid_profile **ret, const struct deid_config *config,
-    struct cairn_error *err);
+int deid_profile_new(
+    struct deid_profile **ret, const struct deid_config *config, struct cairn_error *err);
 void deid_profile_free(struct deid_profile *profile);
 
 /* Who the patient becomes. */
@@ -86,7 +86,7 @@ struct deid_input {
 /* Where the header ended: at top-level pixel data, or at the end of the input. */
 struct deid_end {
 	bool pixels;
-	uint32_t tag;        /* of the pixel data element */
+	uint32_t tag; /* of the pixel data element */
 	uint16_t vr;
 	uint32_t length;     /* of its value; DCM_UNDEFINED when encapsulated */
 	size_t offset;       /* of its first byte in the input; the input's length without pixels */
@@ -154,12 +154,12 @@ struct deid_scan {
 	struct deid_end end;
 };
 
-/* One pass over the original header, while it arrives: the same beginning with more bytes each time.
- *   CAIRN_EAGAIN  the header goes on behind data[0..length); only when !eof
- *   otherwise 0, and scan->end says where the header ended, or as the reader says. */
+/* One pass over the original header, while it arrives: the same beginning with more bytes each
+ * time. CAIRN_EAGAIN  the header goes on behind data[0..length); only when !eof otherwise 0, and
+ * scan->end says where the header ended, or as the reader says. */
 void deid_scan_begin(struct deid_scan *scan, const struct dcm_syntax *syntax);
-int deid_scan_more(struct deid_scan *scan, const uint8_t *data, size_t length, bool eof,
-    struct cairn_error *err);
+int deid_scan_more(
+    struct deid_scan *scan, const uint8_t *data, size_t length, bool eof, struct cairn_error *err);
 
 /* Both for a header that is there; `input` as for deid_header(). */
 int deid_scan(const struct deid_input *input, struct deid_scan *ret, struct cairn_error *err);

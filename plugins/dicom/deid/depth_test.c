@@ -8,7 +8,8 @@ static void
 nested_attributes_are_reached_at_every_depth(void **state)
 {
 	(void)state;
-	EACH_SYNTAX(s) {
+	EACH_SYNTAX(s)
+	{
 		struct doc doc;
 		char path[1024] = "";
 
@@ -40,7 +41,8 @@ static void
 private_sequences_go_with_all_they_hold(void **state)
 {
 	(void)state;
-	EACH_SYNTAX(s) {
+	EACH_SYNTAX(s)
+	{
 		struct doc doc;
 
 		doc_init(&doc, deid_test_syntax(s));
@@ -82,8 +84,9 @@ a_sequence_in_un_is_cleaned_too(void **state)
 	assert_int_equal(dcm_put_item_end(&w), 0);
 	for (size_t s = 1; s < SYNTAX_COUNT; s++) {
 		doc_init(&doc, deid_test_syntax(s));
-		assert_int_equal(dcm_put_bytes(&doc.w, 0x00089215, DCM_VR('U', 'N'), inner.data,
-		                     inner.length), 0);
+		assert_int_equal(
+		    dcm_put_bytes(&doc.w, 0x00089215, DCM_VR('U', 'N'), inner.data, inner.length),
+		    0);
 		doc_run_with(&doc, 0);
 		assert_false(doc_contains(&doc, "Doe"));
 		assert_string_equal(doc_text(&doc, "00089215[0].00100010"), PSEUDONYM);
@@ -149,7 +152,8 @@ static void
 safe_private_attributes_stay_when_asked(void **state)
 {
 	(void)state;
-	EACH_SYNTAX(s) {
+	EACH_SYNTAX(s)
+	{
 		struct doc doc;
 
 		doc_init(&doc, deid_test_syntax(s));
@@ -175,8 +179,8 @@ static void
 a_safe_private_name_or_date_is_treated_as_such(void **state)
 {
 	static const char *const safe[] = {"ACME:0029,xx01", "ACME:0029,xx02", "ACME:0029,xx03"};
-	const struct deid_config config = {DEID_SAFE_PRIVATE | DEID_MODIFIED_DATES, deid_test_key,
-	    "tests", safe, 3};
+	const struct deid_config config = {
+	    DEID_SAFE_PRIVATE | DEID_MODIFIED_DATES, deid_test_key, "tests", safe, 3};
 	struct deid_profile *profile;
 	struct doc doc;
 

@@ -284,7 +284,7 @@ static const struct {
     {DEID_CLEAN_DESCRIPTORS, "113105", "Clean Descriptors Option"},
     {DEID_FULL_DATES, "113106", "Retain Longitudinal Temporal Information Full Dates Option"},
     {DEID_MODIFIED_DATES, "113107",
-        "Retain Longitudinal Temporal Information Modified Dates Option"},
+	"Retain Longitudinal Temporal Information Modified Dates Option"},
     {DEID_PATIENT_CHARACTERISTICS, "113108", "Retain Patient Characteristics Option"},
     {DEID_DEVICE_IDENTITY, "113109", "Retain Device Identity Option"},
     {DEID_UIDS, "113110", "Retain UIDs Option"},

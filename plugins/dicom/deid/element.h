@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dicom/writer.h"
 #include "deid/profile.h"
+#include "dicom/writer.h"
 
 struct deid_edit {
 	struct deid_profile *profile;

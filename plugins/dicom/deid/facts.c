@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "dicom/reader.h"
 #include "deid/profile.h"
+#include "dicom/reader.h"
 
 #define AGE_MAX 90
 
@@ -135,7 +135,8 @@ study_facts(struct deid_facts *facts, const struct deid_scan *scan, int32_t shif
 	double age;
 	int32_t day;
 
-	if (dcm_text_date(scan->study_date, &day) == 0 && !__builtin_add_overflow(day, shift, &day)) {
+	if (dcm_text_date(scan->study_date, &day) == 0 &&
+	    !__builtin_add_overflow(day, shift, &day)) {
 		Cairn__Fact *fact =
 		    add(facts->study_facts, &message->n_study_facts, facts, "study_date");
 

@@ -26,10 +26,10 @@ struct deid_facts {
 };
 
 /*
- * Fills `facts`.  What the header does not say, or says in other than printable ASCII or in no valid
- * form, is no fact.  Study dates are shifted like those in the header (not with DEID_FULL_DATES);
- * ages above 89 years are 90.  The strings live as long as `scan`, `patient` and `facts`.
- *   CAIRN_EINVAL  there is no study, series or instance UID
+ * Fills `facts`.  What the header does not say, or says in other than printable ASCII or in no
+ * valid form, is no fact.  Study dates are shifted like those in the header (not with
+ * DEID_FULL_DATES); ages above 89 years are 90.  The strings live as long as `scan`, `patient` and
+ * `facts`. CAIRN_EINVAL  there is no study, series or instance UID
  */
 int deid_facts(struct deid_profile *profile, const struct deid_scan *scan,
     const struct deid_patient *patient, struct deid_facts *facts, struct cairn_error *err);

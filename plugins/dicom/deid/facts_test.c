@@ -287,20 +287,20 @@ static void
 pixels_that_may_show_a_name_are_named(void **state)
 {
 	(void)state;
-	assert_int_equal(risk_of("1.2.840.10008.5.1.4.1.1.2", "CT", "", "MONOCHROME2"),
-	    DEID_RISK_NONE);
-	assert_int_equal(risk_of("1.2.840.10008.5.1.4.1.1.2", "CT", "YES", "MONOCHROME2"),
-	    DEID_RISK_DECLARED);
-	assert_int_equal(risk_of("1.2.840.10008.5.1.4.1.1.2", "CT", "", "RGB"),
-	    DEID_RISK_SUSPECTED);
-	assert_int_equal(risk_of("1.2.840.10008.5.1.4.1.1.7", "OT", "", "MONOCHROME2"),
-	    DEID_RISK_SUSPECTED);
-	assert_int_equal(risk_of("1.2.840.10008.5.1.4.1.1.7.2", "OT", "NO", "MONOCHROME2"),
-	    DEID_RISK_NONE);
-	assert_int_equal(risk_of("1.2.840.10008.5.1.4.1.1.6.1", "US", "", "MONOCHROME2"),
-	    DEID_RISK_SUSPECTED);
-	assert_int_equal(risk_of("1.2.840.10008.5.1.4.1.1.77.1.6", "SM", "", "RGB"),
-	    DEID_RISK_NONE);
+	assert_int_equal(
+	    risk_of("1.2.840.10008.5.1.4.1.1.2", "CT", "", "MONOCHROME2"), DEID_RISK_NONE);
+	assert_int_equal(
+	    risk_of("1.2.840.10008.5.1.4.1.1.2", "CT", "YES", "MONOCHROME2"), DEID_RISK_DECLARED);
+	assert_int_equal(
+	    risk_of("1.2.840.10008.5.1.4.1.1.2", "CT", "", "RGB"), DEID_RISK_SUSPECTED);
+	assert_int_equal(
+	    risk_of("1.2.840.10008.5.1.4.1.1.7", "OT", "", "MONOCHROME2"), DEID_RISK_SUSPECTED);
+	assert_int_equal(
+	    risk_of("1.2.840.10008.5.1.4.1.1.7.2", "OT", "NO", "MONOCHROME2"), DEID_RISK_NONE);
+	assert_int_equal(
+	    risk_of("1.2.840.10008.5.1.4.1.1.6.1", "US", "", "MONOCHROME2"), DEID_RISK_SUSPECTED);
+	assert_int_equal(
+	    risk_of("1.2.840.10008.5.1.4.1.1.77.1.6", "SM", "", "RGB"), DEID_RISK_NONE);
 }
 
 static void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as a header: two bytes of options, one for the encoding, then the data set.  What is
- * rewritten must be a data set again, say whose it is, and be rewritten once more without complaint.
+ * rewritten must be a data set again, say whose it is, and be rewritten once more without
+ * complaint.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -88,8 +89,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 		config.options &= ~(unsigned)DEID_MODIFIED_DATES;
 	if (deid_profile_new(&profile, &config, NULL) != 0)
 		return 0;
-	input = (struct deid_input){
-	    dcm_syntax_find(syntaxes[data[2] % 3]), data + 3, length - 3};
+	input = (struct deid_input){dcm_syntax_find(syntaxes[data[2] % 3]), data + 3, length - 3};
 	rewrite(profile, &input);
 	scan(profile, &input);
 	deid_profile_free(profile);

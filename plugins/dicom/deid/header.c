@@ -9,8 +9,8 @@
  */
 #include <string.h>
 
-#include "dicom/reader.h"
 #include "deid/element.h"
+#include "dicom/reader.h"
 
 struct frame {
 	bool clean;    /* inside a cleaned sequence: texts that no table names are cleaned too */
@@ -25,12 +25,12 @@ struct walk {
 	struct dcm_reader reader;
 	size_t run_begin; /* bytes of the input that stay and are not copied yet */
 	size_t run_end;
-	bool adds;         /* a header gets the added attributes, a trailer not */
-	size_t added;      /* how many are written */
+	bool adds;           /* a header gets the added attributes, a trailer not */
+	size_t added;        /* how many are written */
 	uint32_t next_added; /* the tag of the next one, UINT32_MAX after the last */
-	bool skipping;     /* inside a sequence that goes */
+	bool skipping;       /* inside a sequence that goes */
 	unsigned skip_depth;
-	bool clean_next;   /* the items of the sequence just begun are cleaned */
+	bool clean_next; /* the items of the sequence just begun are cleaned */
 	struct frame frames[DCM_DEPTH_MAX + 1];
 };
 
@@ -62,7 +62,7 @@ keep(struct walk *walk, const struct dcm_token *token)
 	if (!same_encoding(walk, token)) {
 		code = flush(walk);
 		return code != 0 ? code
-		                 : dcm_put_token(&walk->edit.writer, walk->input->data, token);
+				 : dcm_put_token(&walk->edit.writer, walk->input->data, token);
 	}
 	if (walk->run_end != token->offset) {
 		code = flush(walk);
@@ -112,8 +112,7 @@ private_rule(struct walk *walk, const struct dcm_token *token, const uint8_t *va
 			rule.act = DEID_ACT_KEEP;
 		return rule;
 	}
-	if ((token->tag & 0xffff) < 0x1000 ||
-	    !deid_blocks_safe(blocks, &profile->safe, token->tag))
+	if ((token->tag & 0xffff) < 0x1000 || !deid_blocks_safe(blocks, &profile->safe, token->tag))
 		return rule;
 	return deid_rule_safe(profile, token->vr);
 }
@@ -135,8 +134,8 @@ is_standard_scheme(const uint8_t *value, size_t length)
 /* Inside a cleaned sequence: of a code its value, scheme and version stay, and its meaning where a
  * standard defines it; of the rest, listed words. */
 static void
-tighten(struct walk *walk, struct deid_rule *rule, const struct dcm_token *token,
-    const uint8_t *value)
+tighten(
+    struct walk *walk, struct deid_rule *rule, const struct dcm_token *token, const uint8_t *value)
 {
 	struct frame *frame = &walk->frames[token->depth];
 
@@ -182,8 +181,8 @@ element(struct walk *walk, const struct dcm_token *token)
 		code = flush(walk);
 		before = walk->edit.writer.out->length;
 		if (code == 0)
-			code = deid_element_write(&walk->edit, rule, token->tag, value,
-			    token->length, &stays);
+			code = deid_element_write(
+			    &walk->edit, rule, token->tag, value, token->length, &stays);
 		if (code != 0)
 			return code;
 	}
@@ -226,7 +225,8 @@ begin_sequence(struct walk *walk, const struct dcm_token *token)
 	if (items && (rule.act == DEID_ACT_EMPTY || rule.act == DEID_ACT_DUMMY)) {
 		code = flush(walk);
 		if (code == 0)
-			code = deid_sequence_write(&walk->edit, (enum deid_act)rule.act, token->tag);
+			code =
+			    deid_sequence_write(&walk->edit, (enum deid_act)rule.act, token->tag);
 	}
 	return code;
 }
@@ -305,7 +305,8 @@ check_patient(const struct deid_patient *patient, struct cairn_error *err)
 	if (length == 0 || length > DEID_PSEUDONYM_MAX)
 		return cairn_error_set(err, CAIRN_EINVAL,
 		    "a pseudonym is 1 to %d printable ASCII characters without space, '\\', '^' "
-		    "and '='", DEID_PSEUDONYM_MAX);
+		    "and '='",
+		    DEID_PSEUDONYM_MAX);
 	return 0;
 }
 
@@ -325,14 +326,15 @@ run(struct walk *walk, struct dcm_token *token, struct cairn_error *err)
 			break;
 		code = take(walk, token);
 		if (code != 0)
-			return cairn_error_set(err, code, "the rewritten header: %s",
-			    cairn_code_text(code));
+			return cairn_error_set(
+			    err, code, "the rewritten header: %s", cairn_code_text(code));
 	}
 	code = add_until(walk, token->kind == DCM_END ? UINT32_MAX : token->tag);
 	if (code == 0)
 		code = flush(walk);
-	return code == 0 ? 0 : cairn_error_set(err, code, "the rewritten header: %s",
-	    cairn_code_text(code));
+	return code == 0
+	    ? 0
+	    : cairn_error_set(err, code, "the rewritten header: %s", cairn_code_text(code));
 }
 
 static void

@@ -36,7 +36,8 @@ static void
 a_header_gets_the_attributes_that_tell_of_it(void **state)
 {
 	(void)state;
-	EACH_SYNTAX(s) {
+	EACH_SYNTAX(s)
+	{
 		struct doc doc;
 
 		build_ct(&doc, deid_test_syntax(s));
@@ -63,7 +64,8 @@ static void
 tags_stay_in_order(void **state)
 {
 	(void)state;
-	EACH_SYNTAX(s) {
+	EACH_SYNTAX(s)
+	{
 		struct doc doc;
 		struct dcm_reader reader;
 		struct dcm_token token = {0};
@@ -73,8 +75,9 @@ tags_stay_in_order(void **state)
 		doc_run_with(&doc, 0);
 		dcm_reader_init(&reader, doc.syntax, 0);
 		while (token.kind != DCM_END) {
-			assert_int_equal(dcm_reader_next(&reader, doc.out.data, doc.out.length, true,
-			                     &token, NULL), 0);
+			assert_int_equal(dcm_reader_next(&reader, doc.out.data, doc.out.length,
+					     true, &token, NULL),
+			    0);
 			if (token.depth == 0 && token.kind == DCM_ELEMENT) {
 				assert_true(token.tag > last);
 				last = token.tag;
@@ -123,7 +126,8 @@ static void
 pixel_data_ends_the_header(void **state)
 {
 	(void)state;
-	EACH_SYNTAX(s) {
+	EACH_SYNTAX(s)
+	{
 		struct doc doc;
 		size_t header;
 
@@ -146,7 +150,8 @@ a_trailer_loses_padding_and_signatures(void **state)
 	const struct deid_patient patient = {PSEUDONYM, SHIFT};
 
 	(void)state;
-	EACH_SYNTAX(s) {
+	EACH_SYNTAX(s)
+	{
 		struct doc doc;
 		struct deid_profile *profile = deid_test_profile(0);
 		struct deid_input input;
@@ -161,8 +166,8 @@ a_trailer_loses_padding_and_signatures(void **state)
 		assert_int_equal(doc.out.length, 0);
 		put_pixels(&doc);
 		input = (struct deid_input){doc.syntax, doc.in.data, doc.in.length};
-		assert_int_equal(deid_trailer(profile, &patient, &input, &doc.out, NULL),
-		    CAIRN_ECORRUPT);
+		assert_int_equal(
+		    deid_trailer(profile, &patient, &input, &doc.out, NULL), CAIRN_ECORRUPT);
 		deid_profile_free(profile);
 		doc_fini(&doc);
 	}
@@ -223,7 +228,8 @@ static void
 the_same_input_gives_the_same_bytes(void **state)
 {
 	(void)state;
-	EACH_SYNTAX(s) {
+	EACH_SYNTAX(s)
+	{
 		struct doc a, b;
 		struct deid_profile *used = deid_test_profile(DEID_MODIFIED_DATES);
 
@@ -381,8 +387,8 @@ a_cleaned_report_keeps_numbers_codes_and_listed_words(void **state)
 	assert_string_equal(doc_text(&doc, "0040A730[3].0040A121"), "20231231");
 	assert_memory_equal(doc_text(&doc, "0040A730[4].0040A124"), "2.25.", 5);
 	assert_string_equal(doc_text(&doc, "0040A730[5].0040A30A"), "12.5");
-	assert_string_equal(doc_text(&doc, "0040A730[5].0040A043[0].00080104"),
-	    "Comment of observer");
+	assert_string_equal(
+	    doc_text(&doc, "0040A730[5].0040A043[0].00080104"), "Comment of observer");
 	assert_string_equal(doc_text(&doc, "0040A730[5].0040A043[1].00080104"), "CT");
 	doc_fini(&doc);
 }
@@ -403,8 +409,8 @@ a_bad_pseudonym_is_refused(void **state)
 		const struct deid_patient patient = {bad[i], 1};
 		const struct deid_input input = {doc.syntax, doc.in.data, doc.in.length};
 
-		assert_int_equal(deid_header(profile, &patient, &input, &doc.out, &doc.end, NULL),
-		    CAIRN_EINVAL);
+		assert_int_equal(
+		    deid_header(profile, &patient, &input, &doc.out, &doc.end, NULL), CAIRN_EINVAL);
 	}
 	doc_fini(&doc);
 	deid_profile_free(profile);
@@ -445,8 +451,8 @@ an_output_that_is_too_small_is_an_error(void **state)
 		BUF_AUTO out = {.max = max};
 		const struct deid_input input = {doc.syntax, doc.in.data, doc.in.length};
 
-		assert_int_equal(deid_header(profile, &patient, &input, &out, &doc.end, NULL),
-		    CAIRN_ELIMIT);
+		assert_int_equal(
+		    deid_header(profile, &patient, &input, &out, &doc.end, NULL), CAIRN_ELIMIT);
 		assert_int_equal(out.length, 0);
 	}
 	doc_fini(&doc);
@@ -457,7 +463,8 @@ static void
 both_kinds_of_dates_are_refused(void **state)
 {
 	const struct deid_config config = {.options = DEID_FULL_DATES | DEID_MODIFIED_DATES,
-	    .uid_key = deid_test_key, .project = "tests"};
+	    .uid_key = deid_test_key,
+	    .project = "tests"};
 	struct deid_profile *profile = NULL;
 	struct cairn_error err = {0};
 

@@ -151,7 +151,9 @@ static void
 letters_of_other_scripts_do_not_survive_cleaning(void **state)
 {
 	(void)state;
-	assert_clean("Sch\xc3\xa4""del CT", false, "CT");
+	assert_clean("Sch\xc3\xa4"
+		     "del CT",
+	    false, "CT");
 	assert_clean("Head\xe9 Neck", false, "Neck");
 	/* In ISO 2022 the bytes after an escape are kanji, whatever letters they look like. */
 	assert_clean("\x1b$BHEAD\x1b(B CT", false, "");
@@ -170,23 +172,24 @@ values_are_cleaned_one_by_one(void **state)
 static void
 usual_names_are_not_on_the_list(void **state)
 {
-	static const char *const names[] = {"james", "mary", "robert", "john", "patricia", "michael",
-	    "jennifer", "david", "linda", "william", "elizabeth", "richard", "barbara", "joseph",
-	    "susan", "thomas", "jessica", "charles", "sarah", "karen", "daniel", "nancy", "lisa",
-	    "mark", "sandra", "paul", "ashley", "steven", "kim", "andrew", "donna", "grace", "iris",
-	    "rose", "may", "april", "june", "august", "ray", "art", "pat", "dan", "will", "bill",
-	    "grant", "dean", "lee", "max", "ben", "eva", "ana", "maria", "jose", "juan", "ali",
-	    "smith", "johnson", "williams", "brown", "jones", "garcia", "miller", "davis", "martin",
-	    "wilson", "anderson", "taylor", "moore", "jackson", "white", "harris", "thompson",
-	    "young", "king", "wright", "hill", "green", "baker", "hall", "carter", "page", "gray",
-	    "black", "long", "short", "small", "wood", "stone", "cook", "bell", "cox", "ward", "price",
-	    "ross", "foster", "fields", "field", "cross", "day", "dixon", "waters", "towne", "sharp",
-	    "muller", "schmidt", "schneider", "fischer", "weber", "meyer", "wagner", "becker",
-	    "rossi", "russo", "ferrari", "esposito", "silva", "santos", "lopez", "perez", "ruiz",
-	    "nguyen", "tran", "wang", "li", "zhang", "chen", "liu", "yang", "huang", "chin", "park",
-	    "choi", "sato", "suzuki", "ito", "kumar", "singh", "patel", "shah", "khan", "ivanov",
-	    "novak", "kowalski", "jansen", "visser", "bakker", "hansen", "larsen", "berg", "temple",
-	    "best", "little", "rice", "fox", "wolf", "bush", "case", "stern", "sanders", "low"};
+	static const char *const names[] = {"james", "mary", "robert", "john", "patricia",
+	    "michael", "jennifer", "david", "linda", "william", "elizabeth", "richard", "barbara",
+	    "joseph", "susan", "thomas", "jessica", "charles", "sarah", "karen", "daniel", "nancy",
+	    "lisa", "mark", "sandra", "paul", "ashley", "steven", "kim", "andrew", "donna", "grace",
+	    "iris", "rose", "may", "april", "june", "august", "ray", "art", "pat", "dan", "will",
+	    "bill", "grant", "dean", "lee", "max", "ben", "eva", "ana", "maria", "jose", "juan",
+	    "ali", "smith", "johnson", "williams", "brown", "jones", "garcia", "miller", "davis",
+	    "martin", "wilson", "anderson", "taylor", "moore", "jackson", "white", "harris",
+	    "thompson", "young", "king", "wright", "hill", "green", "baker", "hall", "carter",
+	    "page", "gray", "black", "long", "short", "small", "wood", "stone", "cook", "bell",
+	    "cox", "ward", "price", "ross", "foster", "fields", "field", "cross", "day", "dixon",
+	    "waters", "towne", "sharp", "muller", "schmidt", "schneider", "fischer", "weber",
+	    "meyer", "wagner", "becker", "rossi", "russo", "ferrari", "esposito", "silva", "santos",
+	    "lopez", "perez", "ruiz", "nguyen", "tran", "wang", "li", "zhang", "chen", "liu",
+	    "yang", "huang", "chin", "park", "choi", "sato", "suzuki", "ito", "kumar", "singh",
+	    "patel", "shah", "khan", "ivanov", "novak", "kowalski", "jansen", "visser", "bakker",
+	    "hansen", "larsen", "berg", "temple", "best", "little", "rice", "fox", "wolf", "bush",
+	    "case", "stern", "sanders", "low"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -303,7 +306,8 @@ a_safe_element_needs_its_creators_block(void **state)
 	(void)state;
 	assert_int_equal(deid_safe_list_make(&list, texts, 1, NULL), 0);
 	assert_false(deid_blocks_safe(&blocks, &list, 0x00291010));
-	assert_true(deid_blocks_reserve(&blocks, &list, 0x00290010, (const uint8_t *)"ACME 1.1 ", 9));
+	assert_true(
+	    deid_blocks_reserve(&blocks, &list, 0x00290010, (const uint8_t *)"ACME 1.1 ", 9));
 	assert_true(deid_blocks_safe(&blocks, &list, 0x00291010));
 	assert_false(deid_blocks_safe(&blocks, &list, 0x00291011));
 	assert_false(deid_blocks_safe(&blocks, &list, 0x00291110));

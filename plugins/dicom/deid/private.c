@@ -9,9 +9,9 @@
 #include "deid/deid.h"
 
 /*
- * Numbers without which diffusion images and PET cannot be evaluated.  The list is short on purpose:
- * a vendor's block is safe only attribute by attribute, and Siemens' CSA headers or Philips' nested
- * private sequences carry names and dates.
+ * Numbers without which diffusion images and PET cannot be evaluated.  The list is short on
+ * purpose: a vendor's block is safe only attribute by attribute, and Siemens' CSA headers or
+ * Philips' nested private sequences carry names and dates.
  */
 static const char *const built_in[] = {
     "SIEMENS MR HEADER:0019,xx0A", /* NumberOfImagesInMosaic */
@@ -20,16 +20,13 @@ static const char *const built_in[] = {
     "SIEMENS MR HEADER:0019,xx0E", /* DiffusionGradientDirection */
     "SIEMENS MR HEADER:0019,xx27", /* B_matrix */
     "GEMS_ACQU_01:0019,xxBB",      /* diffusion direction, three numbers */
-    "GEMS_ACQU_01:0019,xxBC",
-    "GEMS_ACQU_01:0019,xxBD",
-    "GEMS_PARM_01:0043,xx39",      /* b value */
-    "Philips Imaging DD 001:2001,xx03", /* diffusion b-factor */
-    "Philips Imaging DD 001:2001,xx04", /* diffusion direction */
+    "GEMS_ACQU_01:0019,xxBC", "GEMS_ACQU_01:0019,xxBD", "GEMS_PARM_01:0043,xx39", /* b value */
+    "Philips Imaging DD 001:2001,xx03",    /* diffusion b-factor */
+    "Philips Imaging DD 001:2001,xx04",    /* diffusion direction */
     "Philips MR Imaging DD 001:2005,xx0D", /* scale intercept */
     "Philips MR Imaging DD 001:2005,xx0E", /* scale slope */
     "Philips MR Imaging DD 001:2005,xxB0", /* diffusion direction RL, AP, FH */
-    "Philips MR Imaging DD 001:2005,xxB1",
-    "Philips MR Imaging DD 001:2005,xxB2",
+    "Philips MR Imaging DD 001:2005,xxB1", "Philips MR Imaging DD 001:2005,xxB2",
     "Philips PET Private Group:7053,xx00", /* SUV factor */
     "Philips PET Private Group:7053,xx09", /* activity concentration factor */
 };
@@ -62,19 +59,20 @@ parse(struct deid_safe *ret, const char *text, struct cairn_error *err)
 bad:
 	return cairn_error_set(err, CAIRN_EINVAL,
 	    "safe private attribute '%s': expected CREATOR:gggg,xxee with an odd group, as in "
-	    "'SIEMENS MR HEADER:0019,xx0C'", text);
+	    "'SIEMENS MR HEADER:0019,xx0C'",
+	    text);
 }
 
 int
-deid_safe_list_make(struct deid_safe_list *ret, const char *const *texts, size_t count,
-    struct cairn_error *err)
+deid_safe_list_make(
+    struct deid_safe_list *ret, const char *const *texts, size_t count, struct cairn_error *err)
 {
 	struct deid_safe_list list = {0};
 	int code = 0;
 
 	if (count > DEID_SAFE_PRIVATE_MAX)
-		return cairn_error_set(err, CAIRN_ELIMIT,
-		    "%zu safe private attributes: at most %d", count, DEID_SAFE_PRIVATE_MAX);
+		return cairn_error_set(err, CAIRN_ELIMIT, "%zu safe private attributes: at most %d",
+		    count, DEID_SAFE_PRIVATE_MAX);
 	list.entries = calloc(BUILT_IN_COUNT + count, sizeof *list.entries);
 	if (list.entries == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
@@ -99,8 +97,7 @@ deid_safe_list_fini(struct deid_safe_list *list)
 }
 
 static const struct deid_safe *
-find_creator(const struct deid_safe_list *list, uint16_t group, const uint8_t *value,
-    size_t length)
+find_creator(const struct deid_safe_list *list, uint16_t group, const uint8_t *value, size_t length)
 {
 	while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == 0))
 		length--;

@@ -2,8 +2,8 @@
 #ifndef DEID_PRIVATE_H
 #define DEID_PRIVATE_H
 
-/* Private attributes that are known to be safe (PS3.15 E.3.10), and the private blocks (PS3.5 7.8.1)
- * that an item of a data set reserves. */
+/* Private attributes that are known to be safe (PS3.15 E.3.10), and the private blocks
+ * (PS3.5 7.8.1) that an item of a data set reserves. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,8 +23,8 @@ struct deid_safe_list {
 };
 
 /* The built-in list, then the configured texts "CREATOR:gggg,xxee". */
-int deid_safe_list_make(struct deid_safe_list *ret, const char *const *texts, size_t count,
-    struct cairn_error *err);
+int deid_safe_list_make(
+    struct deid_safe_list *ret, const char *const *texts, size_t count, struct cairn_error *err);
 void deid_safe_list_fini(struct deid_safe_list *list);
 
 /* An item that reserves more safe blocks than this loses the further ones. */
@@ -45,7 +45,7 @@ bool deid_blocks_reserve(struct deid_blocks *blocks, const struct deid_safe_list
     uint32_t tag, const uint8_t *value, size_t length);
 
 /* Whether the private element is on the list. */
-bool deid_blocks_safe(const struct deid_blocks *blocks, const struct deid_safe_list *list,
-    uint32_t tag);
+bool
+deid_blocks_safe(const struct deid_blocks *blocks, const struct deid_safe_list *list, uint32_t tag);
 
 #endif

@@ -96,7 +96,8 @@ basic_act(uint8_t basic, uint16_t vr)
 	case DEID_BASIC_ZD:
 		return DEID_ACT_DUMMY;
 	case DEID_BASIC_XD:
-		/* The sequences among these are optional in every IOD, and no dummy fits them all. */
+		/* The sequences among these are optional in every IOD, and no dummy fits them all.
+		 */
 		return vr == VR_SQ ? DEID_ACT_REMOVE : DEID_ACT_DUMMY;
 	case DEID_BASIC_XZD:
 		return vr == VR_SQ ? DEID_ACT_EMPTY : DEID_ACT_DUMMY;
@@ -205,17 +206,20 @@ unlisted_rule(const struct deid_profile *profile, uint32_t tag, uint16_t vr)
 		return rule(DEID_ACT_DUMMY, vr);
 	case VR_UI:
 		return rule(names_a_class(tag) || (profile->options & DEID_UIDS) != 0
-		        ? DEID_ACT_KEEP : DEID_ACT_UID, vr);
+			? DEID_ACT_KEEP
+			: DEID_ACT_UID,
+		    vr);
 	case VR_DA:
 	case VR_DT:
 	case VR_TM:
 		return unlisted_date(profile, vr);
 	case VR_AS:
-		return rule((profile->options & DEID_PATIENT_CHARACTERISTICS) != 0
-		        ? DEID_ACT_AGE : DEID_ACT_EMPTY, vr);
-	case DCM_VR('U', 'R'):
-		return rule(tag == 0x0008010e || tag == 0x00080120 ? DEID_ACT_KEEP : DEID_ACT_REMOVE,
+		return rule((profile->options & DEID_PATIENT_CHARACTERISTICS) != 0 ? DEID_ACT_AGE
+										   : DEID_ACT_EMPTY,
 		    vr);
+	case DCM_VR('U', 'R'):
+		return rule(
+		    tag == 0x0008010e || tag == 0x00080120 ? DEID_ACT_KEEP : DEID_ACT_REMOVE, vr);
 	case DCM_VR('L', 'T'):
 	case DCM_VR('S', 'T'):
 	case DCM_VR('U', 'T'):
@@ -299,8 +303,8 @@ static int
 check(const struct deid_config *config, struct cairn_error *err)
 {
 	if (config->uid_key == NULL || config->project == NULL)
-		return cairn_error_set(err, CAIRN_EINVAL,
-		    "a de-identification profile needs a UID key and a project");
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "a de-identification profile needs a UID key and a project");
 	if (config->options >> OPTION_COUNT != 0)
 		return cairn_error_set(err, CAIRN_EINVAL, "unknown de-identification option");
 	if ((config->options & DATES) == DATES)
@@ -311,8 +315,8 @@ check(const struct deid_config *config, struct cairn_error *err)
 }
 
 int
-deid_profile_new(struct deid_profile **ret, const struct deid_config *config,
-    struct cairn_error *err)
+deid_profile_new(
+    struct deid_profile **ret, const struct deid_config *config, struct cairn_error *err)
 {
 	struct deid_profile *profile;
 	int code = check(config, err);
@@ -324,8 +328,8 @@ deid_profile_new(struct deid_profile **ret, const struct deid_config *config,
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	profile->options = config->options;
 	buf_init(&profile->scratch, DEID_SCRATCH_MAX);
-	code = deid_safe_list_make(&profile->safe, config->safe_private, config->safe_private_count,
-	    err);
+	code = deid_safe_list_make(
+	    &profile->safe, config->safe_private, config->safe_private_count, err);
 	if (code == 0)
 		code = deid_uids_new(&profile->uids, config->uid_key, config->project, err);
 	if (code != 0) {
@@ -357,8 +361,9 @@ deid_uid(struct deid_profile *profile, const char *uid, char ret[DCM_UID_MAX + 1
 
 	if (length == 0)
 		return cairn_error_set(err, CAIRN_EINVAL, "an empty UID has no successor");
-	if (length <= DCM_UID_MAX && ((profile->options & DEID_UIDS) != 0 ||
-	                                 deid_uid_is_well_known((const uint8_t *)uid, length))) {
+	if (length <= DCM_UID_MAX &&
+	    ((profile->options & DEID_UIDS) != 0 ||
+		deid_uid_is_well_known((const uint8_t *)uid, length))) {
 		memcpy(ret, uid, length + 1);
 		return 0;
 	}

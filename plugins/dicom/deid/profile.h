@@ -29,11 +29,11 @@ enum deid_basic {
 
 struct deid_row {
 	uint32_t tag;
-	uint32_t mask;   /* which bits of the tag count */
-	uint16_t keep;   /* enum deid_option that keep it */
-	uint16_t clean;  /* ... that clean it */
-	uint8_t basic;   /* enum deid_basic */
-	bool standard;   /* in a standard composite IOD */
+	uint32_t mask;  /* which bits of the tag count */
+	uint16_t keep;  /* enum deid_option that keep it */
+	uint16_t clean; /* ... that clean it */
+	uint8_t basic;  /* enum deid_basic */
+	bool standard;  /* in a standard composite IOD */
 };
 
 extern const struct deid_row deid_rows[];
@@ -46,7 +46,7 @@ enum deid_act {
 	DEID_ACT_REMOVE,
 	DEID_ACT_EMPTY,
 	DEID_ACT_DUMMY,
-	DEID_ACT_KEEP,    /* a sequence: its items are walked */
+	DEID_ACT_KEEP, /* a sequence: its items are walked */
 	DEID_ACT_UID,
 	DEID_ACT_SHIFT,   /* dates */
 	DEID_ACT_AGE,     /* kept up to 89 years */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What rewriting a header cannot make safe: documents and voices in the object, text in the pixels. */
+/* What rewriting a header cannot make safe: documents and voices in the object, text in the pixels.
+ */
 #include <string.h>
 
 #include "deid/deid.h"
@@ -27,16 +28,16 @@ deid_supported(const char *sop_class, const char **ret_reason)
 		return refuse(ret_reason,
 		    "an encapsulated document (PDF, CDA, STL ...) carries identifiers in its body");
 	if (strcmp(sop_class, "1.2.840.10008.5.1.4.1.1.66") == 0)
-		return refuse(ret_reason,
-		    "raw data are private to the device and may hold anything");
+		return refuse(
+		    ret_reason, "raw data are private to the device and may hold anything");
 	if (strcmp(sop_class, "1.2.840.10008.5.1.4.1.1.9.4.1") == 0 ||
 	    strcmp(sop_class, "1.2.840.10008.5.1.4.1.1.9.4.2") == 0)
 		return refuse(ret_reason, "an audio waveform is a voice");
 	if (strcmp(sop_class, "1.2.840.10008.1.3.10") == 0)
 		return refuse(ret_reason, "a DICOMDIR names patients and files; import its files");
 	if (dcm_storage_class_name(sop_class) == NULL)
-		return refuse(ret_reason,
-		    "a private or unknown SOP class: what it means is not published");
+		return refuse(
+		    ret_reason, "a private or unknown SOP class: what it means is not published");
 	return true;
 }
 
@@ -66,8 +67,8 @@ suspicious_class(const struct deid_scan *scan)
 	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
 		if (begins(scan->sop_class, classes[i].prefix) &&
 		    (scan->sop_class[strlen(classes[i].prefix)] == 0 ||
-		        scan->sop_class[strlen(classes[i].prefix)] == '.' ||
-		        classes[i].prefix[strlen(classes[i].prefix) - 1] == '.'))
+			scan->sop_class[strlen(classes[i].prefix)] == '.' ||
+			classes[i].prefix[strlen(classes[i].prefix) - 1] == '.'))
 			return classes[i].reason;
 	return NULL;
 }
@@ -87,7 +88,8 @@ is_captured(const char *conversion)
 static bool
 is_coloured_section(const struct deid_scan *scan)
 {
-	static const char *const modalities[] = {"CT", "MR", "MG", "CR", "DX", "PT", "NM", "RF", "XA"};
+	static const char *const modalities[] = {
+	    "CT", "MR", "MG", "CR", "DX", "PT", "NM", "RF", "XA"};
 
 	if (strcmp(scan->photometric, "RGB") != 0 && !begins(scan->photometric, "YBR"))
 		return false;
@@ -103,7 +105,8 @@ deid_pixel_risk(const struct deid_scan *scan, const char **ret_reason)
 	const char *reason;
 
 	if (strcmp(scan->burned_in, "YES") == 0)
-		return risk(ret_reason, DEID_RISK_DECLARED, "Burned In Annotation (0028,0301) is YES");
+		return risk(
+		    ret_reason, DEID_RISK_DECLARED, "Burned In Annotation (0028,0301) is YES");
 	if (strcmp(scan->recognizable, "YES") == 0)
 		return risk(ret_reason, DEID_RISK_DECLARED,
 		    "Recognizable Visual Features (0028,0302) is YES");

@@ -5,8 +5,10 @@
 #include "deid/deid.h"
 #include "deid/element.h"
 
-#define FIELD(tag, member) {tag, offsetof(struct deid_scan, member), \
-	sizeof ((struct deid_scan *)0)->member}
+#define FIELD(tag, member)                                                                     \
+	{                                                                                      \
+		tag, offsetof(struct deid_scan, member), sizeof((struct deid_scan *)0)->member \
+	}
 
 /* In the order of their tags. */
 static const struct field {
@@ -91,8 +93,8 @@ deid_scan_begin(struct deid_scan *scan, const struct dcm_syntax *syntax)
 }
 
 int
-deid_scan_more(struct deid_scan *scan, const uint8_t *data, size_t length, bool eof,
-    struct cairn_error *err)
+deid_scan_more(
+    struct deid_scan *scan, const uint8_t *data, size_t length, bool eof, struct cairn_error *err)
 {
 	struct dcm_token token;
 	int code;

@@ -72,8 +72,8 @@ doc_run(struct doc *doc, struct deid_profile *profile)
 	const struct deid_input input = {doc->syntax, doc->in.data, doc->in.length};
 
 	buf_clear(&doc->out);
-	assert_ok(deid_header(profile, &patient, &input, &doc->out, &doc->end, &doc->err),
-	    &doc->err);
+	assert_ok(
+	    deid_header(profile, &patient, &input, &doc->out, &doc->end, &doc->err), &doc->err);
 }
 
 void
@@ -116,8 +116,9 @@ find(struct doc *doc, const char *path, struct dcm_token *token)
 
 	dcm_reader_init(&reader, doc->syntax, 0);
 	for (;;) {
-		assert_ok(dcm_reader_next(&reader, doc->out.data, doc->out.length, true, token,
-		              &doc->err), &doc->err);
+		assert_ok(dcm_reader_next(
+			      &reader, doc->out.data, doc->out.length, true, token, &doc->err),
+		    &doc->err);
 		if (token->kind == DCM_END || token->kind == DCM_PIXELS)
 			return false;
 		assert_true(token->depth < DEPTH_MAX);

@@ -23,9 +23,9 @@ struct cached {
 };
 
 /*
- * HMAC (RFC 2104) from its definition: digests that have taken in the padded key wait in `inner` and
- * `outer` and are copied.  EVP_MAC takes half as long again (510 ns against 340), and the unit test has
- * OpenSSL's HMAC as its oracle.
+ * HMAC (RFC 2104) from its definition: digests that have taken in the padded key wait in `inner`
+ * and `outer` and are copied.  EVP_MAC takes half as long again (510 ns against 340), and the unit
+ * test has OpenSSL's HMAC as its oracle.
  */
 struct deid_uids {
 	EVP_MD *sha256;
@@ -56,7 +56,9 @@ static int
 set_key(struct deid_uids *uids, const uint8_t key[32])
 {
 	return begin(uids->inner, uids->sha256, key, 0x36) &&
-	        begin(uids->outer, uids->sha256, key, 0x5c) ? 0 : CAIRN_EINTERNAL;
+		begin(uids->outer, uids->sha256, key, 0x5c)
+	    ? 0
+	    : CAIRN_EINTERNAL;
 }
 
 static int
@@ -75,8 +77,8 @@ hmac(struct deid_uids *uids, const void *bytes, size_t length, uint8_t ret[32])
 }
 
 int
-deid_uids_new(struct deid_uids **ret, const uint8_t *key, const char *project,
-    struct cairn_error *err)
+deid_uids_new(
+    struct deid_uids **ret, const uint8_t *key, const char *project, struct cairn_error *err)
 {
 	struct deid_uids *uids = calloc(1, sizeof *uids);
 	uint8_t narrowed[32];
@@ -161,8 +163,8 @@ hit(const struct cached *cached, const uint8_t *uid, size_t length)
 }
 
 int
-deid_uids_map(struct deid_uids *uids, const uint8_t *uid, size_t length,
-    char ret[DEID_UID_TEXT_MAX])
+deid_uids_map(
+    struct deid_uids *uids, const uint8_t *uid, size_t length, char ret[DEID_UID_TEXT_MAX])
 {
 	struct cached *pair = NULL;
 	uint8_t mac[32];

@@ -15,13 +15,13 @@
 
 struct deid_uids;
 
-int deid_uids_new(struct deid_uids **ret, const uint8_t *key, const char *project,
-    struct cairn_error *err);
+int deid_uids_new(
+    struct deid_uids **ret, const uint8_t *key, const char *project, struct cairn_error *err);
 void deid_uids_free(struct deid_uids *uids);
 
 /* Any bytes are mapped, even if they are no UID. */
-int deid_uids_map(struct deid_uids *uids, const uint8_t *uid, size_t length,
-    char ret[DEID_UID_TEXT_MAX]);
+int deid_uids_map(
+    struct deid_uids *uids, const uint8_t *uid, size_t length, char ret[DEID_UID_TEXT_MAX]);
 
 /* A UID that the standard itself assigned: below 1.2.840.10008, and without the long components
  * (dates, serial numbers) that senders who misuse this root append. */

@@ -39,9 +39,10 @@ make_patient(const char *dir, const struct synth_options *options, unsigned inde
 			for (unsigned slice = 0; slice < series[i].slices; slice++) {
 				int code;
 
-				if (snprintf(path, sizeof path, "%s/p%06u-%u-%zu-%03u.dcm", dir, index + 1,
-				        study + 1, i + 1, slice + 1) >= (int)sizeof path)
-					return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", dir);
+				if (snprintf(path, sizeof path, "%s/p%06u-%u-%zu-%03u.dcm", dir,
+					index + 1, study + 1, i + 1, slice + 1) >= (int)sizeof path)
+					return cairn_error_set(
+					    err, CAIRN_ELIMIT, "the path is too long: %s", dir);
 				code = synth_write(path, options, &patient, &series[i], slice, err);
 				if (code != 0)
 					return code;
@@ -68,11 +69,11 @@ make_all(const char *dir, const struct synth_options *options, bool json)
 		return 1;
 	}
 	if (json)
-		printf("{\"patients\":%u,\"instances\":%u,\"seed\":%llu}\n", options->patients, instances,
-		    (unsigned long long)options->seed);
+		printf("{\"patients\":%u,\"instances\":%u,\"seed\":%llu}\n", options->patients,
+		    instances, (unsigned long long)options->seed);
 	else
-		printf("%u patients, %u instances in %s (seed %llu)\n", options->patients, instances, dir,
-		    (unsigned long long)options->seed);
+		printf("%u patients, %u instances in %s (seed %llu)\n", options->patients,
+		    instances, dir, (unsigned long long)options->seed);
 	return 0;
 }
 
@@ -104,7 +105,8 @@ main(int argc, char **argv)
 			json = true;
 		else if (option == 'H')
 			continue; /* every command takes it; this one needs no home */
-		else if ((option == 'p' && take_number("patients", optarg, 1, 1000000, &patients)) ||
+		else if ((option == 'p' &&
+			     take_number("patients", optarg, 1, 1000000, &patients)) ||
 		    (option == 's' && take_number("seed", optarg, 0, INT64_MAX, &seed)) ||
 		    (option == 'k' && take_number("slices", optarg, 1, 1000, &slices)) ||
 		    (option == 'm' && take_number("matrix", optarg, 16, 2048, &matrix)))
@@ -114,6 +116,8 @@ main(int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return usage(stderr);
-	return make_all(argv[optind], &(struct synth_options){(uint64_t)seed, (unsigned)patients,
-	    (unsigned)slices, (unsigned)matrix}, json);
+	return make_all(argv[optind],
+	    &(struct synth_options){
+		(uint64_t)seed, (unsigned)patients, (unsigned)slices, (unsigned)matrix},
+	    json);
 }

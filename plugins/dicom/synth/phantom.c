@@ -28,7 +28,7 @@ tissue(const struct synth_series *series, double x, double y, double depth)
 {
 	const struct ellipse *shapes = series->modality == SYNTH_CT ? ct
 	    : series->modality == SYNTH_MR                          ? mr
-	                                                            : mg;
+								    : mg;
 	size_t count = series->modality == SYNTH_MG ? 4 : 5;
 	struct ellipse lesion = {0.35, 0.1, 0.08, 0.08, series->modality == SYNTH_MR ? 1500 : 1090};
 	int value = series->modality == SYNTH_CT ? 24 : 40;
@@ -60,7 +60,9 @@ synth_phantom(const struct synth_series *series, unsigned slice, unsigned matrix
 
 			/* The sum of two is nearly bell-shaped, which is all a phantom needs. */
 			value += (int)synth_below(&random, 24) + (int)synth_below(&random, 24) - 23;
-			ret[row * matrix + column] = (uint16_t)(value < 0 ? 0 : value > 4095 ? 4095 : value);
+			ret[row * matrix + column] = (uint16_t)(value < 0 ? 0
+				: value > 4095                            ? 4095
+									  : value);
 		}
 	}
 }

@@ -31,7 +31,8 @@ synth_below(struct synth_random *random, unsigned n)
 static struct synth_random
 generator(const struct synth_options *options, unsigned patient, unsigned study)
 {
-	struct synth_random random = {options->seed * 0x2545f4914f6cdd1du + patient * 1000003u + study};
+	struct synth_random random = {
+	    options->seed * 0x2545f4914f6cdd1du + patient * 1000003u + study};
 
 	synth_next(&random);
 	return random;
@@ -53,9 +54,10 @@ append_name(struct synth_random *random, char *text, size_t size, size_t length)
 {
 	static const char *const first[] = {"Ald", "Bren", "Cor", "Dal", "Eri", "Fen", "Gal", "Hol",
 	    "Ivo", "Jar", "Kel", "Lor", "Mar", "Nel", "Ost", "Per", "Quin", "Ros", "Sel", "Tov"};
-	static const char *const middle[] = {"a", "e", "i", "o", "an", "en", "il", "or", "un", "ar"};
-	static const char *const last[] = {"berg", "dal", "holm", "mond", "ner", "rup", "sen", "stad",
-	    "vik", "wald", "zic", "lund"};
+	static const char *const middle[] = {
+	    "a", "e", "i", "o", "an", "en", "il", "or", "un", "ar"};
+	static const char *const last[] = {"berg", "dal", "holm", "mond", "ner", "rup", "sen",
+	    "stad", "vik", "wald", "zic", "lund"};
 
 	length = append(text, size, length, first[synth_below(random, 20)]);
 	length = append(text, size, length, middle[synth_below(random, 10)]);
@@ -78,7 +80,8 @@ synth_patient_make(const struct synth_options *options, unsigned index, struct s
 	clock_date(ret->birth_day, &year, &month, &day);
 	snprintf(ret->birth_date, sizeof ret->birth_date, "%04u%02u%02u", (unsigned)year % 10000,
 	    (unsigned)month % 100, (unsigned)day % 100);
-	snprintf(ret->id, sizeof ret->id, "SYN%u-%06u", (unsigned)(options->seed % 10000), index + 1);
+	snprintf(
+	    ret->id, sizeof ret->id, "SYN%u-%06u", (unsigned)(options->seed % 10000), index + 1);
 	length = append_name(&random, ret->name, sizeof ret->name, 0);
 	length = append(ret->name, sizeof ret->name, length, "^");
 	append_name(&random, ret->name, sizeof ret->name, length);
@@ -115,7 +118,8 @@ choose_kind(struct synth_random *random, bool female)
 static void
 choose_machine(struct synth_random *random, struct synth_series *series)
 {
-	static const char *const makers[] = {"Nordlicht Medical", "Helvia Imaging", "Tagus Systems"};
+	static const char *const makers[] = {
+	    "Nordlicht Medical", "Helvia Imaging", "Tagus Systems"};
 	static const char *const models[3][3] = {{"Aurora 64", "Polaris 3T", "Selene"},
 	    {"Spiral One", "Resona 1.5", "Mamma Vista"}, {"Ronda CT", "Foz MR", "Clara MG"}};
 	unsigned maker = synth_below(random, 3);
@@ -144,7 +148,8 @@ synth_series_make(const struct synth_options *options, const struct synth_patien
 		ret[i].description = kind->modality == SYNTH_MG ? views[i] : kind->description;
 		ret[i].protocol = kind->protocol;
 		ret[i].slices = kind->modality == SYNTH_MG ? 1 : options->slices;
-		ret[i].slice_thickness = kind->modality == SYNTH_MG ? 0 : thickness[synth_below(&random, 7)];
+		ret[i].slice_thickness =
+		    kind->modality == SYNTH_MG ? 0 : thickness[synth_below(&random, 7)];
 		ret[i].study_day = day + (int32_t)(study * 180);
 		ret[i].study_number = study;
 		ret[i].series_number = (unsigned)i;

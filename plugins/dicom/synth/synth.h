@@ -3,8 +3,8 @@
 #define SYNTH_SYNTH_H
 
 /*
- * `cairn synth`: invented patients with plausible CT, MR and MG series, for trying things out and for
- * tests.  The same seed gives the same bytes.  Nobody in it exists: names are put together from
+ * `cairn synth`: invented patients with plausible CT, MR and MG series, for trying things out and
+ * for tests.  The same seed gives the same bytes.  Nobody in it exists: names are put together from
  * syllables, manufacturers are invented, and the pictures are phantoms (ellipses, a lesion, noise).
  *
  *   population.c  who there is: patients, studies, series, from a seeded generator
@@ -35,11 +35,11 @@ enum synth_modality { SYNTH_CT, SYNTH_MR, SYNTH_MG };
 struct synth_patient {
 	unsigned index;
 	char id[32];
-	char name[64];       /* FAMILY^GIVEN */
-	char birth_date[9];  /* YYYYMMDD */
+	char name[64];      /* FAMILY^GIVEN */
+	char birth_date[9]; /* YYYYMMDD */
 	bool female;
-	int32_t birth_day;   /* days since 1970 */
-	unsigned studies;    /* 1 or 2 */
+	int32_t birth_day; /* days since 1970 */
+	unsigned studies;  /* 1 or 2 */
 };
 
 struct synth_series {
@@ -64,16 +64,16 @@ struct synth_options {
 	unsigned matrix; /* rows and columns */
 };
 
-void synth_patient_make(const struct synth_options *options, unsigned index,
-    struct synth_patient *ret);
+void
+synth_patient_make(const struct synth_options *options, unsigned index, struct synth_patient *ret);
 /* The series of a study; `ret` has room for SYNTH_SERIES_MAX. */
 #define SYNTH_SERIES_MAX 4
 size_t synth_series_make(const struct synth_options *options, const struct synth_patient *patient,
     unsigned study, struct synth_series *ret);
 
 /* matrix * matrix pixels of 16 bits, of which 12 are used. */
-void synth_phantom(const struct synth_series *series, unsigned slice, unsigned matrix,
-    uint16_t *ret);
+void
+synth_phantom(const struct synth_series *series, unsigned slice, unsigned matrix, uint16_t *ret);
 
 int synth_write(const char *path, const struct synth_options *options,
     const struct synth_patient *patient, const struct synth_series *series, unsigned slice,

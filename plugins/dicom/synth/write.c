@@ -24,8 +24,9 @@ make_uid(const struct synth_options *options, const struct synth_patient *patien
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	uint64_t number = 0;
 
-	snprintf(text, sizeof text, "cairn synth %llu %u %u %d %d", (unsigned long long)options->seed,
-	    patient->index, series->study_number, slice < -1 ? -1 : (int)series->series_number, slice);
+	snprintf(text, sizeof text, "cairn synth %llu %u %u %d %d",
+	    (unsigned long long)options->seed, patient->index, series->study_number,
+	    slice < -1 ? -1 : (int)series->series_number, slice);
 	if (EVP_Digest(text, strlen(text), digest, NULL, EVP_sha256(), NULL) != 1)
 		memset(digest, 0, sizeof digest);
 	for (int i = 0; i < 8; i++)
@@ -63,8 +64,8 @@ number(struct output *out, uint32_t tag, unsigned value)
 		out->code = dcm_put_u16(&out->writer, tag, DCM_VR('U', 'S'), (uint16_t)value);
 }
 
-static const char *const classes[] = {"1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4",
-    "1.2.840.10008.5.1.4.1.1.1.2"};
+static const char *const classes[] = {
+    "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.1.2"};
 static const char *const modalities[] = {"CT", "MR", "MG"};
 
 static void
@@ -96,8 +97,8 @@ put_identity(struct output *out, const struct synth_patient *patient,
 }
 
 static void
-put_patient(struct output *out, const struct synth_patient *patient,
-    const struct synth_series *series)
+put_patient(
+    struct output *out, const struct synth_patient *patient, const struct synth_series *series)
 {
 	char age[8];
 
@@ -165,8 +166,8 @@ put_pixels(struct output *out, const struct synth_series *series, unsigned slice
 		return CAIRN_ENOMEM;
 	synth_phantom(series, slice, matrix, pixels); /* little endian, as this machine is */
 	if (out->code == 0)
-		out->code = dcm_put_bytes(&out->writer, DCM_TAG(0x7fe0, 0x0010), DCM_VR('O', 'W'), pixels,
-		    length);
+		out->code = dcm_put_bytes(
+		    &out->writer, DCM_TAG(0x7fe0, 0x0010), DCM_VR('O', 'W'), pixels, length);
 	free(pixels);
 	return out->code;
 }
@@ -178,7 +179,8 @@ save(const char *path, const struct buf *file, struct cairn_error *err)
 	FD_AUTO fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
 	if (fd < 0 || file_write_all(fd, file->data, file->length) != 0)
-		return cairn_error_set(err, CAIRN_EIO, "cannot write %s: %s", path, strerror(errno));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot write %s: %s", path, strerror(errno));
 	return 0;
 }
 
@@ -201,6 +203,7 @@ synth_write(const char *path, const struct synth_options *options,
 	put_acquisition(&out, series, study, series_uid);
 	put_image(&out, series, slice, options->matrix);
 	if (put_pixels(&out, series, slice, options->matrix) != 0)
-		return cairn_error_set(err, out.code, "cannot make %s: %s", path, cairn_code_text(out.code));
+		return cairn_error_set(
+		    err, out.code, "cannot make %s: %s", path, cairn_code_text(out.code));
 	return save(path, &file, err);
 }

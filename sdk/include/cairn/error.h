@@ -27,11 +27,11 @@ enum cairn_code {
 	CAIRN_EUNAVAILABLE = -9, /* nobody who could answer is running */
 	CAIRN_ELIMIT = -10,      /* a stated maximum was reached */
 	CAIRN_ECORRUPT = -11,    /* stored or received bytes fail their check */
-	CAIRN_EUNSUPPORTED = -12,/* understood, but this build or this site cannot do it */
-	CAIRN_EAGAIN = -13,      /* more input is needed, or try again later */
-	CAIRN_EPROTO = -14,      /* the peer broke the protocol */
-	CAIRN_EINTERNAL = -15,   /* our own mistake: please report it */
-	CAIRN_EFORBIDDEN = -16,  /* the capability was not granted to this plugin */
+	CAIRN_EUNSUPPORTED = -12, /* understood, but this build or this site cannot do it */
+	CAIRN_EAGAIN = -13,       /* more input is needed, or try again later */
+	CAIRN_EPROTO = -14,       /* the peer broke the protocol */
+	CAIRN_EINTERNAL = -15,    /* our own mistake: please report it */
+	CAIRN_EFORBIDDEN = -16,   /* the capability was not granted to this plugin */
 };
 
 #define CAIRN_ERROR_TEXT_MAX 512

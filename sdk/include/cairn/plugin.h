@@ -106,14 +106,14 @@ const char *cairn_intake_dir(struct cairn *cairn);  /* NULL without intake:write
 
 /* A granted secret (`secret:NAME`): `*ret_bytes` is valid for the process's life.
  * CAIRN_EFORBIDDEN when the manifest did not ask for it or the operator did not grant it. */
-int cairn_secret(struct cairn *cairn, const char *name, const uint8_t **ret_bytes,
-    size_t *ret_length);
+int
+cairn_secret(struct cairn *cairn, const char *name, const uint8_t **ret_bytes, size_t *ret_length);
 
 /* Calls another plugin or the kernel.  `done` is called exactly once, later, on the loop:
  * `code` 0 with the reply, or a negative code with `text` saying why. The reply is valid during
  * the callback.  Returns non-zero when the call could not be sent; then `done` is not called. */
-typedef void (*cairn_call_fn)(void *arg, int code, const char *text, const void *body,
-    size_t length);
+typedef void (*cairn_call_fn)(
+    void *arg, int code, const char *text, const void *body, size_t length);
 int cairn_call(struct cairn *cairn, const char *subject, const void *body, size_t length,
     unsigned timeout_ms, cairn_call_fn done, void *arg);
 
@@ -147,8 +147,8 @@ const char *cairn_request_purpose(const struct cairn_request *req);
 
 /* The obligations the policy attached.  A handler must carry each one out and say so with
  * cairn_fulfil(); the kernel withholds an answer whose obligations were not all reported. */
-bool cairn_obligation_integer(const struct cairn_request *req, const char *name,
-    int64_t *ret_value);
+bool
+cairn_obligation_integer(const struct cairn_request *req, const char *name, int64_t *ret_value);
 int cairn_fulfil(struct cairn_request *req, const char *name, int64_t value);
 
 /* Part of an answer on the way (progress); as many as wanted before the reply. */
@@ -179,10 +179,11 @@ void cairn_job_retry(struct cairn_job *job, const char *reason);
 extern CAIRN_EXPORT const struct cairn_plugin cairn_plugin;
 
 /* NAME and VERSION are string literals; MANIFEST is YAML text (PLUGINS.md, "The manifest"). */
-#define CAIRN_PLUGIN(NAME, VERSION, MANIFEST, ...)                                              \
-	__attribute__((section(".cairn.manifest"), used)) static const char                        \
-	    cairn_manifest_text[] = "name: " NAME "\nversion: " VERSION "\nabi: 1\n" MANIFEST;      \
-	const struct cairn_plugin cairn_plugin = {                                                 \
+#define CAIRN_PLUGIN(NAME, VERSION, MANIFEST, ...)                                       \
+	__attribute__((                                                                  \
+	    section(".cairn.manifest"), used)) static const char cairn_manifest_text[] = \
+	    "name: " NAME "\nversion: " VERSION "\nabi: 1\n" MANIFEST;                   \
+	const struct cairn_plugin cairn_plugin = {                                       \
 	    .size = sizeof(struct cairn_plugin), .abi = CAIRN_ABI, __VA_ARGS__};
 
 #ifdef __cplusplus

@@ -102,10 +102,14 @@ kernel_open(struct fake_kernel *kernel, const struct cairn_plugin *plugin)
 {
 	static const struct channel_ops ops = {.message = on_message, .down = on_down};
 	char url[128];
-	const struct channel_options channel = {.url = url, .listen = true, .peer_pid = getpid(),
-	    .ops = &ops, .arg = kernel};
-	const struct runtime_options runtime = {.url = url, .kernel_pid = getpid(),
-	    .name = "tested", .plugin = plugin, .finished = on_finished, .arg = kernel};
+	const struct channel_options channel = {
+	    .url = url, .listen = true, .peer_pid = getpid(), .ops = &ops, .arg = kernel};
+	const struct runtime_options runtime = {.url = url,
+	    .kernel_pid = getpid(),
+	    .name = "tested",
+	    .plugin = plugin,
+	    .finished = on_finished,
+	    .arg = kernel};
 	struct cairn_error err = {0};
 
 	assert_int_equal(uv_loop_init(&kernel->loop), 0);
