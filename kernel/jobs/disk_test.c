@@ -30,8 +30,8 @@ a_full_map_refuses_puts_but_lets_jobs_leave(void **state)
 				fixture_put(f, "q", "", body);
 			fixture_wait(f, f->durable + 16);
 		}
-		assert_int_equal(f->last_code, CAIRN_ELIMIT);
-		assert_string_not_equal(f->last_text, "");
+		assert_int_equal(f->failed_code, CAIRN_ELIMIT);
+		assert_non_null(strstr(f->failed_text, "maximum size"));
 		kept = (unsigned)fixture_stats(f).ready;
 		assert_true(kept > 100);
 		for (unsigned gone = 0; gone < kept;) {
@@ -83,7 +83,7 @@ a_full_disk_fails_puts_and_keeps_acknowledgements(void **state)
 		fixture_put(f, "q", "", body);
 		fixture_wait(f, f->durable + 1);
 	}
-	assert_int_equal(f->last_code, CAIRN_EIO);
+	assert_int_equal(f->failed_code, CAIRN_EIO);
 	jobs_done(f->jobs, &taken.id, 1);
 	fixture_put(f, "q", "", body);
 	fixture_wait(f, f->durable + 1);

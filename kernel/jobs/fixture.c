@@ -73,7 +73,10 @@ fixture_on_durable(void *arg, int code, const char *text)
 	f->durable++;
 	f->failed += code != 0;
 	f->last_code = code;
-	snprintf(f->last_text, sizeof f->last_text, "%s", text);
+	if (code == 0)
+		return;
+	f->failed_code = code;
+	snprintf(f->failed_text, sizeof f->failed_text, "%s", text);
 }
 
 int

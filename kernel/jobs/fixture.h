@@ -18,7 +18,8 @@ struct fixture {
 	unsigned durable;
 	unsigned failed;
 	int last_code;
-	char last_text[128];
+	int failed_code; /* of the last that failed */
+	char failed_text[128];
 	unsigned woken;
 };
 
