@@ -6,7 +6,7 @@
  * The DICOM connector.  An instance goes the same way wherever it comes from:
  *
  *   scp.c (network) \                    patients.c: who the patient becomes
- *                     -> ingest.c ------ deid/: the header is rewritten in memory
+ *                     -> ingest*.c ----- deid/: the header is rewritten in memory
  *   import.c (files) /                   sdk/objects: appended, durable with its facts
  *                                        outbox.c: the facts become jobs
  *
@@ -27,6 +27,7 @@ struct patients;
 struct outbox;
 struct scp;
 struct import;
+struct ingest;
 
 /* What to do with images whose pixels may show who the patient is. */
 enum pixel_risk_policy {
@@ -43,6 +44,9 @@ struct connector {
 	struct outbox *outbox;
 	struct scp *scp;
 	struct import *imports; /* under way */
+	void (*imports_ended)(struct connector *connector); /* when set: once none is under way */
+	struct ingest *ingests; /* under way */
+	uint64_t buffered, buffered_max; /* bytes that these hold in memory */
 	enum pixel_risk_policy pixel_risk;
 	bool stopping;
 	uint64_t stored, duplicates, refused;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,9 @@
 
 #define READERS 4             /* files under way at once */
 #define CHUNK (256u << 10)
+#define IMPORTS_MAX 4         /* under way at once */
 #define FILES_MAX 10000000u   /* in one import */
+#define NAMES_MAX ((size_t)1 << 30) /* bytes of their paths */
 #define REFUSALS_MAX 1000u    /* named in the reply */
 #define PROGRESS_MS 250
 
@@ -32,7 +35,6 @@ struct reader {
 	bool paused;      /* ingest waits; what was read is kept */
 	bool at_end;
 	bool meta_read;
-	bool failed_open;
 	ssize_t got;      /* of the last read */
 	int error;
 	uint8_t *chunk;
@@ -45,9 +47,10 @@ struct import {
 	char **roots;
 	size_t root_count;
 	char **paths; /* found files */
-	size_t path_count, path_capacity, path_next;
-	bool too_many;
-	bool cancelled;
+	size_t path_count, path_capacity, path_next, name_bytes;
+	const char *walk_failure; /* why files may be missing from `paths` */
+	atomic_bool cancelled;    /* read by the walk, too */
+	bool no_worker;           /* cancelled because of that */
 	unsigned busy; /* readers with a file */
 	uint64_t last_progress_ms;
 	Cairn__ImportProgress counts;
@@ -136,7 +139,8 @@ report_progress(struct import *import)
 static void
 import_free(struct import *import)
 {
-	struct import **at = &import->connector->imports;
+	struct connector *connector = import->connector;
+	struct import **at = &connector->imports;
 
 	while (*at != import)
 		at = &(*at)->next;
@@ -152,6 +156,8 @@ import_free(struct import *import)
 	for (size_t i = 0; i < READERS; i++)
 		free(import->readers[i].chunk);
 	free(import);
+	if (connector->imports == NULL && connector->imports_ended != NULL)
+		connector->imports_ended(connector);
 }
 
 static void
@@ -161,8 +167,10 @@ import_finish(struct import *import)
 	uint8_t *body;
 
 	if (import->req != NULL && import->cancelled) {
-		cairn_fail(import->req, CAIRN_ECANCELLED, "the import was stopped after %llu files",
-		    (unsigned long long)import->counts.files_done);
+		cairn_fail(import->req, import->no_worker ? CAIRN_EUNAVAILABLE : CAIRN_ECANCELLED,
+		    "the import was stopped after %llu files%s",
+		    (unsigned long long)import->counts.files_done,
+		    import->no_worker ? ": no worker thread is free" : "");
 	} else if (import->req != NULL) {
 		body = pack_progress(import, import->kept, import->kept_count, &length);
 		if (body == NULL)
@@ -220,13 +228,14 @@ sink_done(void *arg, const struct ingest_result *result)
 	struct import *import = reader->import;
 
 	reader->ingest = NULL;
-	reader->paused = false;
-	if (result->code != 0)
-		refuse_file(import, reader->path, result->reason);
-	else if (result->duplicate)
+	if (result->code != 0) {
+		if (!import->cancelled) /* otherwise it is not the file's fault */
+			refuse_file(import, reader->path, result->reason);
+	} else if (result->duplicate) {
 		import->counts.duplicates++;
-	else
+	} else {
 		import->counts.imported++;
+	}
 	if (!reader->reading)
 		file_done(reader);
 }
@@ -343,7 +352,8 @@ read_more(struct reader *reader)
 	reader->reading = true;
 	if (cairn_work(reader->import->connector->cairn, read_work, read_after, reader) != 0) {
 		reader->reading = false;
-		refuse_file(reader->import, reader->path, "no worker thread");
+		/* The others would fare no better. */
+		reader->import->no_worker = reader->import->cancelled = true;
 		if (reader->ingest != NULL)
 			ingest_abort(reader->ingest);
 		reader->ingest = NULL;
@@ -376,34 +386,44 @@ add_path(struct import *import, const char *path)
 {
 	char *copy;
 
-	if (import->path_count == FILES_MAX) {
-		import->too_many = true;
+	if (import->path_count == FILES_MAX || import->name_bytes > NAMES_MAX) {
+		import->walk_failure = "more than 10,000,000 files; import a part at a time";
 		return;
 	}
 	if (import->path_count == import->path_capacity) {
 		size_t capacity = import->path_capacity == 0 ? 1024 : import->path_capacity * 2;
 		char **grown = realloc(import->paths, capacity * sizeof *grown);
 
-		if (grown == NULL)
+		if (grown == NULL) {
+			import->walk_failure = "out of memory; import a part at a time";
 			return;
+		}
 		import->paths = grown;
 		import->path_capacity = capacity;
 	}
 	copy = strdup(path);
-	if (copy != NULL)
-		import->paths[import->path_count++] = copy;
+	if (copy == NULL) {
+		import->walk_failure = "out of memory; import a part at a time";
+		return;
+	}
+	import->paths[import->path_count++] = copy;
+	import->name_bytes += strlen(copy) + sizeof(char *);
 }
 
 static void
 walk_work(void *arg)
 {
 	struct import *import = arg;
-	FTS *walk = fts_open(import->roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	/* A link that the caller names is followed, those inside are not. */
+	FTS *walk = fts_open(import->roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_COMFOLLOW, NULL);
 	FTSENT *entry;
 
-	if (walk == NULL)
+	if (walk == NULL) {
+		import->walk_failure = "cannot be walked: out of memory";
 		return;
-	while (!import->too_many && (entry = fts_read(walk)) != NULL) {
+	}
+	while (import->walk_failure == NULL && !import->cancelled &&
+	    (entry = fts_read(walk)) != NULL) {
 		if (entry->fts_info == FTS_F)
 			add_path(import, entry->fts_accpath);
 		else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR ||
@@ -418,8 +438,8 @@ walk_after(void *arg)
 {
 	struct import *import = arg;
 
-	if (import->too_many)
-		refuse_file(import, import->roots[0], "more than 10,000,000 files; import a part at a time");
+	if (import->walk_failure != NULL)
+		refuse_file(import, import->roots[0], import->walk_failure);
 	if (import->path_count == 0 || import->cancelled) {
 		import_finish(import);
 		return;
@@ -480,9 +500,16 @@ import_fill(struct import *import, struct cairn_request *req, struct cairn_error
 int
 import_start(struct connector *connector, struct cairn_request *req, struct cairn_error *err)
 {
-	struct import *import = calloc(1, sizeof *import);
+	struct import *import;
+	size_t count = 0;
 	int code;
 
+	for (import = connector->imports; import != NULL; import = import->next)
+		count++;
+	if (count == IMPORTS_MAX)
+		return cairn_error_set(err, CAIRN_ELIMIT, "%d imports are under way; try again when one "
+		    "has ended", IMPORTS_MAX);
+	import = calloc(1, sizeof *import);
 	if (import == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	import->connector = connector;

@@ -20,7 +20,7 @@ struct outbox {
 	struct objects_cursor next;   /* what the batch under way reaches to */
 	bool putting;
 	bool kicked; /* something may follow `next` */
-	bool closing;
+	bool closed; /* the timer is; freed when no answer is awaited any more */
 	void (*freed)(void *arg);
 	void *freed_arg;
 };
@@ -60,11 +60,14 @@ batch_fini(struct batch *batch)
 	}
 }
 
-/* Reads what follows the cursor.  A note that cannot be read is passed over, and said. */
+/* Reads what follows the cursor; `*ret_more` when it stopped before the end.  A note that cannot be
+ * read is passed over, and said. */
 static int
-gather(struct outbox *outbox, struct batch *batch)
+gather(struct outbox *outbox, struct batch *batch, bool *ret_more)
 {
 	batch->end = outbox->cursor;
+	batch->message.instances = batch->instances;
+	*ret_more = true;
 	while (batch->message.n_instances < BATCH_MAX && batch->bytes < BATCH_BYTES_MAX) {
 		struct objects_ref ref;
 		struct cairn_error err = {0};
@@ -73,8 +76,10 @@ gather(struct outbox *outbox, struct batch *batch)
 		size_t length = 0;
 		int code = objects_next(outbox->connector->objects, &batch->end, &ref, &note, &length, &err);
 
-		if (code == CAIRN_ENOTFOUND)
+		if (code == CAIRN_ENOTFOUND) {
+			*ret_more = false;
 			break;
+		}
 		if (code != 0) {
 			cairn_log(CAIRN_LOG_ERROR, "outbox: cannot read the store: %s", err.text);
 			return code;
@@ -88,7 +93,6 @@ gather(struct outbox *outbox, struct batch *batch)
 			    ref.key);
 		batch->bytes += length;
 	}
-	batch->message.instances = batch->instances;
 	return 0;
 }
 
@@ -109,8 +113,12 @@ put_done(void *arg, int code, const char *text, const void *body, size_t length)
 	(void)body;
 	(void)length;
 	outbox->putting = false;
-	if (outbox->closing)
+	if (outbox->closed) {
+		free(outbox);
 		return;
+	}
+	if (outbox->connector->stopping)
+		return; /* the store may be closed; what the cursor does not pass is put again */
 	if (code != 0) {
 		cairn_log(CAIRN_LOG_WARNING, "outbox: the kernel did not take the facts (%s); trying again",
 		    text);
@@ -148,24 +156,25 @@ static void
 step(struct outbox *outbox)
 {
 	struct batch batch;
+	bool more;
 	int code;
 
-	if (outbox->putting || outbox->closing || !outbox->kicked)
+	if (outbox->putting || outbox->connector->stopping || !outbox->kicked)
 		return;
 	memset(&batch, 0, sizeof batch);
 	cairn__fact_batch__init(&batch.message);
 	batch.message.source = (char *)(uintptr_t) "dicom";
-	outbox->kicked = false;
-	code = gather(outbox, &batch);
+	code = gather(outbox, &batch, &more);
+	if (code == 0)
+		outbox->kicked = more;
 	if (code == 0 && batch.message.n_instances > 0) {
 		outbox->next = batch.end;
-		outbox->putting = true;
-		outbox->kicked = true; /* there may be more */
 		code = put(outbox, &batch);
-		if (code != 0)
-			outbox->putting = false;
+		outbox->putting = code == 0;
 	} else if (code == 0) {
 		outbox->cursor = batch.end;
+		if (more)
+			uv_timer_start(&outbox->timer, on_timer, GATHER_MS, 0);
 	}
 	if (code != 0) {
 		outbox->kicked = true;
@@ -178,14 +187,9 @@ void
 outbox_kick(struct outbox *outbox)
 {
 	outbox->kicked = true;
-	if (!outbox->putting && !outbox->closing && !uv_is_active((uv_handle_t *)&outbox->timer))
+	if (!outbox->putting && !outbox->connector->stopping &&
+	    !uv_is_active((uv_handle_t *)&outbox->timer))
 		uv_timer_start(&outbox->timer, on_timer, GATHER_MS, 0);
-}
-
-bool
-outbox_idle(const struct outbox *outbox)
-{
-	return !outbox->putting && !outbox->kicked;
 }
 
 int
@@ -216,17 +220,15 @@ timer_closed(uv_handle_t *handle)
 	void (*freed)(void *arg) = outbox->freed;
 	void *arg = outbox->freed_arg;
 
-	/* A put under way would answer into freed memory; the process ends soon, so let it be. */
+	outbox->closed = true;
 	if (!outbox->putting)
 		free(outbox);
-	if (freed != NULL)
-		freed(arg);
+	freed(arg);
 }
 
 void
 outbox_free(struct outbox *outbox, void (*freed)(void *arg), void *arg)
 {
-	outbox->closing = true;
 	outbox->freed = freed;
 	outbox->freed_arg = arg;
 	uv_close((uv_handle_t *)&outbox->timer, timer_closed);

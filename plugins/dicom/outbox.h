@@ -16,9 +16,8 @@ int outbox_new(struct outbox **ret, struct connector *connector, struct cairn_er
 /* Something became durable. */
 void outbox_kick(struct outbox *outbox);
 
-/* True when all facts are with the kernel. */
-bool outbox_idle(const struct outbox *outbox);
-
+/* Once connector->stopping is set it neither reads nor writes the store; what the kernel did not
+ * confirm is put again by the next run. */
 void outbox_free(struct outbox *outbox, void (*freed)(void *arg), void *arg);
 
 #endif

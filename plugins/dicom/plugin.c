@@ -5,11 +5,10 @@
 
 #include "connector.h"
 #include "import.h"
+#include "ingest.h"
 #include "outbox.h"
 #include "patients.h"
 #include "scp.h"
-
-#define OPTIONS_MAX 16
 
 static int
 load_options(struct connector *connector, unsigned *ret, struct cairn_error *err)
@@ -91,6 +90,7 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	connector->cairn = cairn;
 	connector->pixel_risk = pixel_risk(cairn);
+	connector->buffered_max = (uint64_t)cairn_config_integer(cairn, "memory_mb") << 20;
 	code = open_profile(connector, err);
 	if (code == 0)
 		code = open_objects(connector, err);
@@ -120,13 +120,23 @@ cancel(void *self, struct cairn_request *req)
 	import_cancel(self, req);
 }
 
-/* Associations end, then what was stored becomes durable, then the outbox rests. */
+/* Associations end; what is not whole is given up and what is whole becomes durable; then the outbox
+ * rests and the imports, whose workers may still be reading, have their callers told. */
+static void
+rested(struct connector *connector)
+{
+	cairn_stopped(connector->cairn);
+}
+
 static void
 outbox_freed(void *arg)
 {
 	struct connector *connector = arg;
 
-	cairn_stopped(connector->cairn);
+	if (connector->imports == NULL)
+		rested(connector);
+	else
+		connector->imports_ended = rested;
 }
 
 static void
@@ -142,6 +152,7 @@ scp_freed(void *arg)
 {
 	struct connector *connector = arg;
 
+	ingest_stop_all(connector);
 	objects_close(connector->objects, objects_closed, connector);
 }
 
@@ -186,7 +197,7 @@ CAIRN_PLUGIN("dicom", "0.1.0",
     "    help: 'When a store is acknowledged: on disk (power), or written (survives a crash of the\n"
     "      program, not of the power)'}\n"
     "  memory_mb: {type: integer, default: 64, min: 8, max: 65536,\n"
-    "    help: 'Memory for instances on their way to the disk (MiB)'}\n"
+    "    help: 'Memory for instances on their way to the disk, and as much for their headers (MiB)'}\n"
     "  deid.options: {type: list, default: [retain-longitudinal-modified-dates,\n"
     "    retain-patient-characteristics],\n"
     "    choices: [retain-safe-private, retain-uids, retain-device-identity,\n"

@@ -137,6 +137,8 @@ sink_done(void *arg, const struct ingest_result *result)
 	struct dimse_store *store = arg;
 
 	store->user = NULL;
+	if (result->paused)
+		sink_resume(store);
 	if (result->code != 0)
 		cairn_log(CAIRN_LOG_WARNING, "scp: an instance from '%s' was refused (status %04XH): %s",
 		    store->assoc == NULL ? "a peer that left" : ul_calling(store->assoc), result->status,
