@@ -37,8 +37,8 @@ void frozen_make_reachable(lua_State *lua, int index, struct frozen_locals *loca
 void frozen_ignore(lua_State *lua, int index);
 
 /* The name of a local from `first` to before `end` that has another value now, or NULL. */
-const char *
-frozen_changed(lua_State *lua, const struct frozen_locals *locals, size_t first, size_t end);
+const char *frozen_changed(
+    lua_State *lua, const struct frozen_locals *locals, size_t first, size_t end);
 
 /* next() and contains(list, value), also for read-only tables. */
 int frozen_next(lua_State *lua);

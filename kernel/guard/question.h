@@ -21,8 +21,8 @@ struct question_state {
 
 /* `state` must live as long as the Lua state. */
 void question_open(lua_State *lua, struct question_state *state);
-void
-question_set(lua_State *lua, struct question_state *state, const struct guard_question *question);
+void question_set(
+    lua_State *lua, struct question_state *state, const struct guard_question *question);
 /* Pushes `q` for the next rule. */
 void question_push(lua_State *lua, struct question_state *state);
 

@@ -75,9 +75,9 @@ struct supervisor_plugin_options {
 	void *user;                    /* supervisor_user() gives it back */
 };
 
-int
-supervisor_new(struct supervisor **ret, uv_loop_t *loop, const struct supervisor_options *options,
-    const struct supervisor_ops *ops, void *arg, struct cairn_error *err);
+int supervisor_new(struct supervisor **ret, uv_loop_t *loop,
+    const struct supervisor_options *options, const struct supervisor_ops *ops, void *arg,
+    struct cairn_error *err);
 
 int supervisor_add(struct supervisor *supervisor, const struct supervisor_plugin_options *options,
     struct supervisor_plugin **ret, struct cairn_error *err);

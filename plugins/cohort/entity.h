@@ -12,10 +12,10 @@ struct entity_path {
 };
 
 /* CAIRN_ENOTFOUND when any of the three is not there. */
-int
-entity_find(struct index_write *write, const Cairn__InstanceFacts *facts, struct entity_path *ret);
-int
-entity_make(struct index_write *write, const Cairn__InstanceFacts *facts, struct entity_path *ret);
+int entity_find(
+    struct index_write *write, const Cairn__InstanceFacts *facts, struct entity_path *ret);
+int entity_make(
+    struct index_write *write, const Cairn__InstanceFacts *facts, struct entity_path *ret);
 /* The patient of a series. */
 int entity_patient(struct index_write *write, uint32_t series, uint32_t *ret);
 /* Removes the series when it has no instances, then its study when that has no series, and so on;

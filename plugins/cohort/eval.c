@@ -128,8 +128,8 @@ deciding_level(struct eval *e, const Cairn__Expression *node, enum term_level *r
 
 /* ---- operators --------------------------------------------------------------------------- */
 
-static int
-evaluate(struct eval *e, const Cairn__Expression *node, enum term_level level, struct set *ret);
+static int evaluate(
+    struct eval *e, const Cairn__Expression *node, enum term_level level, struct set *ret);
 
 static int
 evaluate_list(struct eval *e, const Cairn__Expression *node, enum term_level level, struct set *ret)

@@ -108,9 +108,9 @@ struct index_page {
 
 /* The instances for which the expression holds at the level of instances, in the order in which
  * they came.  `ret->criteria` as above; `ret->count` and `ret->patients` of the whole selection. */
-int
-index_select(struct index *index, const Cairn__Expression *expression, const atomic_bool *cancel,
-    struct index_page *page, struct index_count *ret, struct cairn_error *err);
+int index_select(struct index *index, const Cairn__Expression *expression,
+    const atomic_bool *cancel, struct index_page *page, struct index_count *ret,
+    struct cairn_error *err);
 
 struct index_stats {
 	uint64_t entities[4]; /* present now, by level */

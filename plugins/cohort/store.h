@@ -74,8 +74,8 @@ int store_get(MDB_txn *txn, MDB_dbi dbi, const void *key, size_t length, MDB_val
     struct cairn_error *err);
 int store_put(MDB_txn *txn, MDB_dbi dbi, const void *key, size_t length, const MDB_val *value,
     struct cairn_error *err);
-int
-store_delete(MDB_txn *txn, MDB_dbi dbi, const void *key, size_t length, struct cairn_error *err);
+int store_delete(
+    MDB_txn *txn, MDB_dbi dbi, const void *key, size_t length, struct cairn_error *err);
 
 int counters_read(
     const struct index *index, MDB_txn *txn, struct counters *ret, struct cairn_error *err);

@@ -24,8 +24,8 @@ int buf_reserve(struct buf *buf, size_t extra);
 int buf_append(struct buf *buf, const void *bytes, size_t length);
 int buf_append_zero(struct buf *buf, size_t length);
 int buf_append_text(struct buf *buf, const char *text); /* without the terminating zero */
-int
-buf_append_format(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int buf_append_format(struct buf *buf, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Drops `length` bytes (at most all) from the front. */
 void buf_consume(struct buf *buf, size_t length);
 /* The contents as a string: a zero is put after the last byte. NULL when out of memory or room. */

@@ -17,8 +17,8 @@ int text_to_number(const char *text, double *ret); /* "C" locale, finite */
 
 /* The candidate that a person most likely meant (Damerau-Levenshtein distance at most 2 and less
  * than half the word), or NULL.  `next(arg, i)` returns the i-th candidate, NULL after the last. */
-const char *
-text_suggest(const char *word, const char *(*next)(const void *arg, size_t index), const void *arg);
+const char *text_suggest(
+    const char *word, const char *(*next)(const void *arg, size_t index), const void *arg);
 
 /* fnmatch-like subject patterns: "a.b" matches itself, "a.*" anything that begins with "a.". */
 bool text_subject_matches(const char *pattern, const char *subject);

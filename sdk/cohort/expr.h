@@ -52,8 +52,8 @@ int cohort_check_packed(const void *bytes, size_t length, struct cairn_error *er
 
 /* The first attribute (in reading order) that the table below does not know, or NULL; then
  * `*ret_suggestion` is the one that was probably meant, or NULL.  Borrowed. */
-const char *
-cohort_unknown_attribute(const Cairn__Expression *expression, const char **ret_suggestion);
+const char *cohort_unknown_attribute(
+    const Cairn__Expression *expression, const char **ret_suggestion);
 
 /* Lower-case letters, digits, underscores and dots, at most COHORT_NAME_MAX, not a keyword. */
 bool cohort_is_attribute_name(const char *name);

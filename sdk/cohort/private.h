@@ -34,8 +34,8 @@ struct cohort_lexer {
 	size_t at;
 };
 
-int
-cohort_next_token(struct cohort_lexer *lexer, struct cohort_token *ret, struct cairn_error *err);
+int cohort_next_token(
+    struct cohort_lexer *lexer, struct cohort_token *ret, struct cairn_error *err);
 
 /* `format` says what is wrong at byte `at`; adds the column, the text and a caret below. */
 int cohort_error_at(const char *text, size_t at, struct cairn_error *err, const char *format, ...)

@@ -87,8 +87,8 @@ struct cairn {
 void message_unref(struct message *message);
 
 /* load.c: the descriptor of the shared object at `path`, checked; see plugin_take(). */
-int
-plugin_load(const char *path, const char *name, struct cairn_plugin *ret, struct cairn_error *err);
+int plugin_load(
+    const char *path, const char *name, struct cairn_plugin *ret, struct cairn_error *err);
 /* Copies a descriptor of any size: what we do not know must be zero, what it lacks becomes zero. */
 int plugin_take(const struct cairn_plugin *plugin, const char *name, struct cairn_plugin *ret,
     struct cairn_error *err);

@@ -40,15 +40,15 @@ struct fixture {
 
 void fixture_init(struct fixture *fixture);
 /* Adds the test plugin `file` ("echo") under `name` and starts it. */
-struct supervisor_plugin *
-fixture_add(struct fixture *fixture, const char *name, const char *file, const char *version);
+struct supervisor_plugin *fixture_add(
+    struct fixture *fixture, const char *name, const char *file, const char *version);
 /* Opens the supervisor with fixture->options and starts one plugin. */
 void fixture_open(struct fixture *fixture, const char *name, const char *file, const char *version);
 void fixture_close(struct fixture *fixture);
 
 /* Runs the loop until `condition` holds; fails the test after WAIT_MS. */
-void
-fixture_wait(struct fixture *fixture, bool (*condition)(struct fixture *fixture), const char *what);
+void fixture_wait(
+    struct fixture *fixture, bool (*condition)(struct fixture *fixture), const char *what);
 #define WAIT_FOR(fixture, condition) fixture_wait(fixture, condition, #condition)
 
 int fixture_call(struct fixture *fixture, struct supervisor_plugin *plugin, const char *subject,

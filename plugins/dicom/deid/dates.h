@@ -16,8 +16,8 @@
  * and answered in the same precision.  The ACR-NEMA form 1999.01.31 becomes 19990131. CAIRN_EINVAL,
  * and nothing appended, when a part is no date or leaves the years 1 to 9999.
  */
-int
-deid_dates_shift(struct buf *out, const uint8_t *text, size_t length, bool with_time, int32_t days);
+int deid_dates_shift(
+    struct buf *out, const uint8_t *text, size_t length, bool with_time, int32_t days);
 
 /* The age of an AS value with everything above 89 years as "090Y".  False when it is no age. */
 bool deid_age_cap(const uint8_t *text, size_t length, char ret[5]);

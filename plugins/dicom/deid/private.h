@@ -45,7 +45,7 @@ bool deid_blocks_reserve(struct deid_blocks *blocks, const struct deid_safe_list
     uint32_t tag, const uint8_t *value, size_t length);
 
 /* Whether the private element is on the list. */
-bool
-deid_blocks_safe(const struct deid_blocks *blocks, const struct deid_safe_list *list, uint32_t tag);
+bool deid_blocks_safe(
+    const struct deid_blocks *blocks, const struct deid_safe_list *list, uint32_t tag);
 
 #endif

@@ -64,16 +64,16 @@ struct synth_options {
 	unsigned matrix; /* rows and columns */
 };
 
-void
-synth_patient_make(const struct synth_options *options, unsigned index, struct synth_patient *ret);
+void synth_patient_make(
+    const struct synth_options *options, unsigned index, struct synth_patient *ret);
 /* The series of a study; `ret` has room for SYNTH_SERIES_MAX. */
 #define SYNTH_SERIES_MAX 4
 size_t synth_series_make(const struct synth_options *options, const struct synth_patient *patient,
     unsigned study, struct synth_series *ret);
 
 /* matrix * matrix pixels of 16 bits, of which 12 are used. */
-void
-synth_phantom(const struct synth_series *series, unsigned slice, unsigned matrix, uint16_t *ret);
+void synth_phantom(
+    const struct synth_series *series, unsigned slice, unsigned matrix, uint16_t *ret);
 
 int synth_write(const char *path, const struct synth_options *options,
     const struct synth_patient *patient, const struct synth_series *series, unsigned slice,

@@ -106,8 +106,8 @@ const char *cairn_intake_dir(struct cairn *cairn);  /* NULL without intake:write
 
 /* A granted secret (`secret:NAME`): `*ret_bytes` is valid for the process's life.
  * CAIRN_EFORBIDDEN when the manifest did not ask for it or the operator did not grant it. */
-int
-cairn_secret(struct cairn *cairn, const char *name, const uint8_t **ret_bytes, size_t *ret_length);
+int cairn_secret(
+    struct cairn *cairn, const char *name, const uint8_t **ret_bytes, size_t *ret_length);
 
 /* Calls another plugin or the kernel.  `done` is called exactly once, later, on the loop:
  * `code` 0 with the reply, or a negative code with `text` saying why. The reply is valid during
@@ -147,8 +147,8 @@ const char *cairn_request_purpose(const struct cairn_request *req);
 
 /* The obligations the policy attached.  A handler must carry each one out and say so with
  * cairn_fulfil(); the kernel withholds an answer whose obligations were not all reported. */
-bool
-cairn_obligation_integer(const struct cairn_request *req, const char *name, int64_t *ret_value);
+bool cairn_obligation_integer(
+    const struct cairn_request *req, const char *name, int64_t *ret_value);
 int cairn_fulfil(struct cairn_request *req, const char *name, int64_t value);
 
 /* Part of an answer on the way (progress); as many as wanted before the reply. */

@@ -35,7 +35,7 @@ size_t fake_kernel_pending(struct fake_kernel *kernel, Cairn__Envelope__Kind kin
 void fake_kernel_settle(struct fake_kernel *kernel);
 
 /* Sends a CALL and waits for its REPLY; the caller frees it. */
-Cairn__Envelope *
-fake_kernel_call(struct fake_kernel *kernel, const char *subject, const void *body, size_t length);
+Cairn__Envelope *fake_kernel_call(
+    struct fake_kernel *kernel, const char *subject, const void *body, size_t length);
 
 #endif
