@@ -36,6 +36,8 @@ static const uint32_t wanted[12] = {DCM_TAG(8, 0x16), DCM_TAG(8, 0x18), DCM_TAG(
 struct head {
 	char values[12][128];
 	uint64_t elements;
+	struct dcm_reader reader;
+	bool started;
 };
 
 static void
@@ -50,21 +52,25 @@ pick(struct head *head, const uint8_t *data, const struct dcm_token *t)
 	}
 }
 
-/* 0 when the header is complete, CAIRN_EAGAIN when `length` bytes do not hold all of it. */
+/* 0 when the header is complete, CAIRN_EAGAIN when more bytes are needed: then it goes on where it
+ * stopped, because the reader does. */
 static int
 parse(const uint8_t *data, size_t length, bool eof, struct head *head)
 {
 	struct dcm_meta meta;
-	struct dcm_reader reader;
 	struct dcm_token t = {.kind = DCM_MORE};
-	int code = dcm_meta_read(data, length, eof, &meta, NULL);
+	int code = 0;
 
-	if (code != 0)
-		return code;
-	if (meta.syntax == NULL || meta.syntax->deflated)
-		return CAIRN_EUNSUPPORTED;
-	dcm_reader_init(&reader, meta.syntax, meta.dataset_offset);
-	while ((code = dcm_reader_next(&reader, data, length, eof, &t, NULL)) == 0) {
+	if (!head->started) {
+		code = dcm_meta_read(data, length, eof, &meta, NULL);
+		if (code == 0 && (meta.syntax == NULL || meta.syntax->deflated))
+			code = CAIRN_EUNSUPPORTED;
+		if (code != 0)
+			return code;
+		dcm_reader_init(&head->reader, meta.syntax, meta.dataset_offset);
+		head->started = true;
+	}
+	while ((code = dcm_reader_next(&head->reader, data, length, eof, &t, NULL)) == 0) {
 		if (t.kind == DCM_PIXELS || t.kind == DCM_END)
 			return 0;
 		if (t.kind == DCM_MORE)
@@ -96,6 +102,7 @@ read_head(const char *path, struct buf *buf, struct head *head)
 	int code;
 
 	buf_clear(buf);
+	head->started = false;
 	do {
 		bool eof = fd < 0 || read_more(fd, buf, want);
 
@@ -148,8 +155,10 @@ run_memory(char **paths, size_t count, uint64_t seconds_ns, uint64_t *ret_read, 
 
 	start = now = clock_monotonic_ns();
 	while (code == 0 && now - start < seconds_ns) {
-		for (size_t i = 0; i < count; i++)
-			(void)parse(bufs[i].data, bufs[i].length, false, &head);
+		for (size_t i = 0; i < count; i++) {
+			head.started = false;
+			(void)parse(bufs[i].data, bufs[i].length, true, &head);
+		}
 		*ret_read += count;
 		now = clock_monotonic_ns();
 	}
