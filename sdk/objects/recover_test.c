@@ -296,7 +296,6 @@ an_index_cut_short_anywhere_is_made_again(void **state)
 static void
 an_index_that_knows_more_than_the_log_is_made_again(void **state)
 {
-	BUF_AUTO index = {.max = 1 << 20};
 	struct fixture f;
 	char path[256], segment[256];
 

@@ -8,7 +8,8 @@ from harness import Node, contains, equal, main
 # name -> (the rule's body, what the reason must say)
 BAD = {
     "loops for ever": ("while true do end", "instruction"),
-    "allocates without end": ("local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) end", "memory"),
+    "allocates without end": ("local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) end",
+                               ("memory", "processor time")),
     "matches a pathological pattern": (
         "if match(('a'):rep(40), '(a+)+$b|(a?){30}a{30}x') then return permit('x') end",
         "pattern exceeded its limit"),
@@ -17,6 +18,12 @@ BAD = {
     "returns nonsense": ("return 42", "returned"),
     "recurses without end": ("local function f() return 1 + f() end return f()", "memory"),
 }
+
+
+def words(expected):
+    return expected if isinstance(expected, tuple) else (expected,)
+
+
 RULE = """rule {
   name = "bad",
   subjects = { "cohort.count" },
@@ -40,7 +47,9 @@ def test_a_bad_rule_denies_with_the_reason_and_the_next_question_is_answered():
             answer = node.count("*", status=1, purpose="quality-assurance")
             equal(answer["answer"], "denied", f"a rule that {name}")
             contains(answer["rule"], "99-bad.lua:bad", f"the rule of a policy that {name}")
-            contains(answer["reason"].lower(), expected, f"the reason of a policy that {name}")
+            reason = answer["reason"].lower()
+            # Whichever limit comes first: a slow build runs out of time before memory.
+            assert any(word in reason for word in words(expected)), f"{name}: {reason}"
             begin = time.monotonic()
             equal(node.count("*")["count"], 0, f"the next question after a rule that {name}")
             slower = time.monotonic() - begin - usual
