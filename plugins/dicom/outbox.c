@@ -10,7 +10,9 @@
 #define CURSOR_NAME "facts"
 #define BATCH_MAX 256
 #define BATCH_BYTES_MAX (1u << 20)
-#define GATHER_MS 10 /* waits so long for more, so that a busy store sends full batches */
+/* Waits so long for more: every batch costs a sync in the kernel and one in its consumer, on the disk
+ * that instances wait for. */
+#define GATHER_MS 100
 #define RETRY_MS 500
 
 struct outbox {
@@ -20,6 +22,7 @@ struct outbox {
 	struct objects_cursor next;   /* what the batch under way reaches to */
 	bool putting;
 	bool kicked; /* something may follow `next` */
+	bool full;   /* the batch under way ended at its limit */
 	bool closed; /* the timer is; freed when no answer is awaited any more */
 	void (*freed)(void *arg);
 	void *freed_arg;
@@ -129,7 +132,10 @@ put_done(void *arg, int code, const char *text, const void *body, size_t length)
 	outbox->cursor = outbox->next;
 	if (objects_cursor_set(outbox->connector->objects, CURSOR_NAME, &outbox->cursor, &err) != 0)
 		cairn_log(CAIRN_LOG_WARNING, "outbox: cursor not kept: %s", err.text);
-	step(outbox);
+	if (outbox->full)
+		step(outbox);
+	else if (outbox->kicked)
+		uv_timer_start(&outbox->timer, on_timer, GATHER_MS, 0);
 }
 
 static int
@@ -169,6 +175,7 @@ step(struct outbox *outbox)
 		outbox->kicked = more;
 	if (code == 0 && batch.message.n_instances > 0) {
 		outbox->next = batch.end;
+		outbox->full = more;
 		code = put(outbox, &batch);
 		outbox->putting = code == 0;
 	} else if (code == 0) {
