@@ -94,8 +94,8 @@ take_field(struct walk *walk, unsigned max)
 }
 
 enum proto_depth
-proto_depth_check(const ProtobufCMessageDescriptor *type, const void *bytes, size_t length,
-    unsigned max)
+proto_depth_check(
+    const ProtobufCMessageDescriptor *type, const void *bytes, size_t length, unsigned max)
 {
 	struct walk walk;
 

@@ -8,7 +8,8 @@
  * contains itself (cairn.Expression) would overflow the stack.  This walk does not recurse, reads
  * each byte at most once and allocates nothing.
  *
- * It follows what protobuf-c would follow: a length-delimited field whose descriptor says "message".
+ * It follows what protobuf-c would follow: a length-delimited field whose descriptor says
+ * "message".
  */
 
 #include <stddef.h>
@@ -26,8 +27,8 @@ enum proto_depth {
 };
 
 /* `max` is at most PROTO_DEPTH_MAX.  Bytes that are OK may still not be a message of this type. */
-enum proto_depth proto_depth_check(const ProtobufCMessageDescriptor *type, const void *bytes,
-    size_t length, unsigned max);
+enum proto_depth proto_depth_check(
+    const ProtobufCMessageDescriptor *type, const void *bytes, size_t length, unsigned max);
 
 /* Unpacks what nests at most PROTO_DEPTH_MAX deep; NULL for everything else. */
 ProtobufCMessage *proto_unpack(const ProtobufCMessageDescriptor *type,

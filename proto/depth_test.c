@@ -94,7 +94,8 @@ a_wide_message_is_not_deep(void **state)
 	for (size_t i = 0; i < sizeof bytes; i += 4)
 		memcpy(bytes + i, (const uint8_t[]){0x12, 2, 0x12, 0}, 4);
 	assert_int_equal(proto_depth_check(EXPRESSION, bytes, sizeof bytes, 3), PROTO_DEPTH_OK);
-	assert_int_equal(proto_depth_check(EXPRESSION, bytes, sizeof bytes, 2), PROTO_DEPTH_TOO_DEEP);
+	assert_int_equal(
+	    proto_depth_check(EXPRESSION, bytes, sizeof bytes, 2), PROTO_DEPTH_TOO_DEEP);
 }
 
 /* Bytes that look like messages inside a field of bytes are not followed. */
@@ -129,7 +130,7 @@ malformed_bytes_are_refused(void **state)
 	    {"a length of six bytes", {0x12, 0x80, 0x80, 0x80, 0x80, 0x80, 0}, 7},
 	    {"a tag of six bytes", {0x92, 0x80, 0x80, 0x80, 0x80, 0, 0}, 7},
 	    {"a varint of eleven bytes",
-	        {0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, 12},
+		{0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, 12},
 	    {"a varint that ends", {0x08, 0xff}, 2},
 	    {"a group", {0x13, 0x14}, 2},
 	    {"wire type 6", {0x16, 0}, 2},
@@ -141,8 +142,8 @@ malformed_bytes_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		if (proto_depth_check(EXPRESSION, cases[i].bytes, cases[i].length, PROTO_DEPTH_MAX) !=
-		    PROTO_DEPTH_MALFORMED)
+		if (proto_depth_check(EXPRESSION, cases[i].bytes, cases[i].length,
+			PROTO_DEPTH_MAX) != PROTO_DEPTH_MALFORMED)
 			fail_msg("%s was not refused", cases[i].what);
 	}
 }
@@ -154,8 +155,7 @@ an_empty_message_and_unknown_fields_are_fine(void **state)
 
 	(void)state;
 	assert_int_equal(proto_depth_check(EXPRESSION, NULL, 0, 1), PROTO_DEPTH_OK);
-	assert_int_equal(
-	    proto_depth_check(EXPRESSION, unknown, sizeof unknown, 1), PROTO_DEPTH_OK);
+	assert_int_equal(proto_depth_check(EXPRESSION, unknown, sizeof unknown, 1), PROTO_DEPTH_OK);
 }
 
 int

@@ -26,8 +26,8 @@ static int
 key_path(char ret[PATH_MAX], const char *keys_dir, const char *name, struct cairn_error *err)
 {
 	if (file_join(ret, PATH_MAX, keys_dir, name) != 0)
-		return cairn_error_set(err, CAIRN_EINVAL, "path is too long: %s/%s", keys_dir,
-		    name);
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "path is too long: %s/%s", keys_dir, name);
 	return 0;
 }
 
@@ -44,7 +44,7 @@ create_pem(const char *path, EVP_PKEY *key, bool secret, struct cairn_error *err
 	if (bio == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "no memory for %s", path);
 	good = secret ? PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL)
-	              : PEM_write_bio_PUBKEY(bio, key);
+		      : PEM_write_bio_PUBKEY(bio, key);
 	length = BIO_get_mem_data(bio, &text);
 	if (good == 1 && length > 0)
 		code = keyfile_create(path, text, (size_t)length, secret ? 0600 : 0644, err);
@@ -78,8 +78,8 @@ create_node_keys(const char *private_path, const char *public_path, struct cairn
 	int code;
 
 	if (key == NULL)
-		return cairn_error_set(err, CAIRN_EINTERNAL,
-		    "OpenSSL could not make an Ed25519 key");
+		return cairn_error_set(
+		    err, CAIRN_EINTERNAL, "OpenSSL could not make an Ed25519 key");
 	code = create_pem(private_path, key, true, err);
 	if (code == 0)
 		code = create_pem(public_path, key, false, err);
@@ -123,15 +123,15 @@ no_passphrase(char *ret, int size, int writing, void *arg)
 }
 
 static int
-parse_pem(const struct buf *text, const char *path, bool secret, EVP_PKEY **ret,
-    struct cairn_error *err)
+parse_pem(
+    const struct buf *text, const char *path, bool secret, EVP_PKEY **ret, struct cairn_error *err)
 {
 	BIO *bio = BIO_new_mem_buf(text->data, (int)text->length); /* bounded by KEYFILE_MAX */
 	EVP_PKEY *key = NULL;
 
 	if (bio != NULL)
 		key = secret ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL)
-		             : PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
+			     : PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
 	BIO_free(bio);
 	if (key == NULL || EVP_PKEY_get_base_id(key) != EVP_PKEY_ED25519) {
 		EVP_PKEY_free(key);
@@ -173,7 +173,8 @@ read_sitekey(const char *keys_dir, struct sitekey **ret, struct cairn_error *err
 	    text_unhex((const char *)text.data, key, sizeof key) != 0)
 		return cairn_error_set(err, CAIRN_ECORRUPT,
 		    "%s must hold 64 hexadecimal digits; restore it from a backup: a new key would "
-		    "give every patient a new pseudonym", path);
+		    "give every patient a new pseudonym",
+		    path);
 	code = sitekey_new(ret, key, err);
 	OPENSSL_cleanse(key, sizeof key);
 	return code;
@@ -202,8 +203,8 @@ check_public_key(EVP_PKEY *signing, const char *keys_dir, struct cairn_error *er
 	if (code == 0 && EVP_PKEY_eq(signing, public) != 1)
 		code = cairn_error_set(err, CAIRN_ECORRUPT,
 		    "%s/node.pub is not the public key of node.key; make it again with: "
-		    "openssl pkey -in %s/node.key -pubout -out %s/node.pub", keys_dir, keys_dir,
-		    keys_dir);
+		    "openssl pkey -in %s/node.key -pubout -out %s/node.pub",
+		    keys_dir, keys_dir, keys_dir);
 	EVP_PKEY_free(public);
 	return code;
 }
@@ -314,7 +315,7 @@ identity_subkey(struct identity *identity, const char *project, const char *purp
 	const char *const parts[] = {project, purpose};
 
 	if (project == NULL || purpose == NULL || purpose[0] == 0)
-		return cairn_error_set(err, CAIRN_EINVAL,
-		    "a derived key needs a project and a purpose");
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "a derived key needs a project and a purpose");
 	return sitekey_derive(identity->sitekey, "cairn.subkey.v1", parts, 2, ret, err);
 }

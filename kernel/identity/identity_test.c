@@ -59,8 +59,9 @@ pseudonym(struct fixture *f, const char *const parts[4], char ret[IDENTITY_PSEUD
 {
 	struct cairn_error err = {0};
 
-	assert_ok(identity_pseudonym(f->identity, parts[0], parts[1], parts[2], parts[3], ret,
-	    ret_shift, &err), &err);
+	assert_ok(identity_pseudonym(
+		      f->identity, parts[0], parts[1], parts[2], parts[3], ret, ret_shift, &err),
+	    &err);
 }
 
 /*
@@ -75,12 +76,12 @@ pseudonym_matches_an_independent_computation(void **state)
 	char text[IDENTITY_PSEUDONYM_MAX];
 	int32_t shift;
 
-	pseudonym(*state, (const char *const[]){"lung", "patient-id", "HOSP", "12345"}, text,
-	    &shift);
+	pseudonym(
+	    *state, (const char *const[]){"lung", "patient-id", "HOSP", "12345"}, text, &shift);
 	assert_string_equal(text, "c3m5jz36vhm62ewxdzplu57ce4");
 	assert_int_equal(shift, 19);
-	pseudonym(*state, (const char *const[]){"lung", "patient-id", "", "M\xc3\xbcller"}, text,
-	    &shift);
+	pseudonym(
+	    *state, (const char *const[]){"lung", "patient-id", "", "M\xc3\xbcller"}, text, &shift);
 	assert_string_equal(text, "lvjmmkxfkuoz6kl3cm5dvmuroa");
 	assert_int_equal(shift, -27);
 }
@@ -96,8 +97,8 @@ subkey_matches_an_independent_computation(void **state)
 
 	assert_ok(identity_subkey(f->identity, "lung", "uid", key, &err), &err);
 	text_hex(key, sizeof key, text);
-	assert_string_equal(text,
-	    "2735347bc3dcb8a232d519ac00eabfcc41900b41698284ed0269e4be990ef1e6");
+	assert_string_equal(
+	    text, "2735347bc3dcb8a232d519ac00eabfcc41900b41698284ed0269e4be990ef1e6");
 }
 
 static void
@@ -106,8 +107,8 @@ pseudonyms_differ_by_every_part(void **state)
 	/* The last two would meet if the parts were merely joined. */
 	static const char *const inputs[][4] = {{"lung", "mrn", "HOSP", "1"},
 	    {"breast", "mrn", "HOSP", "1"}, {"lung", "ssn", "HOSP", "1"},
-	    {"lung", "mrn", "LAB", "1"}, {"lung", "mrn", "HOSP", "2"},
-	    {"lun", "gmrn", "HOSP", "1"}, {"lung", "mrn", "HOS", "P1"}};
+	    {"lung", "mrn", "LAB", "1"}, {"lung", "mrn", "HOSP", "2"}, {"lun", "gmrn", "HOSP", "1"},
+	    {"lung", "mrn", "HOS", "P1"}};
 	enum { COUNT = sizeof inputs / sizeof inputs[0] };
 	char texts[COUNT][IDENTITY_PSEUDONYM_MAX];
 
@@ -165,8 +166,8 @@ an_absent_or_endless_identifier_is_refused(void **state)
 	char *endless = calloc(1, SITEKEY_PART_MAX + 2);
 
 	memset(endless, 'x', SITEKEY_PART_MAX + 1);
-	assert_int_equal(identity_pseudonym(f->identity, "p", "mrn", "", "", ret, NULL, &err),
-	    CAIRN_EINVAL);
+	assert_int_equal(
+	    identity_pseudonym(f->identity, "p", "mrn", "", "", ret, NULL, &err), CAIRN_EINVAL);
 	assert_int_equal(identity_pseudonym(f->identity, "p", "mrn", "", endless, ret, NULL, &err),
 	    CAIRN_ELIMIT);
 	assert_string_equal(ret, "untouched");
@@ -177,8 +178,8 @@ an_absent_or_endless_identifier_is_refused(void **state)
 static void
 base32_matches_rfc_4648(void **state)
 {
-	static const char *const expected[] = {"", "my", "mzxq", "mzxw6", "mzxw6yq", "mzxw6ytb",
-	    "mzxw6ytboi"};
+	static const char *const expected[] = {
+	    "", "my", "mzxq", "mzxw6", "mzxw6yq", "mzxw6ytb", "mzxw6ytboi"};
 	char text[17];
 
 	(void)state;
@@ -212,8 +213,8 @@ files_are_made_with_their_modes(void **state)
 	static const struct {
 		const char *name;
 		unsigned mode;
-	} expected[] = {{"", 0700}, {"node.key", 0600}, {"node.pub", 0644},
-	    {"pseudonym.key", 0600}};
+	} expected[] = {
+	    {"", 0700}, {"node.key", 0600}, {"node.pub", 0644}, {"pseudonym.key", 0600}};
 	struct fixture *f = *state;
 	char path[256];
 	struct stat st;
@@ -340,15 +341,15 @@ the_public_key_verifies_what_the_private_key_signs(void **state)
 	char one[64], two[64];
 
 	assert_ok(identity_public_key(f->keys, &public, &err), &err);
-	assert_int_equal(EVP_DigestSignInit(ctx, NULL, NULL, NULL,
-	    identity_signing_key(f->identity)), 1);
+	assert_int_equal(
+	    EVP_DigestSignInit(ctx, NULL, NULL, NULL, identity_signing_key(f->identity)), 1);
 	assert_int_equal(EVP_DigestSign(ctx, signature, &length, (const uint8_t *)"x", 1), 1);
 	EVP_MD_CTX_reset(ctx);
 	assert_int_equal(EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, public), 1);
 	assert_int_equal(EVP_DigestVerify(ctx, signature, length, (const uint8_t *)"x", 1), 1);
 	assert_int_equal(identity_fingerprint(public, one, sizeof one), 0);
-	assert_int_equal(identity_fingerprint(identity_signing_key(f->identity), two, sizeof two),
-	    0);
+	assert_int_equal(
+	    identity_fingerprint(identity_signing_key(f->identity), two, sizeof two), 0);
 	assert_string_equal(one, two);
 	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(public);
@@ -362,8 +363,8 @@ static void
 fingerprint_matches_the_openssl_command(void **state)
 {
 	static const char pem[] = "-----BEGIN PUBLIC KEY-----\n"
-	    "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n"
-	    "-----END PUBLIC KEY-----\n";
+				  "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n"
+				  "-----END PUBLIC KEY-----\n";
 	struct fixture *f = *state;
 	struct cairn_error err = {0};
 	EVP_PKEY *key = NULL;

@@ -27,8 +27,8 @@ write_new(const char *path, const void *bytes, size_t length, mode_t mode)
 
 /* link() rather than rename(), because rename() would replace a key that is there. */
 int
-keyfile_create(const char *path, const void *bytes, size_t length, mode_t mode,
-    struct cairn_error *err)
+keyfile_create(
+    const char *path, const void *bytes, size_t length, mode_t mode, struct cairn_error *err)
 {
 	char temporary[PATH_MAX];
 	char parent[PATH_MAX];
@@ -42,11 +42,11 @@ keyfile_create(const char *path, const void *bytes, size_t length, mode_t mode,
 		cause = errno == 0 ? EIO : errno;
 	unlink(temporary);
 	if (cause == EEXIST)
-		return cairn_error_set(err, CAIRN_EEXIST,
-		    "%s exists already; keys are never overwritten", path);
+		return cairn_error_set(
+		    err, CAIRN_EEXIST, "%s exists already; keys are never overwritten", path);
 	if (cause != 0)
-		return cairn_error_set(err, CAIRN_EIO, "cannot create %s: %s", path,
-		    strerror(cause));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot create %s: %s", path, strerror(cause));
 	memcpy(parent, path, (size_t)(slash - path));
 	parent[slash - path] = 0;
 	return file_sync_dir(parent[0] == 0 ? "/" : parent, err);
@@ -65,8 +65,8 @@ read_fd(int fd, const char *path, struct buf *ret, struct cairn_error *err)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return cairn_error_set(err, CAIRN_EIO, "cannot read %s: %s", path,
-			    strerror(errno));
+			return cairn_error_set(
+			    err, CAIRN_EIO, "cannot read %s: %s", path, strerror(errno));
 		if (got == 0)
 			return 0;
 		ret->length += (size_t)got;

@@ -13,8 +13,8 @@
 
 /* Writes a file that must not exist yet, whole or not at all, and syncs it with its directory.
  * CAIRN_EEXIST when the name is taken; what was there is never replaced. */
-int keyfile_create(const char *path, const void *bytes, size_t length, mode_t mode,
-    struct cairn_error *err);
+int keyfile_create(
+    const char *path, const void *bytes, size_t length, mode_t mode, struct cairn_error *err);
 
 /* Reads a secret, which group and others must not be able to read or write.  `ret` is a buffer that
  * keyfile_wipe() must empty; it never moves while it is filled, so that no copy stays behind. */

@@ -24,8 +24,7 @@ static EVP_MAC_CTX *
 mac_new(const uint8_t key[SITEKEY_BYTES])
 {
 	char digest[] = "SHA256";
-	OSSL_PARAM params[] = {
-	    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+	OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
 	    OSSL_PARAM_construct_end()};
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	EVP_MAC_CTX *ctx = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
@@ -93,8 +92,8 @@ encode(struct buf *buf, const char *label, const char *const *parts, size_t coun
 	for (size_t i = 0; code == 0 && i < count; i++)
 		code = encode_part(buf, parts[i] == NULL ? "" : parts[i]);
 	if (code != 0)
-		return cairn_error_set(err, code, "an identifier or name is longer than %d bytes",
-		    SITEKEY_PART_MAX);
+		return cairn_error_set(
+		    err, code, "an identifier or name is longer than %d bytes", SITEKEY_PART_MAX);
 	return 0;
 }
 
@@ -107,9 +106,10 @@ sitekey_mac(struct sitekey *sitekey, const char *label, const char *const *parts
 	size_t length = 0;
 	int code = encode(&input, label, parts, count, err);
 
-	if (code == 0 && (EVP_MAC_init(sitekey->mac, NULL, 0, NULL) != 1 ||
-	    EVP_MAC_update(sitekey->mac, input.data, input.length) != 1 ||
-	    EVP_MAC_final(sitekey->mac, out, &length, sizeof out) != 1 || length != sizeof out))
+	if (code == 0 &&
+	    (EVP_MAC_init(sitekey->mac, NULL, 0, NULL) != 1 ||
+		EVP_MAC_update(sitekey->mac, input.data, input.length) != 1 ||
+		EVP_MAC_final(sitekey->mac, out, &length, sizeof out) != 1 || length != sizeof out))
 		code = cairn_error_set(err, CAIRN_EINTERNAL, "OpenSSL could not compute an HMAC");
 	if (code == 0)
 		memcpy(ret, out, sizeof out);
@@ -120,8 +120,7 @@ static int
 hkdf(struct sitekey *sitekey, struct buf *info, uint8_t ret[32])
 {
 	char digest[] = "SHA256";
-	OSSL_PARAM params[] = {
-	    OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+	OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
 	    OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, sitekey->key, SITEKEY_BYTES),
 	    OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info->data, info->length),
 	    OSSL_PARAM_construct_end()};

@@ -133,8 +133,8 @@ put_batch(struct child *child, struct promise *promise)
 	for (size_t i = 0; i < BATCH; i++) {
 		promise->put[i] = child->next++;
 		snprintf(keys[i], sizeof keys[i], "key-%u", promise->put[i]);
-		entries[i] = (struct jobs_put_entry){"q", keys[i], &promise->put[i],
-		    sizeof(uint32_t)};
+		entries[i] =
+		    (struct jobs_put_entry){"q", keys[i], &promise->put[i], sizeof(uint32_t)};
 	}
 	promise->put_count = BATCH;
 	if (jobs_put(child->jobs, entries, BATCH, on_durable, promise, NULL) != 0)
@@ -145,8 +145,8 @@ static void
 run_child(const char *path, int fd, uint32_t next)
 {
 	struct child child = {.fd = fd, .next = next};
-	const struct jobs_options options = {.dir = path, .attempts_max = 1000,
-	    .map_size_max = 256u << 20};
+	const struct jobs_options options = {
+	    .dir = path, .attempts_max = 1000, .map_size_max = 256u << 20};
 	uv_loop_t loop;
 
 	if (uv_loop_init(&loop) != 0 ||
@@ -170,7 +170,7 @@ struct ledger {
 	uint8_t put[NUMBERS_MAX];   /* durable */
 	uint8_t acked[NUMBERS_MAX]; /* acknowledged; may come again or not */
 	uint8_t done[NUMBERS_MAX];  /* durably acknowledged */
-	uint32_t next;             /* above every number that was used */
+	uint32_t next;              /* above every number that was used */
 	unsigned redelivered;
 };
 
@@ -179,8 +179,8 @@ note(struct ledger *ledger, const struct message *message)
 {
 	assert_true(message->number < NUMBERS_MAX);
 	if (message->what == TAKEN && ledger->done[message->number] != 0)
-		fail_msg("job %u came again after its acknowledgement was durable",
-		    message->number);
+		fail_msg(
+		    "job %u came again after its acknowledgement was durable", message->number);
 	if (message->what == TAKEN)
 		ledger->redelivered += message->attempt > 1;
 	else if (message->what == PUT_DURABLE)
@@ -243,8 +243,8 @@ deliver(struct ledger *ledger, struct jobs_taken *taken)
 static void
 drain(struct fixture *f, struct ledger *ledger)
 {
-	const struct jobs_options options = {.dir = f->path, .attempts_max = 1000,
-	    .map_size_max = 256u << 20};
+	const struct jobs_options options = {
+	    .dir = f->path, .attempts_max = 1000, .map_size_max = 256u << 20};
 	struct jobs *jobs = NULL;
 	struct jobs_taken taken[64];
 	struct jobs_stats stats = {.ready = 1};
@@ -296,8 +296,8 @@ no_job_is_lost_or_comes_again_over_sixty_kills(void **state)
 static void
 run_poisoned(const char *path)
 {
-	const struct jobs_options options = {.dir = path, .attempts_max = 4,
-	    .map_size_max = 64u << 20};
+	const struct jobs_options options = {
+	    .dir = path, .attempts_max = 4, .map_size_max = 64u << 20};
 	struct jobs *jobs = NULL;
 	struct jobs_taken taken[4];
 	struct jobs_stats stats = {.ready = 1};
@@ -384,10 +384,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(no_job_is_lost_or_comes_again_over_sixty_kills, setup,
-	        teardown),
-	    cmocka_unit_test_setup_teardown(a_job_that_kills_the_node_ends_dead_and_alone, setup,
-	        teardown),
+	    cmocka_unit_test_setup_teardown(
+		no_job_is_lost_or_comes_again_over_sixty_kills, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		a_job_that_kills_the_node_ends_dead_and_alone, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,8 +43,11 @@ find_taken(struct jobs *jobs, uint64_t id)
 static struct job_item
 item_of(const struct table_entry *entry)
 {
-	return (struct job_item){.order = entry->id, .id = entry->id, .attempt = entry->attempt,
-	    .queue = entry->queue, .flags = entry->flags};
+	return (struct job_item){.order = entry->id,
+	    .id = entry->id,
+	    .attempt = entry->attempt,
+	    .queue = entry->queue,
+	    .flags = entry->flags};
 }
 
 void
@@ -53,8 +56,8 @@ jobs_done(struct jobs *jobs, const uint64_t *ids, size_t count)
 	struct op *op = op_new(OP_DONE, count);
 
 	if (op == NULL) {
-		log_error("jobs",
-		    "no memory for acknowledgements; ignoring: the jobs will come again");
+		log_error(
+		    "jobs", "no memory for acknowledgements; ignoring: the jobs will come again");
 		return;
 	}
 	op->count = 0;
@@ -156,8 +159,8 @@ make_ops(struct giving_back *ops, size_t count, const char *alive_reason, const 
 	if (ops->alive == NULL || ops->dead == NULL) {
 		op_free(ops->alive);
 		op_free(ops->dead);
-		log_error("jobs",
-		    "no memory to give jobs back; ignoring: they come after a restart");
+		log_error(
+		    "jobs", "no memory to give jobs back; ignoring: they come after a restart");
 		return false;
 	}
 	ops->alive->count = ops->dead->count = 0;

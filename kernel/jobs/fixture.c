@@ -45,8 +45,8 @@ fixture_setup(void **state)
 	test_dir_make(&f->dir);
 	assert_int_equal(file_join(f->path, sizeof f->path, f->dir.path, "jobs"), 0);
 	assert_int_equal(uv_loop_init(&f->loop), 0);
-	f->options = (struct jobs_options){.dir = f->path, .backoff_ms = 1,
-	    .map_size_max = 256u << 20};
+	f->options =
+	    (struct jobs_options){.dir = f->path, .backoff_ms = 1, .map_size_max = 256u << 20};
 	fixture_start(f);
 	*state = f;
 	return 0;

@@ -30,10 +30,10 @@ struct heap {
 	size_t capacity;
 };
 
-int heap_reserve(struct heap *heap, size_t capacity);       /* CAIRN_ENOMEM */
-void heap_push(struct heap *heap, struct job_item item);    /* into reserved room */
-struct job_item heap_pop(struct heap *heap);                /* not when empty */
-const struct job_item *heap_top(const struct heap *heap);   /* NULL when empty */
+int heap_reserve(struct heap *heap, size_t capacity);     /* CAIRN_ENOMEM */
+void heap_push(struct heap *heap, struct job_item item);  /* into reserved room */
+struct job_item heap_pop(struct heap *heap);              /* not when empty */
+const struct job_item *heap_top(const struct heap *heap); /* NULL when empty */
 void heap_fini(struct heap *heap);
 
 #endif

@@ -45,8 +45,8 @@ queue_add(struct jobs *jobs, const char *name, struct queue **ret, struct cairn_
 	struct queue *queue;
 
 	if (jobs->queue_count == QUEUES_MAX)
-		return cairn_error_set(err, CAIRN_ELIMIT, "there are %d queues already",
-		    QUEUES_MAX);
+		return cairn_error_set(
+		    err, CAIRN_ELIMIT, "there are %d queues already", QUEUES_MAX);
 	queue = calloc(1, sizeof *queue);
 	if (queue == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "no memory for a queue");
@@ -88,11 +88,11 @@ check_entry(const struct jobs_put_entry *entry, struct cairn_error *err)
 {
 	if (entry->queue == NULL || entry->queue[0] == 0 ||
 	    strnlen(entry->queue, QUEUE_NAME_MAX + 1) > QUEUE_NAME_MAX)
-		return cairn_error_set(err, CAIRN_EINVAL, "a queue's name has 1 to %d characters",
-		    QUEUE_NAME_MAX);
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "a queue's name has 1 to %d characters", QUEUE_NAME_MAX);
 	if (entry->key == NULL || strnlen(entry->key, JOBS_KEY_MAX + 1) > JOBS_KEY_MAX)
-		return cairn_error_set(err, CAIRN_EINVAL, "a job's key has at most %d bytes",
-		    JOBS_KEY_MAX);
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "a job's key has at most %d bytes", JOBS_KEY_MAX);
 	if (entry->length > JOBS_BODY_MAX)
 		return cairn_error_set(err, CAIRN_ELIMIT, "a job of %zu bytes (at most %u)",
 		    entry->length, JOBS_BODY_MAX);
@@ -111,8 +111,8 @@ admit(struct jobs *jobs, const struct jobs_put_entry *entry, uint16_t *ret_queue
 		return code;
 	if (queue_alive(queue) + queue->dead >= jobs->queue_max)
 		return cairn_error_set(err, CAIRN_ELIMIT,
-		    "the queue %s is full (%llu jobs, %llu dead)",
-		    queue->name, (unsigned long long)(queue_alive(queue) + queue->dead),
+		    "the queue %s is full (%llu jobs, %llu dead)", queue->name,
+		    (unsigned long long)(queue_alive(queue) + queue->dead),
 		    (unsigned long long)queue->dead);
 	if (heap_reserve(&queue->ready, (size_t)queue_alive(queue) + 1) != 0)
 		return cairn_error_set(err, CAIRN_ENOMEM, "no memory for a job");
@@ -122,8 +122,8 @@ admit(struct jobs *jobs, const struct jobs_put_entry *entry, uint16_t *ret_queue
 }
 
 static int
-put_admitted(struct jobs *jobs, struct op *op, jobs_durable_fn durable, void *arg,
-    struct cairn_error *err)
+put_admitted(
+    struct jobs *jobs, struct op *op, jobs_durable_fn durable, void *arg, struct cairn_error *err)
 {
 	if (op == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "no memory for jobs");
@@ -132,8 +132,8 @@ put_admitted(struct jobs *jobs, struct op *op, jobs_durable_fn durable, void *ar
 	if (worker_submit(&jobs->worker, op) == 0)
 		return 0;
 	op_free(op);
-	return cairn_error_set(err, CAIRN_ELIMIT,
-	    "too many jobs wait for the disk; try again later");
+	return cairn_error_set(
+	    err, CAIRN_ELIMIT, "too many jobs wait for the disk; try again later");
 }
 
 int
@@ -147,8 +147,8 @@ jobs_put(struct jobs *jobs, const struct jobs_put_entry *entries, size_t count,
 	if (jobs->closing)
 		return cairn_error_set(err, CAIRN_ECANCELLED, "the node is stopping");
 	if (count > PUT_MAX)
-		return cairn_error_set(err, CAIRN_ELIMIT, "%zu jobs at once (at most %d)", count,
-		    PUT_MAX);
+		return cairn_error_set(
+		    err, CAIRN_ELIMIT, "%zu jobs at once (at most %d)", count, PUT_MAX);
 	for (size_t i = 0; i < count && code == 0; i++)
 		code = check_entry(&entries[i], err);
 	if (code != 0)
@@ -179,8 +179,9 @@ on_put(struct jobs *jobs, const struct op *op)
 		queue->putting--;
 		if (op->code != 0 || op->jobs[i].id == 0)
 			continue;
-		heap_push(&queue->ready, (struct job_item){.order = op->jobs[i].id,
-		    .id = op->jobs[i].id, .queue = queue->number});
+		heap_push(&queue->ready,
+		    (struct job_item){
+			.order = op->jobs[i].id, .id = op->jobs[i].id, .queue = queue->number});
 		queue->wake = true;
 	}
 	if (op->durable != NULL)
@@ -439,8 +440,8 @@ start(struct jobs *jobs, uv_loop_t *loop, struct cairn_error *err)
 }
 
 int
-jobs_open(struct jobs **ret, uv_loop_t *loop, const struct jobs_options *options,
-    jobs_wake_fn wake, void *arg, struct cairn_error *err)
+jobs_open(struct jobs **ret, uv_loop_t *loop, const struct jobs_options *options, jobs_wake_fn wake,
+    void *arg, struct cairn_error *err)
 {
 	struct jobs *jobs = calloc(1, sizeof *jobs);
 	int code;

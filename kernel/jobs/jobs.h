@@ -86,7 +86,7 @@ struct jobs_stats {
 	uint64_t ready; /* with those that wait for their back-off */
 	uint64_t taken;
 	uint64_t dead;
-	uint64_t done;  /* since the node's birth */
+	uint64_t done; /* since the node's birth */
 };
 
 /* Fills at most `max`; returns how many queues there are. */

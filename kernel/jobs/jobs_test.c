@@ -402,9 +402,8 @@ a_job_that_kills_its_consumer_dies_alone(void **state)
 	unsigned kills = 0;
 
 	for (unsigned i = 0; i < 40; i++)
-		assert_int_equal(jobs_put(f->jobs, i == 20 ? &bad : &good, 1, fixture_on_durable, f,
-		    NULL),
-		    0);
+		assert_int_equal(
+		    jobs_put(f->jobs, i == 20 ? &bad : &good, 1, fixture_on_durable, f, NULL), 0);
 	fixture_wait(f, 40);
 	while (fixture_stats(f).done + fixture_stats(f).dead < 40) {
 		size_t count = fixture_take(f, taken, 16), at = 0;
@@ -461,8 +460,8 @@ a_second_node_is_refused(void **state)
 	struct cairn_error err = {0};
 	struct jobs *second = NULL;
 
-	assert_int_equal(jobs_open(&second, &f->loop, &f->options, NULL, NULL, &err),
-	    CAIRN_EUNAVAILABLE);
+	assert_int_equal(
+	    jobs_open(&second, &f->loop, &f->options, NULL, NULL, &err), CAIRN_EUNAVAILABLE);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)

@@ -143,8 +143,8 @@ apply_put(struct commit *commit, struct op *op)
 	op->code = 0;
 	if (!has_room(commit, bytes)) {
 		op->code = CAIRN_ELIMIT;
-		snprintf(op->text, sizeof op->text,
-		    "the jobs have reached their maximum size on disk");
+		snprintf(
+		    op->text, sizeof op->text, "the jobs have reached their maximum size on disk");
 		return 0;
 	}
 	commit->bytes += bytes;
@@ -191,8 +191,8 @@ apply_state(struct commit *commit, const struct op *op)
 		if (rc != 0)
 			return rc;
 		state.attempt = item->attempt;
-		state.flags = (uint8_t)(op->state |
-		    ((item->flags & JOB_SUSPECT) != 0 ? STATE_SUSPECT : 0));
+		state.flags =
+		    (uint8_t)(op->state | ((item->flags & JOB_SUSPECT) != 0 ? STATE_SUSPECT : 0));
 		if (op->text[0] != 0)
 			memcpy(state.reason, op->text, sizeof state.reason);
 		rc = jobstore_put_state(store, commit->txn, item->id, &state);
@@ -306,8 +306,8 @@ run(struct commit *commit, const struct op_list *ops, bool with_puts)
 }
 
 int
-journal_commit(struct journal *journal, const struct op_list *ops, bool with_puts,
-    struct cairn_error *err)
+journal_commit(
+    struct journal *journal, const struct op_list *ops, bool with_puts, struct cairn_error *err)
 {
 	struct commit commit = {.journal = journal, .next_id = journal->next_id};
 	int rc;

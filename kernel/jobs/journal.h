@@ -25,8 +25,8 @@ struct journal {
 	uint64_t map_size_max;
 	uint64_t next_id;
 	size_t queue_count;
-	struct queue_row rows[QUEUES_MAX];  /* as on disk */
-	struct queue_row next[QUEUES_MAX];  /* in the transaction under way */
+	struct queue_row rows[QUEUES_MAX]; /* as on disk */
+	struct queue_row next[QUEUES_MAX]; /* in the transaction under way */
 	bool dirty[QUEUES_MAX];
 	struct keyring rings[QUEUES_MAX];
 	bool unclean; /* the node before did not close: what was in flight may have killed it */
@@ -45,7 +45,7 @@ void journal_close(struct journal *journal);
 
 /* One transaction of all operations, or of all but puts.  Sets `code` (and `text`) of a put that
  * the maximum size refuses; the others go on. */
-int journal_commit(struct journal *journal, const struct op_list *ops, bool with_puts,
-    struct cairn_error *err);
+int journal_commit(
+    struct journal *journal, const struct op_list *ops, bool with_puts, struct cairn_error *err);
 
 #endif

@@ -13,8 +13,10 @@ jobs_stats_get(struct jobs *jobs, struct jobs_stats *ret, size_t max)
 	for (size_t i = 0; i < jobs->queue_count && i < max; i++) {
 		const struct queue *queue = jobs->queues[i];
 
-		ret[i] = (struct jobs_stats){.ready = queue->ready.count + queue->delayed +
-		    queue->marking, .taken = queue->taken, .dead = queue->dead,
+		ret[i] = (struct jobs_stats){
+		    .ready = queue->ready.count + queue->delayed + queue->marking,
+		    .taken = queue->taken,
+		    .dead = queue->dead,
 		    .done = queue->done};
 		snprintf(ret[i].queue, sizeof ret[i].queue, "%s", queue->name);
 	}
@@ -34,8 +36,8 @@ describe(struct jobs *jobs, const MDB_val *key, const MDB_val *value, struct job
 
 	if (!env_key_get(key, &info.id) || record_decode(value, &record) != 0 ||
 	    record.queue >= jobs->queue_count ||
-	    jobstore_state(&jobs->worker.journal.store, jobs->read_txn, info.id, &state,
-	    &found) != 0)
+	    jobstore_state(&jobs->worker.journal.store, jobs->read_txn, info.id, &state, &found) !=
+		0)
 		return false;
 	entry = table_find(&jobs->taken, info.id);
 	if (entry != NULL && entry->finishing)

@@ -80,8 +80,8 @@ assess(const struct journal *journal, uint64_t id, uint16_t queue, const struct 
     bool stated)
 {
 	struct job_item item = {.order = id, .id = id, .queue = queue, .attempt = state->attempt};
-	bool in_flight = stated ? (state->flags & STATE_IN_FLIGHT) != 0
-	                        : id <= journal->rows[queue].taken_up_to;
+	bool in_flight =
+	    stated ? (state->flags & STATE_IN_FLIGHT) != 0 : id <= journal->rows[queue].taken_up_to;
 
 	if (!stated && in_flight)
 		item.attempt = 1;
@@ -159,7 +159,8 @@ load_all(struct journal *journal, const char *dir, const struct journal_found *f
 		mdb_txn_abort(txn);
 		return cairn_error_set(err, code,
 		    "cannot read the jobs in %s: %s; nothing was changed; "
-		    "keep a copy and restore a backup", dir, cairn_code_text(code));
+		    "keep a copy and restore a backup",
+		    dir, cairn_code_text(code));
 	}
 	rc = mdb_txn_commit(txn);
 	return rc == 0 ? 0 : env_error(rc, "opening the jobs", err);
@@ -174,8 +175,8 @@ journal_open(struct journal *journal, const struct jobs_options *options,
 	int code;
 
 	*journal = (struct journal){.store.lock_fd = -1, .next_id = 1, .map_size_max = size};
-	journal->keys_remembered = options->keys_remembered == 0 ? KEYS_REMEMBERED
-	                                                         : options->keys_remembered;
+	journal->keys_remembered =
+	    options->keys_remembered == 0 ? KEYS_REMEMBERED : options->keys_remembered;
 	if (journal->keys_remembered > KEYS_REMEMBERED_MAX)
 		journal->keys_remembered = KEYS_REMEMBERED_MAX;
 	journal->md = EVP_MD_fetch(NULL, "SHA256", NULL);

@@ -57,7 +57,7 @@ struct op {
 	size_t count; /* of jobs or items */
 	struct op_job *jobs;
 	struct job_item *items;
-	uint8_t *blob; /* the records */
+	uint8_t *blob;  /* the records */
 	char text[128]; /* the reason of a state; the name of a queue */
 };
 

@@ -60,8 +60,8 @@ table_finds_what_is_in_it_and_nothing_else(void **state)
 			table_remove(&table, entry);
 		} else {
 			assert_int_equal(table_reserve(&table, table.count + 1), 0);
-			table_add(&table, (struct table_entry){.id = id,
-			    .attempt = (uint32_t)id * 3});
+			table_add(
+			    &table, (struct table_entry){.id = id, .attempt = (uint32_t)id * 3});
 		}
 		in[id] = !in[id];
 	}

@@ -44,8 +44,8 @@ open_tables(struct store *store, struct cairn_error *err)
 		rc = mdb_dbi_open(txn, "keys", MDB_CREATE, &store->keys);
 	if (rc == 0)
 		rc = mdb_dbi_open(txn, "meta", MDB_CREATE, &store->meta);
-	code = rc != 0 ? env_error(rc, "the tables of the jobs", err)
-	               : check_format(store, txn, err);
+	code =
+	    rc != 0 ? env_error(rc, "the tables of the jobs", err) : check_format(store, txn, err);
 	if (code != 0) {
 		mdb_txn_abort(txn);
 		return code;
@@ -143,8 +143,8 @@ record_decode(const MDB_val *value, struct record *ret)
 /* ---- states ----------------------------------------------------------------------------- */
 
 int
-jobstore_state(const struct store *store, MDB_txn *txn, uint64_t id, struct state *ret,
-    bool *ret_found)
+jobstore_state(
+    const struct store *store, MDB_txn *txn, uint64_t id, struct state *ret, bool *ret_found)
 {
 	uint8_t number[ENV_KEY_BYTES];
 	MDB_val key = {sizeof number, number}, value;
@@ -185,8 +185,8 @@ jobstore_put_state(const struct store *store, MDB_txn *txn, uint64_t id, const s
 /* ---- queues and keys -------------------------------------------------------------------- */
 
 int
-jobstore_put_queue(const struct store *store, MDB_txn *txn, uint16_t number,
-    const struct queue_row *row)
+jobstore_put_queue(
+    const struct store *store, MDB_txn *txn, uint16_t number, const struct queue_row *row)
 {
 	uint8_t index[ENV_KEY_BYTES], bytes[16 + QUEUE_NAME_MAX];
 	size_t length = strlen(row->name);

@@ -59,8 +59,8 @@ struct state {
 };
 
 /* A job without a state has the zero state. */
-int jobstore_state(const struct store *store, MDB_txn *txn, uint64_t id, struct state *ret,
-    bool *ret_found);
+int jobstore_state(
+    const struct store *store, MDB_txn *txn, uint64_t id, struct state *ret, bool *ret_found);
 int jobstore_put_state(const struct store *store, MDB_txn *txn, uint64_t id,
     const struct state *state); /* LMDB's result */
 
@@ -71,7 +71,7 @@ struct queue_row {
 };
 
 int jobstore_put_queue(const struct store *store, MDB_txn *txn, uint16_t number,
-    const struct queue_row *row); /* LMDB's result */
+    const struct queue_row *row);                                  /* LMDB's result */
 int queue_row_decode(const MDB_val *value, struct queue_row *ret); /* CAIRN_ECORRUPT */
 
 #define RING_KEY_BYTES 10

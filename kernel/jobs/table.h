@@ -22,7 +22,7 @@ struct table {
 	size_t count;
 };
 
-int table_reserve(struct table *table, size_t count); /* CAIRN_ENOMEM */
+int table_reserve(struct table *table, size_t count);          /* CAIRN_ENOMEM */
 void table_add(struct table *table, struct table_entry entry); /* into reserved room */
 struct table_entry *table_find(const struct table *table, uint64_t id);
 void table_remove(struct table *table, struct table_entry *entry);

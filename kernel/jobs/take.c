@@ -102,8 +102,11 @@ hand_out(struct take *take, struct job_item item)
 			op_add_item(take->states, item);
 		item.flags |= JOB_STATED;
 	}
-	table_add(&take->jobs->taken, (struct table_entry){.id = item.id, .attempt = item.attempt,
-	    .queue = item.queue, .flags = (uint8_t)(item.flags & (JOB_SUSPECT | JOB_STATED))});
+	table_add(&take->jobs->taken,
+	    (struct table_entry){.id = item.id,
+		.attempt = item.attempt,
+		.queue = item.queue,
+		.flags = (uint8_t)(item.flags & (JOB_SUSPECT | JOB_STATED))});
 	queue->taken++;
 	take->jobs->taken_count++;
 }
@@ -154,8 +157,8 @@ prepare(struct take *take)
 	struct jobs *jobs = take->jobs;
 
 	if (table_reserve(&jobs->taken, jobs->taken.count + take->max) != 0 ||
-	    heap_reserve(&jobs->delayed,
-	    jobs->delayed.count + (size_t)jobs->taken_count + take->max) != 0)
+	    heap_reserve(
+		&jobs->delayed, jobs->delayed.count + (size_t)jobs->taken_count + take->max) != 0)
 		return CAIRN_ENOMEM;
 	take->marks = op_new(OP_MARK, take->max);
 	take->states = op_new(OP_STATE, take->max);
@@ -217,8 +220,8 @@ jobs_take(struct jobs *jobs, const char *name, struct jobs_taken *ret, size_t ma
 	op_free(take.marks);
 	op_free(take.states);
 	if (code != 0)
-		return cairn_error_set(err, code, "cannot take jobs of queue %s: %s", name,
-		    cairn_code_text(code));
+		return cairn_error_set(
+		    err, code, "cannot take jobs of queue %s: %s", name, cairn_code_text(code));
 	*ret_count = take.count;
 	return 0;
 }

@@ -116,7 +116,8 @@ work(void *arg)
 			hand_back(worker, &done);
 	}
 	if (group.first != NULL) {
-		log_error("jobs", "closed with acknowledgements that could not be written; "
+		log_error("jobs",
+		    "closed with acknowledgements that could not be written; "
 		    "those jobs will come again");
 		op_list_free(&group);
 	}
@@ -151,8 +152,9 @@ worker_submit(struct worker *worker, struct op *op)
 	bool room;
 
 	uv_mutex_lock(&worker->mutex);
-	room = op->type != OP_PUT || (worker->put_jobs + jobs <= WORKER_PUT_JOBS_MAX &&
-	    worker->put_bytes + op->bytes <= WORKER_PUT_BYTES_MAX);
+	room = op->type != OP_PUT ||
+	    (worker->put_jobs + jobs <= WORKER_PUT_JOBS_MAX &&
+		worker->put_bytes + op->bytes <= WORKER_PUT_BYTES_MAX);
 	if (room) {
 		worker->put_jobs += jobs;
 		worker->put_bytes += op->bytes;

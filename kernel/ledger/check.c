@@ -29,8 +29,8 @@ hashing_failed(struct cairn_error *err)
 /* The bytes against their stored hash first: that names the record whose bytes were changed, where
  * the chain alone could only say "this one or the one before". */
 int
-check_record(struct check *check, const MDB_val *record, const MDB_val *hashes,
-    struct cairn_error *err)
+check_record(
+    struct check *check, const MDB_val *record, const MDB_val *hashes, struct cairn_error *err)
 {
 	uint64_t index = check->tree.size;
 	uint8_t leaf[MERKLE_HASH], completed[MERKLE_LEVELS][MERKLE_HASH];
@@ -38,21 +38,21 @@ check_record(struct check *check, const MDB_val *record, const MDB_val *hashes,
 	int code;
 
 	if (hashes->mv_size != length)
-		return cairn_error_set(err, CAIRN_ECORRUPT,
-		    "its stored hashes are cut or too long");
+		return cairn_error_set(
+		    err, CAIRN_ECORRUPT, "its stored hashes are cut or too long");
 	hasher_leaf(&check->hasher, record->mv_data, record->mv_size, leaf);
 	if (memcmp(leaf, hashes->mv_data, MERKLE_HASH) != 0)
 		return cairn_error_set(err, CAIRN_ECORRUPT, "its bytes do not fit its stored hash");
-	code = record_check(record->mv_data, record->mv_size, index,
-	    index == 0 ? NULL : check->leaf, err);
+	code = record_check(
+	    record->mv_data, record->mv_size, index, index == 0 ? NULL : check->leaf, err);
 	if (code != 0)
 		return code;
 	merkle_push(&check->tree, &check->hasher, leaf, completed);
 	if (check->hasher.failed)
 		return hashing_failed(err);
 	if (memcmp(completed, hashes->mv_data, length) != 0)
-		return cairn_error_set(err, CAIRN_ECORRUPT,
-		    "the tree's stored hashes do not fit the records before");
+		return cairn_error_set(
+		    err, CAIRN_ECORRUPT, "the tree's stored hashes do not fit the records before");
 	memcpy(check->leaf, leaf, MERKLE_HASH);
 	return 0;
 }
@@ -122,8 +122,9 @@ load_checkpoint(struct check *check, struct store_reading *reading, uint64_t cou
 		code = source.node(source.arg, 0, size - 1, check->leaf, err);
 	if (code == 0)
 		code = check_checkpoint(check, &note, key, err);
-	return code == 0 ? 0 : cairn_error_prefix(err, code, "last checkpoint (%llu records)",
-	    (unsigned long long)size);
+	return code == 0 ? 0
+			 : cairn_error_prefix(err, code, "last checkpoint (%llu records)",
+			       (unsigned long long)size);
 }
 
 static int
@@ -137,8 +138,8 @@ check_one(struct check *check, struct store_reading *reading, struct cairn_error
 		code = store_hashes(reading->store, reading->txn, index, &hashes, err);
 	if (code == 0)
 		code = check_record(check, &record, &hashes, err);
-	return code == 0 ? 0 : cairn_error_prefix(err, code, "record %llu",
-	    (unsigned long long)index);
+	return code == 0 ? 0
+			 : cairn_error_prefix(err, code, "record %llu", (unsigned long long)index);
 }
 
 int

@@ -49,16 +49,17 @@ check_key(const char *origin, EVP_PKEY *key, struct cairn_error *err)
 }
 
 int
-commit_open(struct committer *committer, const struct ledger_options *options,
-    struct cairn_error *err)
+commit_open(
+    struct committer *committer, const struct ledger_options *options, struct cairn_error *err)
 {
 	uint64_t interval = options->checkpoint_interval_s == 0 ? CHECKPOINT_INTERVAL_S
-	                                                        : options->checkpoint_interval_s;
+								: options->checkpoint_interval_s;
 	int code = check_key(options->origin, options->key, err);
 
-	*committer = (struct committer){.store.lock_fd = -1, .key = options->key,
-	    .checkpoint_every = options->checkpoint_every == 0 ? CHECKPOINT_EVERY
-	                                                       : options->checkpoint_every};
+	*committer = (struct committer){.store.lock_fd = -1,
+	    .key = options->key,
+	    .checkpoint_every =
+		options->checkpoint_every == 0 ? CHECKPOINT_EVERY : options->checkpoint_every};
 	if (interval > CHECKPOINT_INTERVAL_MAX_S)
 		interval = CHECKPOINT_INTERVAL_MAX_S;
 	committer->checkpoint_interval_ms = interval * 1000;
@@ -95,8 +96,8 @@ put_record(struct committer *committer, struct check *next, MDB_txn *txn, struct
 	uint8_t head[RECORD_HEAD_MAX], number[ENV_KEY_BYTES];
 	uint8_t completed[MERKLE_LEVELS][MERKLE_HASH];
 	uint64_t index = next->tree.size;
-	size_t head_length = record_pack_head(index, entry->time_ms, index == 0 ? NULL : next->leaf,
-	    head);
+	size_t head_length =
+	    record_pack_head(index, entry->time_ms, index == 0 ? NULL : next->leaf, head);
 	MDB_val key = {sizeof number, number}, value = {head_length + entry->length, NULL};
 	int rc;
 
@@ -107,8 +108,8 @@ put_record(struct committer *committer, struct check *next, MDB_txn *txn, struct
 	memcpy(value.mv_data, head, head_length);
 	memcpy((uint8_t *)value.mv_data + head_length, entry->body, entry->length);
 	hasher_leaf(&next->hasher, value.mv_data, value.mv_size, next->leaf);
-	value.mv_size = merkle_push(&next->tree, &next->hasher, next->leaf, completed) *
-	    (size_t)MERKLE_HASH;
+	value.mv_size =
+	    merkle_push(&next->tree, &next->hasher, next->leaf, completed) * (size_t)MERKLE_HASH;
 	value.mv_data = completed;
 	entry->index = index;
 	return mdb_put(txn, committer->store.hashes, &key, &value, MDB_APPEND);
@@ -132,8 +133,8 @@ check_unchanged(struct committer *committer, MDB_txn *txn, struct cairn_error *e
 }
 
 static int
-put_checkpoint(struct committer *committer, struct check *next, MDB_txn *txn,
-    struct cairn_error *err)
+put_checkpoint(
+    struct committer *committer, struct check *next, MDB_txn *txn, struct cairn_error *err)
 {
 	BUF_AUTO note = {.max = NOTE_MAX};
 	uint8_t number[ENV_KEY_BYTES], root[MERKLE_HASH];
@@ -183,7 +184,7 @@ commit(struct committer *committer, struct pending *group, struct cairn_error *e
 	if (rc != 0)
 		return env_error(rc, "the ledger", err);
 	code = group == NULL ? put_checkpoint(committer, &next, txn, err)
-	                     : put_group(committer, &next, txn, group, err);
+			     : put_group(committer, &next, txn, group, err);
 	if (code != 0) {
 		mdb_txn_abort(txn);
 		return code;
@@ -203,8 +204,7 @@ commit_group(struct committer *committer, struct pending *group, struct cairn_er
 
 	for (struct pending *entry = group; entry != NULL; entry = entry->next)
 		entry->code = code;
-	if (code == 0 && (all_signed ||
-	    committer->state.signed_size == committer->state.tree.size))
+	if (code == 0 && (all_signed || committer->state.signed_size == committer->state.tree.size))
 		committer->unsigned_since_ms = clock_monotonic_ms();
 	return code;
 }
@@ -231,5 +231,6 @@ commit_checkpoint_wait_ms(const struct committer *committer)
 		return UINT64_MAX;
 	waited = clock_monotonic_ms() - committer->unsigned_since_ms;
 	return waited >= committer->checkpoint_interval_ms
-	    ? 0 : committer->checkpoint_interval_ms - waited;
+	    ? 0
+	    : committer->checkpoint_interval_ms - waited;
 }

@@ -38,8 +38,8 @@ struct committer {
 	uint64_t unsigned_since_ms; /* monotonic; when the first record without a checkpoint came */
 };
 
-int commit_open(struct committer *committer, const struct ledger_options *options,
-    struct cairn_error *err);
+int commit_open(
+    struct committer *committer, const struct ledger_options *options, struct cairn_error *err);
 void commit_close(struct committer *committer);
 
 /* Sets code (and index) of every entry.  Returns the code. */

@@ -79,13 +79,12 @@ lock_writer(const char *dir, int *ret_fd, struct cairn_error *err)
 		close(fd);
 		return cairn_error_set(err, CAIRN_EUNAVAILABLE,
 		    "%s is in use by a running node (its process number is in %s); stop it first",
-		    dir,
-		    path);
+		    dir, path);
 	}
 	if (file_write_all(fd, text, (size_t)wrote) != 0) {
 		close(fd);
-		return cairn_error_set(err, CAIRN_EIO, "cannot write %s: %s", path,
-		    strerror(errno));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot write %s: %s", path, strerror(errno));
 	}
 	*ret_fd = fd;
 	return 0;
@@ -128,13 +127,13 @@ check_length(MDB_env *env, const char *dir, struct cairn_error *err)
 		return env_error(rc, dir, err);
 	if (fstat(fd, &st) != 0)
 		return cairn_error_set(err, CAIRN_EIO, "%s: %s", dir, strerror(errno));
-	if (__builtin_mul_overflow((uint64_t)info.me_last_pgno + 1, (uint64_t)stat.ms_psize,
-	    &need) ||
+	if (__builtin_mul_overflow(
+		(uint64_t)info.me_last_pgno + 1, (uint64_t)stat.ms_psize, &need) ||
 	    (uint64_t)st.st_size < need)
 		return cairn_error_set(err, CAIRN_ECORRUPT,
 		    "%s/data.mdb is cut off: it holds %lld bytes and needs %llu; nothing was "
-		    "changed; keep a copy and restore the directory from a backup", dir,
-		    (long long)st.st_size, (unsigned long long)need);
+		    "changed; keep a copy and restore the directory from a backup",
+		    dir, (long long)st.st_size, (unsigned long long)need);
 	return 0;
 }
 
@@ -164,8 +163,8 @@ open_env(MDB_env **ret, const char *dir, size_t map_size, unsigned flags, struct
 }
 
 int
-env_open_writer(MDB_env **ret, int *ret_lock_fd, const char *dir, size_t map_size,
-    struct cairn_error *err)
+env_open_writer(
+    MDB_env **ret, int *ret_lock_fd, const char *dir, size_t map_size, struct cairn_error *err)
 {
 	int code = file_mkdirs(dir, 0700, err), lock_fd = -1, dead = 0;
 

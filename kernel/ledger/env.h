@@ -22,8 +22,8 @@
 
 /* Opens for writing: makes the directory (0700), takes the writer's lock, opens with full sync.
  * CAIRN_EUNAVAILABLE when another process (or this one) writes here already. */
-int env_open_writer(MDB_env **ret, int *ret_lock_fd, const char *dir, size_t map_size,
-    struct cairn_error *err);
+int env_open_writer(
+    MDB_env **ret, int *ret_lock_fd, const char *dir, size_t map_size, struct cairn_error *err);
 
 /* Opens an existing environment for reading.  CAIRN_EINVAL when this process is its writer. */
 int env_open_reader(MDB_env **ret, const char *dir, struct cairn_error *err);

@@ -15,8 +15,10 @@ fixture_setup(void **state)
 	f->key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	assert_non_null(f->key);
 	assert_int_equal(uv_loop_init(&f->loop), 0);
-	f->options = (struct ledger_options){.dir = f->path, .origin = "site-1.example.org",
-	    .key = f->key, .map_size_max = 256u << 20};
+	f->options = (struct ledger_options){.dir = f->path,
+	    .origin = "site-1.example.org",
+	    .key = f->key,
+	    .map_size_max = 256u << 20};
 	*state = f;
 	return 0;
 }
@@ -78,9 +80,15 @@ int
 fixture_append(struct fixture *f, const char *reason)
 {
 	const struct ledger_field fields[] = {{"minimum_cell", "10"}, {"answer", "rounded"}};
-	const struct ledger_entry entry = {.kind = "decision", .request_id = "r-17",
-	    .subject = "cohort.count", .principal = "researcher@example.org", .purpose = "research",
-	    .verdict = "permit", .rule = "purposes.lua:12", .reason = reason, .fields = fields,
+	const struct ledger_entry entry = {.kind = "decision",
+	    .request_id = "r-17",
+	    .subject = "cohort.count",
+	    .principal = "researcher@example.org",
+	    .purpose = "research",
+	    .verdict = "permit",
+	    .rule = "purposes.lua:12",
+	    .reason = reason,
+	    .fields = fields,
 	    .field_count = 2};
 
 	return ledger_append(f->ledger, &entry, on_durable, f, NULL);

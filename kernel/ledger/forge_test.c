@@ -47,8 +47,8 @@ forge(struct fixture *f, uint64_t from, uint64_t count, bool chain)
 	assert_int_equal(hasher_init(&hasher), 0);
 	assert_int_equal(merkle_load(&tree, &source, from, NULL), 0);
 	for (uint64_t i = from; i < count; i++) {
-		struct buf record = rewrite(&t, i, i == from ? "forged" : NULL,
-		    i == from || !chain ? NULL : leaf);
+		struct buf record =
+		    rewrite(&t, i, i == from ? "forged" : NULL, i == from || !chain ? NULL : leaf);
 		struct buf hashes = {.max = 1u << 16};
 		unsigned levels;
 
@@ -166,8 +166,8 @@ a_proof_leads_from_a_record_to_a_signed_checkpoint(void **state)
 		assert_ok(ledger_reader_proof(reader, index, size, &proof, &err), &err);
 		assert_int_equal(ledger_proof_verify(&proof, bytes.data, bytes.length, root), 0);
 		bytes.data[bytes.length - 1] ^= 1;
-		assert_int_equal(ledger_proof_verify(&proof, bytes.data, bytes.length, root),
-		    CAIRN_ECORRUPT);
+		assert_int_equal(
+		    ledger_proof_verify(&proof, bytes.data, bytes.length, root), CAIRN_ECORRUPT);
 	}
 	assert_int_equal(ledger_reader_proof(reader, 77, 77, &proof, &err), CAIRN_EINVAL);
 	assert_int_equal(ledger_reader_proof(reader, 5, 78, &proof, &err), CAIRN_EINVAL);

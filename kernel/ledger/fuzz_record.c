@@ -35,8 +35,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hashes_length = (size_t)data[0] * MERKLE_HASH;
 	if (hashes_length > size - 1)
 		hashes_length = size - 1;
-	check_bytes(&check, data + 1 + hashes_length, size - 1 - hashes_length, data + 1,
-	    hashes_length);
+	check_bytes(
+	    &check, data + 1 + hashes_length, size - 1 - hashes_length, data + 1, hashes_length);
 	/* The same bytes as record 0 with the right hash, so that the parser is reached. */
 	hasher_leaf(&check.hasher, data + 1, size - 1, leaf);
 	if (check.tree.size == 0)

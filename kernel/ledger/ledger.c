@@ -137,8 +137,8 @@ work(void *arg)
 			finish_group(ledger, group);
 		}
 		if (commit_checkpoint_wait_ms(&ledger->committer) == 0)
-			report("signing a checkpoint",
-			    commit_checkpoint(&ledger->committer, &err), &err, &checkpoint_failing);
+			report("signing a checkpoint", commit_checkpoint(&ledger->committer, &err),
+			    &err, &checkpoint_failing);
 	}
 	report("signing the last checkpoint", commit_checkpoint(&ledger->committer, &err), &err,
 	    &checkpoint_failing);
@@ -257,8 +257,8 @@ ledger_append(struct ledger *ledger, const struct ledger_entry *entry, ledger_du
 	if (code != 0)
 		return code;
 	pending = (struct pending *)(void *)bytes;
-	*pending = (struct pending){.durable = durable, .arg = arg, .time_ms = clock_wall_ms(),
-	    .length = length};
+	*pending = (struct pending){
+	    .durable = durable, .arg = arg, .time_ms = clock_wall_ms(), .length = length};
 	uv_mutex_lock(&ledger->mutex);
 	room = has_room(ledger, length);
 	if (room) {

@@ -36,11 +36,11 @@
 struct ledger;
 
 struct ledger_options {
-	const char *dir;            /* made when absent, 0700 */
-	const char *origin;         /* the node's id, first line of each checkpoint */
-	EVP_PKEY *key;              /* Ed25519 private key; borrowed, must outlive the ledger */
-	uint64_t checkpoint_every;  /* records; 0 means 1024 */
-	size_t map_size_max;        /* bytes; 0 means 64 GiB of address space */
+	const char *dir;           /* made when absent, 0700 */
+	const char *origin;        /* the node's id, first line of each checkpoint */
+	EVP_PKEY *key;             /* Ed25519 private key; borrowed, must outlive the ledger */
+	uint64_t checkpoint_every; /* records; 0 means 1024 */
+	size_t map_size_max;       /* bytes; 0 means 64 GiB of address space */
 	/* A record is under a checkpoint at most this many seconds after it was committed; 0 means
 	 * 60. */
 	uint64_t checkpoint_interval_s;
@@ -94,14 +94,14 @@ struct ledger_reader;
 /* One thread at a time.  CAIRN_EINVAL when this process has the ledger open for writing. */
 int ledger_reader_open(struct ledger_reader **ret, const char *dir, struct cairn_error *err);
 /* Reads through an open ledger; close it before the ledger. */
-int ledger_reader_attach(struct ledger_reader **ret, struct ledger *ledger,
-    struct cairn_error *err);
+int ledger_reader_attach(
+    struct ledger_reader **ret, struct ledger *ledger, struct cairn_error *err);
 void ledger_reader_close(struct ledger_reader *reader);
 uint64_t ledger_reader_count(struct ledger_reader *reader);
 
 /* `*ret` is unpacked for the caller, who frees it with cairn__record__free_unpacked(). */
-int ledger_reader_get(struct ledger_reader *reader, uint64_t index, Cairn__Record **ret,
-    struct cairn_error *err);
+int ledger_reader_get(
+    struct ledger_reader *reader, uint64_t index, Cairn__Record **ret, struct cairn_error *err);
 
 struct ledger_report {
 	uint64_t records;     /* checked */
@@ -118,28 +118,27 @@ struct ledger_report {
  * is filled then too, up to the damage (bad_record is the first record under the checkpoint when a
  * checkpoint's root does not fit).  `progress` may be NULL.  Not in the process that writes. */
 int ledger_verify(const char *dir, EVP_PKEY *public_key, struct ledger_report *ret_report,
-    void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
-    struct cairn_error *err);
+    void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, struct cairn_error *err);
 
 /* A record's stored bytes, those that are hashed, appended to `ret`. */
-int ledger_reader_bytes(struct ledger_reader *reader, uint64_t index, struct buf *ret,
-    struct cairn_error *err);
+int ledger_reader_bytes(
+    struct ledger_reader *reader, uint64_t index, struct buf *ret, struct cairn_error *err);
 
 /* The RFC 9162 inclusion proof of a record in the tree of the first `size` records. */
 int ledger_reader_proof(struct ledger_reader *reader, uint64_t index, uint64_t size,
     struct merkle_proof *ret, struct cairn_error *err);
-int ledger_reader_root(struct ledger_reader *reader, uint64_t size, uint8_t ret_root[32],
-    struct cairn_error *err);
+int ledger_reader_root(
+    struct ledger_reader *reader, uint64_t size, uint8_t ret_root[32], struct cairn_error *err);
 /* Needs no ledger: CAIRN_ECORRUPT unless the proof leads from these record bytes to this root. */
-int ledger_proof_verify(const struct merkle_proof *proof, const void *record, size_t length,
-    const uint8_t root[32]);
+int ledger_proof_verify(
+    const struct merkle_proof *proof, const void *record, size_t length, const uint8_t root[32]);
 /* Needs no ledger: checks the note's signature and gives what it says. */
 int ledger_checkpoint_verify(const char *note, EVP_PKEY *public_key, uint64_t *ret_size,
     uint8_t ret_root[32], struct cairn_error *err);
 
 /* The newest checkpoint as signed note text; the caller frees.  CAIRN_ENOTFOUND before the
  * first. */
-int ledger_reader_checkpoint(struct ledger_reader *reader, char **ret_note,
-    struct cairn_error *err);
+int ledger_reader_checkpoint(
+    struct ledger_reader *reader, char **ret_note, struct cairn_error *err);
 
 #endif

@@ -124,8 +124,8 @@ durable_callbacks_may_append(void **state)
 	const struct ledger_entry entry = {.kind = "node"};
 
 	fixture_open(f);
-	assert_int_equal(ledger_append(f->ledger, &entry, append_in_a_durable_callback, f, NULL),
-	    0);
+	assert_int_equal(
+	    ledger_append(f->ledger, &entry, append_in_a_durable_callback, f, NULL), 0);
 	fixture_wait(f, 1);
 	assert_int_equal(ledger_count(f->ledger), 2);
 }
@@ -422,8 +422,7 @@ append_for_ever(struct fixture *f, int fd)
 	const struct ledger_entry entry = {.kind = "decision", .subject = "cohort.count"};
 	uv_loop_t loop;
 
-	if (uv_loop_init(&loop) != 0 ||
-	    ledger_open(&f->ledger, &loop, &f->options, NULL) != 0)
+	if (uv_loop_init(&loop) != 0 || ledger_open(&f->ledger, &loop, &f->options, NULL) != 0)
 		_exit(2);
 	for (;;) {
 		for (unsigned i = 0; i < 20; i++)

@@ -94,15 +94,15 @@ merkle_root(const struct merkle *tree, struct hasher *hasher, uint8_t ret[MERKLE
 }
 
 int
-merkle_load(struct merkle *ret, const struct merkle_source *source, uint64_t size,
-    struct cairn_error *err)
+merkle_load(
+    struct merkle *ret, const struct merkle_source *source, uint64_t size, struct cairn_error *err)
 {
 	struct merkle tree = {.size = size};
 
 	for (uint64_t rest = size; rest != 0; rest &= rest - 1) {
 		unsigned level = (unsigned)__builtin_ctzll(rest);
-		int code = source->node(source->arg, level, (size >> level) - 1,
-		    tree.frontier[level], err);
+		int code = source->node(
+		    source->arg, level, (size >> level) - 1, tree.frontier[level], err);
 
 		if (code != 0)
 			return code;

@@ -58,8 +58,8 @@ struct merkle_source {
 };
 
 /* The right edge of the first `size` leaves. */
-int merkle_load(struct merkle *ret, const struct merkle_source *source, uint64_t size,
-    struct cairn_error *err);
+int merkle_load(
+    struct merkle *ret, const struct merkle_source *source, uint64_t size, struct cairn_error *err);
 
 #define MERKLE_PATH_MAX 64
 

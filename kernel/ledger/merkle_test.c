@@ -34,8 +34,8 @@ grow(struct forest *forest, const void *bytes, size_t length)
 	unsigned count;
 
 	hasher_leaf(&forest->hasher, bytes, length, forest->leaves[index]);
-	count = merkle_push(&forest->tree, &forest->hasher, forest->leaves[index],
-	    forest->stored[index]);
+	count = merkle_push(
+	    &forest->tree, &forest->hasher, forest->leaves[index], forest->stored[index]);
 	assert_int_equal(count, merkle_completed(index));
 }
 
@@ -149,8 +149,8 @@ every_inclusion_proof_leads_to_the_root(void **state)
 		for (uint64_t index = 0; index < size; index++) {
 			proof = (struct merkle_proof){.index = index, .size = size};
 			assert_int_equal(merkle_path(&source, &forest->hasher, &proof, NULL), 0);
-			assert_true(merkle_path_leads(&proof, &forest->hasher,
-			    forest->leaves[index], root));
+			assert_true(merkle_path_leads(
+			    &proof, &forest->hasher, forest->leaves[index], root));
 		}
 	}
 }

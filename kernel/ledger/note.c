@@ -26,7 +26,8 @@ note_check_origin(const char *origin, struct cairn_error *err)
 		if (origin[i] <= ' ' || origin[i] > '~' || origin[i] == '+')
 			return cairn_error_set(err, CAIRN_EINVAL,
 			    "the node's id may hold printable ASCII without spaces and '+' only "
-			    "(character %zu)", i + 1);
+			    "(character %zu)",
+			    i + 1);
 	return 0;
 }
 
@@ -44,8 +45,8 @@ key_hash(const char *name, EVP_PKEY *key, uint8_t ret[4])
 	input[name_length + 1] = 1;
 	if (EVP_PKEY_get_raw_public_key(key, input + name_length + 2, &key_length) != 1 ||
 	    key_length != PUBLIC_KEY_BYTES ||
-	    EVP_Q_digest(NULL, "SHA256", NULL, input, name_length + 2 + PUBLIC_KEY_BYTES, digest,
-	    NULL) != 1)
+	    EVP_Q_digest(
+		NULL, "SHA256", NULL, input, name_length + 2 + PUBLIC_KEY_BYTES, digest, NULL) != 1)
 		return CAIRN_EINVAL;
 	memcpy(ret, digest, 4);
 	return 0;
@@ -81,8 +82,8 @@ note_sign(struct buf *ret, const char *origin, uint64_t size, const uint8_t root
 	if (code == 0)
 		code = sign(note.data, note.length, key, blob + 4);
 	if (code != 0)
-		return cairn_error_set(err, code,
-		    "could not sign a checkpoint (is it an Ed25519 key?)");
+		return cairn_error_set(
+		    err, code, "could not sign a checkpoint (is it an Ed25519 key?)");
 	base64_encode(blob, sizeof blob, text);
 	code = buf_append_format(&note, "\n" DASH "%s %s\n", origin, text);
 	if (code == 0)
@@ -213,8 +214,8 @@ note_parse(struct note *ret, const void *bytes, size_t length, struct cairn_erro
 /* ---- verifying -------------------------------------------------------------------------- */
 
 static bool
-signature_good(const uint8_t signature[SIGNATURE_BYTES], const void *text, size_t length,
-    EVP_PKEY *key)
+signature_good(
+    const uint8_t signature[SIGNATURE_BYTES], const void *text, size_t length, EVP_PKEY *key)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool good = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
@@ -239,9 +240,9 @@ note_verify(const struct note *note, const void *bytes, EVP_PKEY *key, struct ca
 			continue;
 		if (signature_good(signature->bytes, bytes, note->text_length, key))
 			return 0;
-		return cairn_error_set(err, CAIRN_ECORRUPT,
-		    "the signature of the checkpoint does not fit its text");
+		return cairn_error_set(
+		    err, CAIRN_ECORRUPT, "the signature of the checkpoint does not fit its text");
 	}
-	return cairn_error_set(err, CAIRN_ECORRUPT,
-	    "the checkpoint is not signed by this node's key");
+	return cairn_error_set(
+	    err, CAIRN_ECORRUPT, "the checkpoint is not signed by this node's key");
 }

@@ -53,7 +53,6 @@ int note_parse(struct note *ret, const void *bytes, size_t length, struct cairn_
 
 /* `bytes` are those that note_parse() took.  0 when this key signed them under the note's origin,
  * CAIRN_ECORRUPT otherwise. */
-int note_verify(const struct note *note, const void *bytes, EVP_PKEY *key,
-    struct cairn_error *err);
+int note_verify(const struct note *note, const void *bytes, EVP_PKEY *key, struct cairn_error *err);
 
 #endif

@@ -13,8 +13,8 @@
 #define SEED "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
 #define ROOT "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
 #define TEXT "site-1.example.org\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=\n"
-#define LINE \
-	"\xe2\x80\x94 site-1.example.org " \
+#define LINE                                                       \
+	"\xe2\x80\x94 site-1.example.org "                         \
 	"HbTouLgJib9utsZfn+uuR+DxiKFf6jFlMnUz1ZVkaaJrDiX966b9fKDp" \
 	"407XevrRZYFhIX7WYaFZ3aXMKFNGafvz2w0=\n"
 #define NOTE TEXT "\n" LINE
@@ -89,8 +89,8 @@ static void
 a_witness_may_sign_beside_the_node(void **state)
 {
 	static const char noted[] = TEXT "\n\xe2\x80\x94 witness.example "
-	    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-	    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n" LINE;
+					 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+					 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n" LINE;
 	EVP_PKEY *key = known_key();
 	struct cairn_error err = {0};
 	struct note note;
@@ -162,8 +162,8 @@ an_origin_with_a_space_cannot_sign(void **state)
 static void
 base64_matches_rfc_4648(void **state)
 {
-	static const char *const expected[] = {"", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=",
-	    "Zm9vYmFy"};
+	static const char *const expected[] = {
+	    "", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
 	uint8_t bytes[8];
 	char text[16];
 
@@ -179,8 +179,8 @@ base64_matches_rfc_4648(void **state)
 static void
 base64_has_one_spelling(void **state)
 {
-	static const char *const odd[] = {"Zh==", "Zg=", "Zg", "Z===", "====", "Zg=A", "Z\n==",
-	    " g=="};
+	static const char *const odd[] = {
+	    "Zh==", "Zg=", "Zg", "Z===", "====", "Zg=A", "Z\n==", " g=="};
 	uint8_t byte;
 
 	(void)state;

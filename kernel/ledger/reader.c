@@ -29,8 +29,8 @@ prepare(struct ledger_reader *reader, struct cairn_error *err)
 }
 
 static int
-reader_new(struct ledger_reader **ret, const char *dir, const struct store *store,
-    struct cairn_error *err)
+reader_new(
+    struct ledger_reader **ret, const char *dir, const struct store *store, struct cairn_error *err)
 {
 	struct ledger_reader *reader = calloc(1, sizeof *reader);
 	int code = 0;
@@ -107,8 +107,8 @@ ledger_reader_count(struct ledger_reader *reader)
 }
 
 int
-ledger_reader_get(struct ledger_reader *reader, uint64_t index, Cairn__Record **ret,
-    struct cairn_error *err)
+ledger_reader_get(
+    struct ledger_reader *reader, uint64_t index, Cairn__Record **ret, struct cairn_error *err)
 {
 	MDB_val value;
 	int code = begin(reader, err);
@@ -124,8 +124,8 @@ ledger_reader_get(struct ledger_reader *reader, uint64_t index, Cairn__Record **
 }
 
 int
-ledger_reader_bytes(struct ledger_reader *reader, uint64_t index, struct buf *ret,
-    struct cairn_error *err)
+ledger_reader_bytes(
+    struct ledger_reader *reader, uint64_t index, struct buf *ret, struct cairn_error *err)
 {
 	MDB_val value;
 	int code = begin(reader, err);
@@ -204,8 +204,8 @@ ledger_reader_proof(struct ledger_reader *reader, uint64_t index, uint64_t size,
 }
 
 int
-ledger_reader_root(struct ledger_reader *reader, uint64_t size, uint8_t ret_root[32],
-    struct cairn_error *err)
+ledger_reader_root(
+    struct ledger_reader *reader, uint64_t size, uint8_t ret_root[32], struct cairn_error *err)
 {
 	struct store_reading reading = {&reader->store, reader->txn};
 	struct merkle_source source = store_source(&reading);

@@ -36,8 +36,8 @@ record_pack_body(const struct ledger_entry *entry, size_t skip, uint8_t **ret, s
 
 	if (entry->field_count > RECORD_FIELDS_MAX)
 		return cairn_error_set(err, CAIRN_ELIMIT,
-		    "a ledger record with %zu fields (at most %d)",
-		    entry->field_count, RECORD_FIELDS_MAX);
+		    "a ledger record with %zu fields (at most %d)", entry->field_count,
+		    RECORD_FIELDS_MAX);
 	fill(&record, entry);
 	for (size_t i = 0; i < entry->field_count; i++) {
 		cairn__field__init(&fields[i]);
@@ -50,8 +50,7 @@ record_pack_body(const struct ledger_entry *entry, size_t skip, uint8_t **ret, s
 	length = cairn__record__get_packed_size(&record);
 	if (length > RECORD_BODY_MAX)
 		return cairn_error_set(err, CAIRN_ELIMIT,
-		    "a ledger record of %zu bytes (at most %d)",
-		    length, RECORD_BODY_MAX);
+		    "a ledger record of %zu bytes (at most %d)", length, RECORD_BODY_MAX);
 	bytes = malloc(skip + length);
 	if (bytes == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "no memory for a ledger record");
@@ -63,8 +62,8 @@ record_pack_body(const struct ledger_entry *entry, size_t skip, uint8_t **ret, s
 
 /* At most 2 * 11 + 34 bytes. */
 size_t
-record_pack_head(uint64_t index, uint64_t time_ms, const uint8_t *previous,
-    uint8_t ret[RECORD_HEAD_MAX])
+record_pack_head(
+    uint64_t index, uint64_t time_ms, const uint8_t *previous, uint8_t ret[RECORD_HEAD_MAX])
 {
 	Cairn__Record record = CAIRN__RECORD__INIT;
 

@@ -26,8 +26,8 @@ int record_pack_body(const struct ledger_entry *entry, size_t skip, uint8_t **re
     size_t *ret_length, struct cairn_error *err);
 
 /* `previous` NULL for the first.  Returns the head's length. */
-size_t record_pack_head(uint64_t index, uint64_t time_ms, const uint8_t *previous,
-    uint8_t ret[RECORD_HEAD_MAX]);
+size_t record_pack_head(
+    uint64_t index, uint64_t time_ms, const uint8_t *previous, uint8_t ret[RECORD_HEAD_MAX]);
 
 /* Unpacks stored bytes, which may be damaged.  CAIRN_ECORRUPT when they are no record. */
 int record_unpack(const void *bytes, size_t length, Cairn__Record **ret, struct cairn_error *err);

@@ -49,8 +49,8 @@ open_databases(struct store *store, bool writer, struct cairn_error *err)
 		rc = mdb_dbi_open(txn, "checkpoints", flags, &store->checkpoints);
 	if (rc == 0)
 		rc = mdb_dbi_open(txn, "meta", flags, &meta);
-	code = rc != 0 ? env_error(rc, "the ledger's tables", err) :
-	    check_format(txn, meta, writer, err);
+	code = rc != 0 ? env_error(rc, "the ledger's tables", err)
+		       : check_format(txn, meta, writer, err);
 	if (code != 0) {
 		mdb_txn_abort(txn);
 		return code;
@@ -165,20 +165,20 @@ get(MDB_txn *txn, MDB_dbi dbi, uint64_t index, MDB_val *ret)
 }
 
 int
-store_record(const struct store *store, MDB_txn *txn, uint64_t index, MDB_val *ret,
-    struct cairn_error *err)
+store_record(
+    const struct store *store, MDB_txn *txn, uint64_t index, MDB_val *ret, struct cairn_error *err)
 {
 	int rc = get(txn, store->records, index, ret);
 
 	if (rc == MDB_NOTFOUND)
-		return cairn_error_set(err, CAIRN_ENOTFOUND, "there is no record %llu",
-		    (unsigned long long)index);
+		return cairn_error_set(
+		    err, CAIRN_ENOTFOUND, "there is no record %llu", (unsigned long long)index);
 	return rc == 0 ? 0 : env_error(rc, "the ledger's records", err);
 }
 
 int
-store_hashes(const struct store *store, MDB_txn *txn, uint64_t index, MDB_val *ret,
-    struct cairn_error *err)
+store_hashes(
+    const struct store *store, MDB_txn *txn, uint64_t index, MDB_val *ret, struct cairn_error *err)
 {
 	int rc = get(txn, store->hashes, index, ret);
 
@@ -204,8 +204,8 @@ store_last_checkpoint(const struct store *store, MDB_txn *txn, uint64_t *ret_siz
 }
 
 static int
-read_node(void *arg, unsigned level, uint64_t index, uint8_t ret[MERKLE_HASH],
-    struct cairn_error *err)
+read_node(
+    void *arg, unsigned level, uint64_t index, uint8_t ret[MERKLE_HASH], struct cairn_error *err)
 {
 	const struct store_reading *reading = arg;
 	uint64_t leaf = ((index + 1) << level) - 1;

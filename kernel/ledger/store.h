@@ -34,10 +34,10 @@ void store_close(struct store *store);
 int store_count(const struct store *store, MDB_txn *txn, uint64_t *ret, struct cairn_error *err);
 
 /* Borrowed until the transaction ends.  CAIRN_ENOTFOUND. */
-int store_record(const struct store *store, MDB_txn *txn, uint64_t index, MDB_val *ret,
-    struct cairn_error *err);
-int store_hashes(const struct store *store, MDB_txn *txn, uint64_t index, MDB_val *ret,
-    struct cairn_error *err);
+int store_record(
+    const struct store *store, MDB_txn *txn, uint64_t index, MDB_val *ret, struct cairn_error *err);
+int store_hashes(
+    const struct store *store, MDB_txn *txn, uint64_t index, MDB_val *ret, struct cairn_error *err);
 
 /* The newest checkpoint's note text (borrowed); CAIRN_ENOTFOUND before the first. */
 int store_last_checkpoint(const struct store *store, MDB_txn *txn, uint64_t *ret_size, MDB_val *ret,

@@ -57,7 +57,8 @@ MDB_dbi
 tamper_dbi(const struct tamper *t, enum table table)
 {
 	return table == RECORDS ? t->store.records
-	    : table == HASHES ? t->store.hashes : t->store.checkpoints;
+	    : table == HASHES   ? t->store.hashes
+				: t->store.checkpoints;
 }
 
 void
@@ -106,8 +107,7 @@ tamper_expect_found(struct fixture *f, uint64_t record, const char *words)
 	if (report.bad_record != record || strstr(err.text, name) == NULL ||
 	    strstr(err.text, words) == NULL)
 		fail_msg("record %llu expected (%s), got %llu: %s", (unsigned long long)record,
-		    words,
-		    (unsigned long long)report.bad_record, err.text);
+		    words, (unsigned long long)report.bad_record, err.text);
 }
 
 void

@@ -210,8 +210,8 @@ verify_store(const struct store *store, struct walk *walk, const struct observer
 	if (code == 0 || code == CAIRN_ECORRUPT) {
 		merkle_root(&walk->check.tree, &walk->check.hasher, walk->report.root);
 		if (walk->check.hasher.failed)
-			code = cairn_error_set(err, CAIRN_EINTERNAL,
-			    "OpenSSL could not compute a SHA-256");
+			code = cairn_error_set(
+			    err, CAIRN_EINTERNAL, "OpenSSL could not compute a SHA-256");
 	}
 	walk->report.unsigned_records = walk->report.records - walk->check.signed_size;
 	walk_close(walk);
@@ -241,8 +241,8 @@ ledger_verify(const char *dir, EVP_PKEY *public_key, struct ledger_report *ret_r
 /* ---- what others can check without the ledger ------------------------------------------- */
 
 int
-ledger_proof_verify(const struct merkle_proof *proof, const void *record, size_t length,
-    const uint8_t root[32])
+ledger_proof_verify(
+    const struct merkle_proof *proof, const void *record, size_t length, const uint8_t root[32])
 {
 	struct hasher hasher;
 	uint8_t leaf[MERKLE_HASH];

@@ -3,8 +3,8 @@
 #define DICOM_DICT_H
 
 /*
- * The data dictionary (PS3.6), generated at build time from dict.tsv, and the registries of transfer
- * syntaxes and storage SOP classes.  All lookups are on constant tables: any thread.
+ * The data dictionary (PS3.6), generated at build time from dict.tsv, and the registries of
+ * transfer syntaxes and storage SOP classes.  All lookups are on constant tables: any thread.
  */
 
 #include <stdbool.h>
@@ -33,9 +33,9 @@ const struct dcm_entry *dcm_dict_find_keyword(const char *keyword);
 
 /* VRs with a 16-bit length in explicit encodings are "short" (PS3.5 7.1.2). */
 bool dcm_vr_known(uint16_t vr);
-bool dcm_vr_is_long(uint16_t vr);   /* 2 reserved bytes and a 32-bit length */
-bool dcm_vr_is_text(uint16_t vr);   /* padded with a space (UI: with a zero) */
-size_t dcm_vr_unit(uint16_t vr);    /* bytes to swap for big endian: 1, 2, 4 or 8 */
+bool dcm_vr_is_long(uint16_t vr); /* 2 reserved bytes and a 32-bit length */
+bool dcm_vr_is_text(uint16_t vr); /* padded with a space (UI: with a zero) */
+size_t dcm_vr_unit(uint16_t vr);  /* bytes to swap for big endian: 1, 2, 4 or 8 */
 
 struct dcm_syntax {
 	const char *uid;

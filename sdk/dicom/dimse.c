@@ -68,8 +68,8 @@ answer(struct session *session, uint16_t status)
 		response.has &= ~(unsigned)DIMSE_HAS_AFFECTED_CLASS;
 	if (!ul_uid_valid(response.affected_instance))
 		response.has &= ~(unsigned)DIMSE_HAS_AFFECTED_INSTANCE;
-	response.has |= DIMSE_HAS_FIELD | DIMSE_HAS_RESPONDED_ID | DIMSE_HAS_DATA_SET_TYPE |
-	    DIMSE_HAS_STATUS;
+	response.has |=
+	    DIMSE_HAS_FIELD | DIMSE_HAS_RESPONDED_ID | DIMSE_HAS_DATA_SET_TYPE | DIMSE_HAS_STATUS;
 	response.field |= DIMSE_RESPONSE;
 	response.responded_id = response.message_id;
 	response.data_set_type = DIMSE_NO_DATA_SET;
@@ -95,7 +95,7 @@ pending_send(struct pending *pending)
 	struct session *session = pending->session;
 	struct dimse_command response = {
 	    .has = DIMSE_HAS_AFFECTED_CLASS | DIMSE_HAS_FIELD | DIMSE_HAS_RESPONDED_ID |
-	        DIMSE_HAS_DATA_SET_TYPE | DIMSE_HAS_STATUS | DIMSE_HAS_AFFECTED_INSTANCE,
+		DIMSE_HAS_DATA_SET_TYPE | DIMSE_HAS_STATUS | DIMSE_HAS_AFFECTED_INSTANCE,
 	    .field = DIMSE_C_STORE_RQ | DIMSE_RESPONSE,
 	    .responded_id = store->message_id,
 	    .data_set_type = DIMSE_NO_DATA_SET,
@@ -282,8 +282,8 @@ on_data(struct session *session, uint8_t context, bool last, const uint8_t *byte
 		return;
 	}
 	if (storing != NULL && !storing->responded && length > 0)
-		session->dimse->ops.on_store_data(session->dimse->arg, &storing->store, bytes,
-		    length);
+		session->dimse->ops.on_store_data(
+		    session->dimse->arg, &storing->store, bytes, length);
 	if (!last)
 		return;
 	session->in_data = false;
@@ -316,8 +316,7 @@ on_associate(void *arg, struct ul_assoc *assoc, struct ul_request *request)
 	struct session *session = calloc(1, sizeof *session);
 
 	if (session == NULL) {
-		ul_reject(assoc, UL_REJECT_TRANSIENT, UL_REJECT_PRESENTATION,
-		    UL_REJECT_CONGESTION);
+		ul_reject(assoc, UL_REJECT_TRANSIENT, UL_REJECT_PRESENTATION, UL_REJECT_CONGESTION);
 		return;
 	}
 	session->dimse = dimse;

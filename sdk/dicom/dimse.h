@@ -47,8 +47,8 @@ struct dimse_ops {
 	 * the data set is dropped.  `complete` is false when the association ended before the data
 	 * set did. */
 	void (*on_store_begin)(void *arg, struct dimse_store *store);
-	void (*on_store_data)(void *arg, struct dimse_store *store, const uint8_t *bytes,
-	    size_t length);
+	void (*on_store_data)(
+	    void *arg, struct dimse_store *store, const uint8_t *bytes, size_t length);
 	void (*on_store_end)(void *arg, struct dimse_store *store, bool complete);
 
 	void (*on_closed)(void *arg, struct ul_assoc *assoc, enum ul_reason reason);
@@ -73,8 +73,8 @@ struct ul_server *dimse_server(struct dimse *dimse); /* for its port, statistics
 void dimse_close(struct dimse *dimse, void (*done)(void *arg), void *arg);
 
 /* The layer without a server, for other transports and tests: what to hand to ul_assoc_init(). */
-int dimse_new(const struct dimse_ops *ops, void *arg, struct dimse **ret_dimse,
-    struct ul_ops *ret_ops);
+int dimse_new(
+    const struct dimse_ops *ops, void *arg, struct dimse **ret_dimse, struct ul_ops *ret_ops);
 void dimse_free(struct dimse *dimse);
 
 #endif

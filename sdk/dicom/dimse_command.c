@@ -15,9 +15,11 @@ static const struct attribute {
 	size_t offset;
 	size_t size; /* of the member, for text with its zero */
 } attributes[] = {
-#define ROW(element, has, kind, member)                                                         \
-	{element, has, kind, offsetof(struct dimse_command, member),                            \
-	    sizeof(((struct dimse_command *)0)->member)}
+#define ROW(element, has, kind, member)                                     \
+	{                                                                   \
+		element, has, kind, offsetof(struct dimse_command, member), \
+		    sizeof(((struct dimse_command *)0)->member)             \
+	}
     ROW(0x0002, DIMSE_HAS_AFFECTED_CLASS, UID, affected_class),
     ROW(0x0003, DIMSE_HAS_REQUESTED_CLASS, UID, requested_class),
     ROW(0x0100, DIMSE_HAS_FIELD, US, field),
@@ -149,8 +151,8 @@ put(struct buf *out, const struct attribute *attribute, const struct dimse_comma
 		return code;
 	if (attribute->kind == US) {
 		memcpy(&number, member, sizeof number);
-		return buf_append(out, (const uint8_t[]){(uint8_t)number, (uint8_t)(number >> 8)},
-		    2);
+		return buf_append(
+		    out, (const uint8_t[]){(uint8_t)number, (uint8_t)(number >> 8)}, 2);
 	}
 	code = buf_append(out, member, length);
 	return code != 0 || length % 2 == 0 ? code : buf_append(out, &pad, 1);

@@ -38,16 +38,16 @@ enum dimse_status { /* PS3.7 C, PS3.4 B.2.3 */
 	DIMSE_CANNOT_UNDERSTAND = 0xc000,
 };
 
-enum dimse_present { /* which attributes a command set has, or is to have */
-	DIMSE_HAS_AFFECTED_CLASS = 1u << 0,    /* (0000,0002) */
-	DIMSE_HAS_REQUESTED_CLASS = 1u << 1,   /* (0000,0003) */
-	DIMSE_HAS_FIELD = 1u << 2,             /* (0000,0100) */
-	DIMSE_HAS_MESSAGE_ID = 1u << 3,        /* (0000,0110) */
-	DIMSE_HAS_RESPONDED_ID = 1u << 4,      /* (0000,0120) */
-	DIMSE_HAS_PRIORITY = 1u << 5,          /* (0000,0700) */
-	DIMSE_HAS_DATA_SET_TYPE = 1u << 6,     /* (0000,0800) */
-	DIMSE_HAS_STATUS = 1u << 7,            /* (0000,0900) */
-	DIMSE_HAS_COMMENT = 1u << 8,           /* (0000,0902) */
+enum dimse_present {                         /* which attributes a command set has, or is to have */
+	DIMSE_HAS_AFFECTED_CLASS = 1u << 0,  /* (0000,0002) */
+	DIMSE_HAS_REQUESTED_CLASS = 1u << 1, /* (0000,0003) */
+	DIMSE_HAS_FIELD = 1u << 2,           /* (0000,0100) */
+	DIMSE_HAS_MESSAGE_ID = 1u << 3,      /* (0000,0110) */
+	DIMSE_HAS_RESPONDED_ID = 1u << 4,    /* (0000,0120) */
+	DIMSE_HAS_PRIORITY = 1u << 5,        /* (0000,0700) */
+	DIMSE_HAS_DATA_SET_TYPE = 1u << 6,   /* (0000,0800) */
+	DIMSE_HAS_STATUS = 1u << 7,          /* (0000,0900) */
+	DIMSE_HAS_COMMENT = 1u << 8,         /* (0000,0902) */
 	DIMSE_HAS_AFFECTED_INSTANCE = 1u << 9, /* (0000,1000) */
 	DIMSE_HAS_MOVE_ORIGINATOR = 1u << 10,  /* (0000,1030) */
 	DIMSE_HAS_MOVE_ID = 1u << 11,          /* (0000,1031) */
@@ -71,7 +71,8 @@ struct dimse_command {
 };
 
 /* CAIRN_EPROTO: no command set, or one whose elements are not of group 0000, not in ascending
- * order, or of a length that their VR cannot have.  Attributes that we do not know are passed over. */
+ * order, or of a length that their VR cannot have.  Attributes that we do not know are passed over.
+ */
 int dimse_command_parse(const uint8_t *bytes, size_t length, struct dimse_command *ret);
 
 /* Appends the attributes that `has` names, after the group length. */

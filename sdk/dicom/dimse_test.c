@@ -91,8 +91,8 @@ answer(struct peer *peer)
 static int
 setup(void **state)
 {
-	static const struct dimse_ops ops = {on_associate, on_store_begin, on_store_data,
-	    on_store_end, on_closed};
+	static const struct dimse_ops ops = {
+	    on_associate, on_store_begin, on_store_data, on_store_end, on_closed};
 	struct peer *peer = calloc(1, sizeof *peer);
 	struct ul_ops ul_ops;
 
@@ -138,8 +138,8 @@ store_request(uint16_t message_id)
 {
 	return (struct dimse_command){
 	    .has = DIMSE_HAS_AFFECTED_CLASS | DIMSE_HAS_FIELD | DIMSE_HAS_MESSAGE_ID |
-	        DIMSE_HAS_PRIORITY | DIMSE_HAS_DATA_SET_TYPE | DIMSE_HAS_AFFECTED_INSTANCE |
-	        DIMSE_HAS_MOVE_ORIGINATOR | DIMSE_HAS_MOVE_ID,
+		DIMSE_HAS_PRIORITY | DIMSE_HAS_DATA_SET_TYPE | DIMSE_HAS_AFFECTED_INSTANCE |
+		DIMSE_HAS_MOVE_ORIGINATOR | DIMSE_HAS_MOVE_ID,
 	    .field = DIMSE_C_STORE_RQ,
 	    .message_id = message_id,
 	    .priority = 2,
@@ -201,13 +201,13 @@ broken_command_sets_are_refused(void **state)
 		uint8_t bytes[20];
 		size_t length;
 	} cases[] = {
-	    {{0}, 0},                                              /* nothing */
-	    {{0, 0, 0x10, 1, 2, 0, 0, 0, 1, 0}, 10},               /* no Command Field */
-	    {{0, 0, 0, 1, 2, 0, 0, 0, 1}, 9},                      /* half a value */
-	    {{0, 0, 0, 1, 2, 0, 0}, 7},                            /* half a header */
-	    {{0, 0, 0, 1, 255, 255, 255, 255, 1, 0}, 10},          /* 4 GiB */
-	    {{0, 0, 0, 1, 4, 0, 0, 0, 1, 0, 0, 0}, 12},            /* US of four bytes */
-	    {{8, 0, 0, 1, 2, 0, 0, 0, 1, 0}, 10},                  /* another group */
+	    {{0}, 0},                                     /* nothing */
+	    {{0, 0, 0x10, 1, 2, 0, 0, 0, 1, 0}, 10},      /* no Command Field */
+	    {{0, 0, 0, 1, 2, 0, 0, 0, 1}, 9},             /* half a value */
+	    {{0, 0, 0, 1, 2, 0, 0}, 7},                   /* half a header */
+	    {{0, 0, 0, 1, 255, 255, 255, 255, 1, 0}, 10}, /* 4 GiB */
+	    {{0, 0, 0, 1, 4, 0, 0, 0, 1, 0, 0, 0}, 12},   /* US of four bytes */
+	    {{8, 0, 0, 1, 2, 0, 0, 0, 1, 0}, 10},         /* another group */
 	    {{0, 0, 0, 1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 1, 2, 0, 0, 0, 1, 0}, 20}, /* twice */
 	};
 
@@ -215,8 +215,8 @@ broken_command_sets_are_refused(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct dimse_command command;
 
-		assert_int_equal(dimse_command_parse(cases[i].bytes, cases[i].length, &command),
-		    CAIRN_EPROTO);
+		assert_int_equal(
+		    dimse_command_parse(cases[i].bytes, cases[i].length, &command), CAIRN_EPROTO);
 	}
 }
 
@@ -226,8 +226,10 @@ static void
 an_echo_is_answered(void **state)
 {
 	struct dimse_command request = {.has = DIMSE_HAS_AFFECTED_CLASS | DIMSE_HAS_FIELD |
-	    DIMSE_HAS_MESSAGE_ID | DIMSE_HAS_DATA_SET_TYPE, .field = DIMSE_C_ECHO_RQ,
-	    .message_id = 5, .data_set_type = DIMSE_NO_DATA_SET,
+		DIMSE_HAS_MESSAGE_ID | DIMSE_HAS_DATA_SET_TYPE,
+	    .field = DIMSE_C_ECHO_RQ,
+	    .message_id = 5,
+	    .data_set_type = DIMSE_NO_DATA_SET,
 	    .affected_class = DIMSE_VERIFICATION};
 	struct dimse_command response;
 	struct peer *peer = *state;
@@ -345,8 +347,10 @@ requests_we_cannot_serve_get_a_status(void **state)
 static void
 a_cancel_is_not_answered(void **state)
 {
-	struct dimse_command request = {.has = DIMSE_HAS_FIELD | DIMSE_HAS_RESPONDED_ID |
-	    DIMSE_HAS_DATA_SET_TYPE, .field = DIMSE_C_CANCEL_RQ, .responded_id = 5,
+	struct dimse_command request = {
+	    .has = DIMSE_HAS_FIELD | DIMSE_HAS_RESPONDED_ID | DIMSE_HAS_DATA_SET_TYPE,
+	    .field = DIMSE_C_CANCEL_RQ,
+	    .responded_id = 5,
 	    .data_set_type = DIMSE_NO_DATA_SET};
 	struct peer *peer = *state;
 

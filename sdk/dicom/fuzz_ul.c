@@ -102,8 +102,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const size_t pieces[] = {1, 2, 5, 16, 100, 1000, 10000, 1 << 30};
-	static const struct dimse_ops ops = {on_associate, on_store_begin, on_store_data,
-	    on_store_end, on_closed};
+	static const struct dimse_ops ops = {
+	    on_associate, on_store_begin, on_store_data, on_store_end, on_closed};
 	struct consumer consumer = {0};
 	struct ul_fake fake;
 	struct ul_ops ul_ops;
@@ -115,8 +115,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	consumer.mode = data[0];
 	ul_fake_init(&fake, &ul_ops, dimse);
 	if ((consumer.mode & 8) != 0) {
-		ul_fake_request(&request, (const char *const[]){"1.2.840.10008.5.1.4.1.1.2",
-		    "1.2.840.10008.1.1"}, 2, 16384);
+		ul_fake_request(&request,
+		    (const char *const[]){"1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.1"}, 2,
+		    16384);
 		ul_fake_feed(&fake, request.data, request.length);
 	}
 	feed_in_pieces(&fake, data + 1, size - 1, pieces[consumer.mode & 7]);

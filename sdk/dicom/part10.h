@@ -29,13 +29,13 @@ struct dcm_meta {
  *   CAIRN_EAGAIN   more bytes are needed (only when !eof)
  *   CAIRN_ECORRUPT not DICOM, with the reason; also DICOMDIR-like files are read like any other
  */
-int dcm_meta_read(const uint8_t *data, size_t length, bool eof, struct dcm_meta *ret,
-    struct cairn_error *err);
+int dcm_meta_read(
+    const uint8_t *data, size_t length, bool eof, struct dcm_meta *ret, struct cairn_error *err);
 
 /* Appends preamble (zeros), "DICM" and a minimal group 0002 with our implementation UID and version
  * name.  No AE titles, no private information. */
-int dcm_meta_write(struct buf *out, const char *sop_class, const char *sop_instance,
-    const char *transfer_syntax);
+int dcm_meta_write(
+    struct buf *out, const char *sop_class, const char *sop_instance, const char *transfer_syntax);
 
 /* Our Implementation Class UID and Version Name (PS3.7 D.3.3.2). */
 #define DCM_IMPLEMENTATION_UID "2.25.214618530285473622950217339017466290131"

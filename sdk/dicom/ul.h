@@ -23,22 +23,22 @@ struct uv_loop_s;
 struct ul_assoc;  /* one association; valid from on_associate until on_closed returns */
 struct ul_server; /* one listener and its associations */
 
-#define UL_AE_MAX 16   /* an AE title, PS3.5 6.2 */
-#define UL_UID_MAX 64  /* PS3.5 9.1 */
-#define UL_PEER_MAX 64 /* a peer's address as text, with its zero */
+#define UL_AE_MAX 16          /* an AE title, PS3.5 6.2 */
+#define UL_UID_MAX 64         /* PS3.5 9.1 */
+#define UL_PEER_MAX 64        /* a peer's address as text, with its zero */
 #define UL_CONTEXTS_MAX 128   /* odd numbers of a byte */
 #define UL_TRANSFERS_MAX 4096 /* transfer syntaxes in one request, all contexts together */
 
 struct ul_options {
-	size_t max_associations;   /* of this server; more are rejected: local limit exceeded */
-	size_t max_per_peer;       /* the same for one peer address */
-	unsigned artim_ms;         /* PS3.8 9.1.5: for a request to come, for a peer to hang up */
-	unsigned idle_ms;          /* without a byte from the peer; 0 for ever */
-	uint32_t max_pdu;          /* what we announce and enforce, PS3.8 D.1 */
-	size_t max_request_bytes;  /* of an A-ASSOCIATE-RQ */
-	size_t max_contexts;       /* proposed in one request, at most UL_CONTEXTS_MAX */
-	size_t write_queue_bytes;  /* waiting for a peer that does not read; more drops it */
-	size_t receive_bytes;      /* the receive buffer, one for the server */
+	size_t max_associations;  /* of this server; more are rejected: local limit exceeded */
+	size_t max_per_peer;      /* the same for one peer address */
+	unsigned artim_ms;        /* PS3.8 9.1.5: for a request to come, for a peer to hang up */
+	unsigned idle_ms;         /* without a byte from the peer; 0 for ever */
+	uint32_t max_pdu;         /* what we announce and enforce, PS3.8 D.1 */
+	size_t max_request_bytes; /* of an A-ASSOCIATE-RQ */
+	size_t max_contexts;      /* proposed in one request, at most UL_CONTEXTS_MAX */
+	size_t write_queue_bytes; /* waiting for a peer that does not read; more drops it */
+	size_t receive_bytes;     /* the receive buffer, one for the server */
 	int backlog;
 };
 
@@ -76,9 +76,9 @@ struct ul_request {
 	char application_context[UL_UID_MAX + 1];
 	char implementation_uid[UL_UID_MAX + 1]; /* "" when absent */
 	char implementation_version[UL_AE_MAX + 1];
-	uint32_t max_pdu; /* the peer's; 0 is unlimited */
+	uint32_t max_pdu;          /* the peer's; 0 is unlimited */
 	uint16_t asked_operations; /* asynchronous window; we never grant more than 1 */
-	uint8_t identity_type; /* PS3.7 D.3.3.7; 0 when no user identity came; never stored */
+	uint8_t identity_type;     /* PS3.7 D.3.3.7; 0 when no user identity came; never stored */
 	size_t context_count;
 	struct ul_context contexts[UL_CONTEXTS_MAX];
 };
@@ -149,8 +149,8 @@ int ul_reject(struct ul_assoc *assoc, enum ul_reject_result result, enum ul_reje
 /* Sends one PDV list, cut to the peer's maximum length.  `flags` as above; the last piece carries
  * UL_LAST if they do.  The bytes are copied.  CAIRN_EUNAVAILABLE when there is no association to
  * send on, CAIRN_EINVAL for a context that was not accepted, CAIRN_ENOMEM, CAIRN_ELIMIT. */
-int ul_send(struct ul_assoc *assoc, uint8_t context, unsigned flags, const void *bytes,
-    size_t length);
+int ul_send(
+    struct ul_assoc *assoc, uint8_t context, unsigned flags, const void *bytes, size_t length);
 
 int ul_release(struct ul_assoc *assoc); /* A-RELEASE-RQ; on_closed follows */
 void ul_abort(struct ul_assoc *assoc);  /* A-ABORT (service user); on_closed follows */

@@ -110,8 +110,8 @@ put_pdu(struct buf *out, const uint8_t header[2], const uint8_t *bytes, size_t l
 }
 
 static int
-put_pdus(struct buf *out, size_t piece, const uint8_t header[2], const uint8_t *bytes,
-    size_t length)
+put_pdus(
+    struct buf *out, size_t piece, const uint8_t header[2], const uint8_t *bytes, size_t length)
 {
 	const uint8_t more[2] = {header[0], header[1] & UL_COMMAND};
 	int code = 0;
@@ -128,8 +128,8 @@ int
 ul_send(struct ul_assoc *assoc, uint8_t context, unsigned flags, const void *bytes, size_t length)
 {
 	const uint8_t header[2] = {context, (uint8_t)(flags & (UL_COMMAND | UL_LAST))};
-	size_t pdu = assoc->peer_max == 0 || assoc->peer_max > SEND_PDU_MAX ? SEND_PDU_MAX
-	                                                                    : assoc->peer_max;
+	size_t pdu =
+	    assoc->peer_max == 0 || assoc->peer_max > SEND_PDU_MAX ? SEND_PDU_MAX : assoc->peer_max;
 	/* Fragments have an even length (PS3.8 Annex E). */
 	size_t piece = (pdu - UL_PDV_HEADER_SIZE) & ~(size_t)1;
 	BUF_AUTO out = {.max = SEND_MAX};

@@ -12,13 +12,13 @@
 #include "dicom/ul.h"
 #include "dicom/ul_pdu.h"
 
-enum ul_state { /* PS3.8 9.2.2; those of a requestor (4, 5, 9, 11) are never entered */
-	UL_STA1 = 1,  /* idle: no transport connection */
-	UL_STA2 = 2,  /* transport connection open, awaiting A-ASSOCIATE-RQ */
-	UL_STA3 = 3,  /* awaiting our consumer's answer to the request */
-	UL_STA6 = 6,  /* association established */
-	UL_STA7 = 7,  /* awaiting A-RELEASE-RP */
-	UL_STA8 = 8,  /* awaiting our A-RELEASE response */
+enum ul_state {        /* PS3.8 9.2.2; those of a requestor (4, 5, 9, 11) are never entered */
+	UL_STA1 = 1,   /* idle: no transport connection */
+	UL_STA2 = 2,   /* transport connection open, awaiting A-ASSOCIATE-RQ */
+	UL_STA3 = 3,   /* awaiting our consumer's answer to the request */
+	UL_STA6 = 6,   /* association established */
+	UL_STA7 = 7,   /* awaiting A-RELEASE-RP */
+	UL_STA8 = 8,   /* awaiting our A-RELEASE response */
 	UL_STA10 = 10, /* release collision, acceptor: awaiting A-RELEASE-RP */
 	UL_STA12 = 12, /* release collision, acceptor: awaiting our A-RELEASE response */
 	UL_STA13 = 13, /* awaiting the end of the transport connection */
@@ -59,12 +59,12 @@ struct ul_transport {
 };
 
 enum ul_phase {
-	UL_PHASE_HEADER,     /* of a PDU */
-	UL_PHASE_BODY,       /* of a PDU that is parsed whole: all but P-DATA-TF */
+	UL_PHASE_HEADER, /* of a PDU */
+	UL_PHASE_BODY,   /* of a PDU that is parsed whole: all but P-DATA-TF */
 	UL_PHASE_PDV_HEADER,
 	UL_PHASE_PDV_DATA,
-	UL_PHASE_SKIP,       /* the rest of a PDU that nobody wants */
-	UL_PHASE_LOST,       /* no PDU boundary is known any more: everything is dropped */
+	UL_PHASE_SKIP, /* the rest of a PDU that nobody wants */
+	UL_PHASE_LOST, /* no PDU boundary is known any more: everything is dropped */
 };
 
 struct ul_parser {
@@ -101,8 +101,8 @@ struct ul_assoc {
 	char peer[UL_PEER_MAX];
 
 	/* Arguments of the event under way. */
-	uint8_t rejection[3];  /* result, source, reason */
-	uint8_t abort_reason;  /* for an A-ABORT by the provider */
+	uint8_t rejection[3]; /* result, source, reason */
+	uint8_t abort_reason; /* for an A-ABORT by the provider */
 	const uint8_t *send_bytes;
 	size_t send_length;
 

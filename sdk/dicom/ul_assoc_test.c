@@ -96,8 +96,8 @@ the_consumer_can_reject_later(void **state)
 
 	peer->keep_waiting = true;
 	ul_peer_associate_with(peer, 0);
-	assert_int_equal(ul_reject(&peer->fake.assoc, UL_REJECT_PERMANENT, UL_REJECT_USER,
-	    UL_REJECT_CALLED), 0);
+	assert_int_equal(
+	    ul_reject(&peer->fake.assoc, UL_REJECT_PERMANENT, UL_REJECT_USER, UL_REJECT_CALLED), 0);
 	expect_rejection(peer, 1, 1, 7);
 	assert_int_equal(ul_accept(&peer->fake.assoc), CAIRN_EINVAL);
 	ul_fake_turn(&peer->fake);
@@ -243,10 +243,11 @@ unexpected_pdus_are_aborted_in_every_state(void **state)
 				continue;
 			enter(peer, states[i]);
 			ul_peer_send_short(peer, type);
-			ul_peer_expect_abort(peer, states[i] == UL_STA2 ? UL_ABORT_USER : UL_ABORT_PROVIDER,
+			ul_peer_expect_abort(peer,
+			    states[i] == UL_STA2 ? UL_ABORT_USER : UL_ABORT_PROVIDER,
 			    states[i] == UL_STA2 ? 0
-			    : unknown            ? UL_ABORT_UNRECOGNIZED_PDU
-			                         : UL_ABORT_UNEXPECTED_PDU);
+				: unknown        ? UL_ABORT_UNRECOGNIZED_PDU
+						 : UL_ABORT_UNEXPECTED_PDU);
 			ul_peer_again(peer);
 		}
 	}
@@ -260,8 +261,8 @@ after_an_abort_pdus_are_ignored_but_requests_and_garbage(void **state)
 	for (unsigned type = 1; type <= 8; type++) {
 		enter(peer, UL_STA13);
 		ul_peer_send_short(peer, type);
-		assert_int_equal(ul_peer_answer(peer),
-		    type == UL_ASSOCIATE_RQ || type == 8 ? UL_ABORT_PDU : 0);
+		assert_int_equal(
+		    ul_peer_answer(peer), type == UL_ASSOCIATE_RQ || type == 8 ? UL_ABORT_PDU : 0);
 		assert_int_equal(peer->fake.closed, type == UL_ABORT_PDU);
 		ul_peer_again(peer);
 	}
@@ -281,8 +282,7 @@ short_pdus_of_another_length_are_aborted(void **state)
 	}
 }
 
-#define TEST(function) \
-	cmocka_unit_test_setup_teardown(function, ul_peer_setup, ul_peer_teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, ul_peer_setup, ul_peer_teardown)
 
 int
 main(void)

@@ -325,8 +325,8 @@ ul_connection_accept(struct ul_server *server, struct ul_connection **ret_connec
 	connection->tcp.data = connection->timer.data = connection;
 	connection->handles = 2;
 	buf_init(&connection->stash, server->options.receive_bytes);
-	ul_assoc_init(&connection->assoc, &tcp_transport, &server->options, &server->ops,
-	    server->ops_arg);
+	ul_assoc_init(
+	    &connection->assoc, &tcp_transport, &server->options, &server->ops, server->ops_arg);
 	link_youngest(connection);
 	if (uv_accept((uv_stream_t *)&server->listener, (uv_stream_t *)&connection->tcp) != 0 ||
 	    uv_fileno((uv_handle_t *)&connection->tcp, &connection->fd) != 0) {

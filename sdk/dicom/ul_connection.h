@@ -14,15 +14,15 @@ struct ul_connection {
 	struct ul_connection *older;
 	struct ul_connection *younger;
 	uv_tcp_t tcp;
-	uv_timer_t timer;      /* ARTIM, or else the idle time */
+	uv_timer_t timer; /* ARTIM, or else the idle time */
 	bool artim;
 	bool closing;
 	bool reading;
-	bool wanted;           /* the next pass of the server's idle handle looks at it */
-	unsigned handles;      /* not yet closed */
+	bool wanted;      /* the next pass of the server's idle handle looks at it */
+	unsigned handles; /* not yet closed */
 	int fd;
-	uint64_t active_ms;    /* when the peer's last bytes came */
-	struct buf stash;      /* received and not delivered: only while paused */
+	uint64_t active_ms; /* when the peer's last bytes came */
+	struct buf stash;   /* received and not delivered: only while paused */
 };
 
 struct ul_server {

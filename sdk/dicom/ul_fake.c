@@ -52,8 +52,8 @@ fake_admit(struct ul_assoc *assoc)
 void
 ul_fake_init(struct ul_fake *fake, const struct ul_ops *ops, void *arg)
 {
-	static const struct ul_transport transport = {fake_send, fake_close, fake_artim, fake_pause,
-	    fake_wake, fake_admit};
+	static const struct ul_transport transport = {
+	    fake_send, fake_close, fake_artim, fake_pause, fake_wake, fake_admit};
 	const struct ul_ops own = *ops; /* may be in `fake`: tests begin again with it */
 
 	memset(fake, 0, sizeof *fake);
@@ -91,8 +91,8 @@ ul_fake_turn(struct ul_fake *fake)
 {
 	fake->woken = false;
 	ul_assoc_wake(&fake->assoc);
-	buf_consume(&fake->stash,
-	    ul_assoc_feed(&fake->assoc, fake->stash.data, fake->stash.length));
+	buf_consume(
+	    &fake->stash, ul_assoc_feed(&fake->assoc, fake->stash.data, fake->stash.length));
 }
 
 unsigned

@@ -34,11 +34,10 @@ unsigned ul_fake_sent(struct ul_fake *fake, struct buf *ret_pdu);
 
 void ul_fake_pdu(struct buf *out, unsigned type, const void *body, size_t length);
 /* A P-DATA-TF with one PDV. */
-void ul_fake_pdv(struct buf *out, uint8_t context, unsigned flags, const void *bytes,
-    size_t length);
+void ul_fake_pdv(
+    struct buf *out, uint8_t context, unsigned flags, const void *bytes, size_t length);
 /* An A-ASSOCIATE-RQ from STORE to CAIRN with one context for each abstract syntax (ids 1, 3, ...),
  * implicit and explicit little endian. */
-void ul_fake_request(struct buf *out, const char *const *abstracts, size_t count,
-    uint32_t max_pdu);
+void ul_fake_request(struct buf *out, const char *const *abstracts, size_t count, uint32_t max_pdu);
 
 #endif

@@ -34,8 +34,8 @@ send_rejection(struct ul_assoc *assoc)
 {
 	assoc->was_rejected = true;
 	ul_assoc_end(assoc, UL_REJECTED);
-	send_short(assoc, UL_ASSOCIATE_RJ, assoc->rejection[0], assoc->rejection[1],
-	    assoc->rejection[2]);
+	send_short(
+	    assoc, UL_ASSOCIATE_RJ, assoc->rejection[0], assoc->rejection[1], assoc->rejection[2]);
 	assoc->transport->artim(assoc, true);
 }
 
@@ -57,12 +57,12 @@ acceptable(struct ul_assoc *assoc)
 	if ((request->version & 1) == 0)
 		set_rejection(assoc, UL_REJECT_PERMANENT, UL_REJECT_ACSE, UL_REJECT_VERSION);
 	else if (strcmp(request->application_context, UL_APPLICATION_CONTEXT) != 0)
-		set_rejection(assoc, UL_REJECT_PERMANENT, UL_REJECT_USER,
-		    UL_REJECT_APPLICATION_CONTEXT);
+		set_rejection(
+		    assoc, UL_REJECT_PERMANENT, UL_REJECT_USER, UL_REJECT_APPLICATION_CONTEXT);
 	else if (request->context_count > assoc->options->max_contexts ||
 	    !assoc->transport->admit(assoc))
-		set_rejection(assoc, UL_REJECT_TRANSIENT, UL_REJECT_PRESENTATION,
-		    UL_REJECT_LOCAL_LIMIT);
+		set_rejection(
+		    assoc, UL_REJECT_TRANSIENT, UL_REJECT_PRESENTATION, UL_REJECT_LOCAL_LIMIT);
 	else
 		return true;
 	return false;
@@ -115,8 +115,8 @@ ae_7(struct ul_assoc *assoc)
 	int code = keep_accepted(assoc);
 
 	if (code == 0)
-		code = ul_accept_build(&pdu, assoc->request, assoc->titles,
-		    assoc->options->max_pdu);
+		code =
+		    ul_accept_build(&pdu, assoc->request, assoc->titles, assoc->options->max_pdu);
 	ul_request_free(assoc->request);
 	assoc->request = NULL;
 	if (code != 0) {
@@ -254,8 +254,30 @@ aa_8(struct ul_assoc *assoc)
 /* ---- the tables -------------------------------------------------------------------------- */
 
 enum action {
-	NONE, AE_5, AE_6, AE_7, AE_8, DT_1, DT_2, AR_1, AR_2, AR_3, AR_4, AR_5, AR_6, AR_7, AR_8,
-	AR_10, AA_1, AA_2, AA_3, AA_4, AA_5, AA_6, AA_7, AA_8,
+	NONE,
+	AE_5,
+	AE_6,
+	AE_7,
+	AE_8,
+	DT_1,
+	DT_2,
+	AR_1,
+	AR_2,
+	AR_3,
+	AR_4,
+	AR_5,
+	AR_6,
+	AR_7,
+	AR_8,
+	AR_10,
+	AA_1,
+	AA_2,
+	AA_3,
+	AA_4,
+	AA_5,
+	AA_6,
+	AA_7,
+	AA_8,
 };
 
 static const struct {
@@ -288,11 +310,11 @@ static const struct {
 };
 
 /* Columns: Sta1 Sta2 Sta3 (4 5) Sta6 Sta7 Sta8 (9) Sta10 (11) Sta12 Sta13. */
-#define ROW(s1, s2, s3, s6, s7, s8, s10, s12, s13)                                              \
-	{                                                                                       \
-		[UL_STA1] = (s1), [UL_STA2] = (s2), [UL_STA3] = (s3), [UL_STA6] = (s6),          \
-		[UL_STA7] = (s7), [UL_STA8] = (s8), [UL_STA10] = (s10), [UL_STA12] = (s12),      \
-		[UL_STA13] = (s13)                                                              \
+#define ROW(s1, s2, s3, s6, s7, s8, s10, s12, s13)                                          \
+	{                                                                                   \
+		[UL_STA1] = (s1), [UL_STA2] = (s2), [UL_STA3] = (s3), [UL_STA6] = (s6),     \
+		[UL_STA7] = (s7), [UL_STA8] = (s8), [UL_STA10] = (s10), [UL_STA12] = (s12), \
+		[UL_STA13] = (s13)                                                          \
 	}
 
 static const uint8_t table[UL_EVENTS][UL_STATES] = {

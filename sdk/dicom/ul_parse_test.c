@@ -23,19 +23,19 @@ requests_with_broken_contexts_are_aborted(void **state)
 		size_t at;
 		uint8_t value;
 	} changes[] = {
-	    {first + 4, 2},          /* an even id */
-	    {first + 4, 3},          /* the id of the second */
-	    {first + 3, 255},        /* longer than it is */
-	    {first + 3, 3},          /* shorter than its own header */
-	    {first + 8, 0x31},       /* no abstract syntax */
-	    {first + 11, 200},       /* an abstract syntax longer than its context */
-	    {first + 12, 'x'},       /* no UID */
-	    {first + 13, 0},         /* a zero inside the UID */
-	    {first + 14, '.'},       /* an empty component */
-	    {75 + 4, 'x'},           /* no application context */
-	    {9 + 10, 7},             /* a control character in the called AE title */
-	    {5, 10},                 /* a PDU that is shorter than its items say */
-	    {74 + 1 + 2, 255},       /* an item longer than the PDU */
+	    {first + 4, 2},    /* an even id */
+	    {first + 4, 3},    /* the id of the second */
+	    {first + 3, 255},  /* longer than it is */
+	    {first + 3, 3},    /* shorter than its own header */
+	    {first + 8, 0x31}, /* no abstract syntax */
+	    {first + 11, 200}, /* an abstract syntax longer than its context */
+	    {first + 12, 'x'}, /* no UID */
+	    {first + 13, 0},   /* a zero inside the UID */
+	    {first + 14, '.'}, /* an empty component */
+	    {75 + 4, 'x'},     /* no application context */
+	    {9 + 10, 7},       /* a control character in the called AE title */
+	    {5, 10},           /* a PDU that is shorter than its items say */
+	    {74 + 1 + 2, 255}, /* an item longer than the PDU */
 	};
 
 	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
@@ -158,16 +158,25 @@ what_we_send_is_cut_to_the_peers_maximum(void **state)
 
 	ul_peer_associate_with(peer, 17); /* 11 bytes a fragment, even: 10 */
 	ul_peer_answer(peer);
-	assert_int_equal(ul_send(&peer->fake.assoc, 1, UL_COMMAND | UL_LAST,
-	    "0123456789abcdefghij+", 21), 0);
+	assert_int_equal(
+	    ul_send(&peer->fake.assoc, 1, UL_COMMAND | UL_LAST, "0123456789abcdefghij+", 21), 0);
 	assert_int_equal(ul_peer_answer(peer), UL_P_DATA_TF);
 	assert_int_equal(peer->pdu.length, 22);
-	assert_memory_equal(peer->pdu.data + 10, "\1\1" "0123456789", 12);
+	assert_memory_equal(peer->pdu.data + 10,
+	    "\1\1"
+	    "0123456789",
+	    12);
 	assert_int_equal(ul_peer_answer(peer), UL_P_DATA_TF);
-	assert_memory_equal(peer->pdu.data + 10, "\1\1" "abcdefghij", 12);
+	assert_memory_equal(peer->pdu.data + 10,
+	    "\1\1"
+	    "abcdefghij",
+	    12);
 	assert_int_equal(ul_peer_answer(peer), UL_P_DATA_TF);
 	assert_int_equal(peer->pdu.length, 13);
-	assert_memory_equal(peer->pdu.data + 10, "\1\3" "+", 3);
+	assert_memory_equal(peer->pdu.data + 10,
+	    "\1\3"
+	    "+",
+	    3);
 	assert_int_equal(ul_peer_answer(peer), 0);
 	assert_int_equal(ul_send(&peer->fake.assoc, 3, UL_LAST, "", 0), CAIRN_EINVAL);
 }
@@ -233,8 +242,7 @@ uids_are_digits_with_single_dots_between(void **state)
 	assert_false(ul_uid_valid("1/2"));
 }
 
-#define TEST(function) \
-	cmocka_unit_test_setup_teardown(function, ul_peer_setup, ul_peer_teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, ul_peer_setup, ul_peer_teardown)
 
 int
 main(void)

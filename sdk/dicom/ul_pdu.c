@@ -189,11 +189,11 @@ parse_context(struct parsed *parsed, const struct item *item)
 	*context = (struct ul_context){.id = item->value[0],
 	    .transfers = parsed->transfers + parsed->transfers_used,
 	    .result = UL_CONTEXT_NO_ABSTRACT_SYNTAX};
-	cursor = (struct cursor){item->value + CONTEXT_HEADER_SIZE,
-	    item->length - CONTEXT_HEADER_SIZE};
+	cursor =
+	    (struct cursor){item->value + CONTEXT_HEADER_SIZE, item->length - CONTEXT_HEADER_SIZE};
 	while (cursor.left > 0) {
-		int code = item_next(&cursor, &sub) ? parse_syntax(parsed, context, &sub)
-		                                    : CAIRN_EPROTO;
+		int code =
+		    item_next(&cursor, &sub) ? parse_syntax(parsed, context, &sub) : CAIRN_EPROTO;
 
 		if (code != 0)
 			return code;
@@ -236,7 +236,8 @@ parse_user_item(struct ul_request *request, const struct item *item)
 		return item_uid(item, request->implementation_uid) ? 0 : CAIRN_EPROTO;
 	case ITEM_IMPLEMENTATION_VERSION:
 		return trimmed(item->value, item->length, request->implementation_version)
-		    ? 0 : CAIRN_EPROTO;
+		    ? 0
+		    : CAIRN_EPROTO;
 	case ITEM_ASYNCHRONOUS:
 		if (item->length != 4)
 			return CAIRN_EPROTO;
@@ -260,7 +261,7 @@ parse_user_information(struct parsed *parsed, const struct item *item)
 	parsed->seen_user_information = true;
 	while (cursor.left > 0) {
 		int code = item_next(&cursor, &sub) ? parse_user_item(&parsed->request, &sub)
-		                                    : CAIRN_EPROTO;
+						    : CAIRN_EPROTO;
 
 		if (code != 0)
 			return code;
@@ -305,7 +306,7 @@ parse_body(struct parsed *parsed, const uint8_t *body, size_t length)
 			return code;
 	}
 	return request->application_context[0] != 0 && request->context_count > 0 ? 0
-	                                                                          : CAIRN_EPROTO;
+										  : CAIRN_EPROTO;
 }
 
 int
@@ -319,12 +320,12 @@ ul_request_parse(const uint8_t *body, size_t length, struct ul_request **ret_req
 	parsed = calloc(1, sizeof *parsed);
 	if (parsed == NULL)
 		return CAIRN_ENOMEM;
-	parsed->transfers_max = TRANSFERS_IN(length) < UL_TRANSFERS_MAX ? TRANSFERS_IN(length)
-	                                                                : UL_TRANSFERS_MAX;
+	parsed->transfers_max =
+	    TRANSFERS_IN(length) < UL_TRANSFERS_MAX ? TRANSFERS_IN(length) : UL_TRANSFERS_MAX;
 	parsed->transfers = calloc(parsed->transfers_max + 1, sizeof *parsed->transfers);
 	parsed->text = malloc(length);
 	code = parsed->transfers != NULL && parsed->text != NULL ? parse_body(parsed, body, length)
-	                                                         : CAIRN_ENOMEM;
+								 : CAIRN_ENOMEM;
 	if (code != 0) {
 		ul_request_free(&parsed->request);
 		return code;
@@ -379,8 +380,8 @@ put_context(struct buf *out, const struct ul_context *context)
 	    (uint8_t)context->result, 0, ITEM_TRANSFER, 0, 0, (uint8_t)strlen(transfer)};
 
 	memcpy(value + CONTEXT_HEADER_SIZE + ITEM_HEADER_SIZE, transfer, strlen(transfer));
-	return put_item(out, ITEM_CONTEXT_AC, value,
-	    CONTEXT_HEADER_SIZE + ITEM_HEADER_SIZE + strlen(transfer));
+	return put_item(
+	    out, ITEM_CONTEXT_AC, value, CONTEXT_HEADER_SIZE + ITEM_HEADER_SIZE + strlen(transfer));
 }
 
 /* Nothing else is answered: without these items the asynchronous window is 1, roles are the default
@@ -421,16 +422,16 @@ ul_accept_build(struct buf *out, const struct ul_request *request,
 	if (code == 0)
 		code = put_user_information(out, max_pdu);
 	if (code == 0)
-		ul_write_u32(out->data + start + 2,
-		    (uint32_t)(out->length - start - UL_HEADER_SIZE));
+		ul_write_u32(
+		    out->data + start + 2, (uint32_t)(out->length - start - UL_HEADER_SIZE));
 	return code;
 }
 
 void
 ul_short_build(uint8_t ret[UL_SHORT_PDU_SIZE], enum ul_pdu_type type, const uint8_t last[3])
 {
-	const uint8_t pdu[UL_SHORT_PDU_SIZE] = {(uint8_t)type, 0, 0, 0, 0, 4, 0, last[0], last[1],
-	    last[2]};
+	const uint8_t pdu[UL_SHORT_PDU_SIZE] = {
+	    (uint8_t)type, 0, 0, 0, 0, 4, 0, last[0], last[1], last[2]};
 
 	memcpy(ret, pdu, sizeof pdu);
 }

@@ -14,8 +14,8 @@
 
 struct ul_peer {
 	struct ul_fake fake;
-	struct buf out; /* bytes to feed */
-	struct buf pdu; /* the last one that came back */
+	struct buf out;  /* bytes to feed */
+	struct buf pdu;  /* the last one that came back */
 	struct buf data; /* delivered by on_pdv */
 	unsigned associations;
 	unsigned pieces;

@@ -185,10 +185,13 @@ check_options(const struct ul_options *options, struct cairn_error *err)
 	if (options->max_associations == 0 || options->max_per_peer == 0)
 		return cairn_error_set(err, CAIRN_EINVAL, "no association would be allowed");
 	if (options->max_pdu < 4096)
-		return cairn_error_set(err, CAIRN_EINVAL, "a maximum PDU of %u bytes is less than "
-		    "4096", options->max_pdu);
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    "a maximum PDU of %u bytes is less than "
+		    "4096",
+		    options->max_pdu);
 	if (options->max_request_bytes < UL_REQUEST_MIN || options->receive_bytes < 4096)
-		return cairn_error_set(err, CAIRN_EINVAL, "the request or receive buffer is too "
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    "the request or receive buffer is too "
 		    "small");
 	return 0;
 }
@@ -197,8 +200,8 @@ static int
 start_listening(struct ul_server *server, int code, struct cairn_error *err)
 {
 	if (code == 0)
-		code = uv_listen((uv_stream_t *)&server->listener, server->options.backlog,
-		    on_connection);
+		code = uv_listen(
+		    (uv_stream_t *)&server->listener, server->options.backlog, on_connection);
 	if (code == 0)
 		return 0;
 	ul_server_close(server, NULL, NULL);
@@ -222,8 +225,8 @@ ul_listen(struct uv_loop_s *loop, const char *address, uint16_t port,
 	code = server_new(loop, options, ops, arg, &server);
 	if (code != 0)
 		return cairn_error_set(err, code, "out of memory");
-	code = start_listening(server,
-	    uv_tcp_bind(&server->listener, (struct sockaddr *)&where, 0), err);
+	code = start_listening(
+	    server, uv_tcp_bind(&server->listener, (struct sockaddr *)&where, 0), err);
 	if (code != 0)
 		return cairn_error_prefix(err, code, "%s port %u", address, port);
 	*ret_server = server;
@@ -265,7 +268,7 @@ ul_server_port(const struct ul_server *server)
 	if (uv_tcp_getsockname(&server->listener, (struct sockaddr *)&where, &length) != 0)
 		return 0;
 	return where.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&where)->sin6_port)
-	                                   : ntohs(((struct sockaddr_in *)&where)->sin_port);
+					   : ntohs(((struct sockaddr_in *)&where)->sin_port);
 }
 
 void

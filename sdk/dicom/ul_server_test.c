@@ -106,7 +106,8 @@ serve(struct world *world)
 	struct cairn_error err = {0};
 
 	assert_ok(ul_listen(&world->loop, "127.0.0.1", 0, &world->options, &ops, world,
-	    &world->server, &err), &err);
+		      &world->server, &err),
+	    &err);
 }
 
 static void
@@ -428,14 +429,15 @@ static void
 a_socket_that_is_open_already_is_listened_on(void **state)
 {
 	struct world *world = *state;
-	struct sockaddr_in where = {.sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in where = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct cairn_error err = {0};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(bind(fd, (struct sockaddr *)&where, sizeof where), 0);
-	assert_ok(ul_listen_fd(&world->loop, fd, &world->options, &ops, world, &world->server,
-	    &err), &err);
+	assert_ok(
+	    ul_listen_fd(&world->loop, fd, &world->options, &ops, world, &world->server, &err),
+	    &err);
 	close(associate(world));
 	assert_string_equal(ul_peer(world->assoc), "127.0.0.1");
 	assert_string_equal(ul_calling(world->assoc), "STORE");
@@ -451,13 +453,15 @@ a_taken_port_is_an_error_with_its_name(void **state)
 
 	serve(world);
 	assert_int_equal(ul_listen(&world->loop, "127.0.0.1", ul_server_port(world->server),
-	    &world->options, &ops, world, &second, &err), CAIRN_EIO);
+			     &world->options, &ops, world, &second, &err),
+	    CAIRN_EIO);
 	assert_null(second);
 	snprintf(words, sizeof words, "127.0.0.1 port %u: cannot listen: address already in use",
 	    ul_server_port(world->server));
 	assert_string_equal(err.text, words);
-	assert_int_equal(ul_listen(&world->loop, "localhost", 0, &world->options, &ops, world,
-	    &second, &err), CAIRN_EINVAL);
+	assert_int_equal(
+	    ul_listen(&world->loop, "localhost", 0, &world->options, &ops, world, &second, &err),
+	    CAIRN_EINVAL);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)

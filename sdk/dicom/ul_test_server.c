@@ -143,10 +143,10 @@ on_signal(uv_signal_t *handle, int number)
 	for (size_t i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&receiver->signals[i], NULL);
 	printf("instances=%" PRIu64 " incomplete=%" PRIu64 " bytes=%" PRIu64 " connections=%" PRIu64
-	    " associations=%" PRIu64 " rejected=%" PRIu64 " evicted=%" PRIu64 " timed_out=%" PRIu64
-	    " open=%zu\n", receiver->instances, receiver->incomplete, receiver->bytes,
-	    stats.connections, stats.associations, stats.rejected, stats.evicted, stats.timed_out,
-	    stats.open);
+	       " associations=%" PRIu64 " rejected=%" PRIu64 " evicted=%" PRIu64
+	       " timed_out=%" PRIu64 " open=%zu\n",
+	    receiver->instances, receiver->incomplete, receiver->bytes, stats.connections,
+	    stats.associations, stats.rejected, stats.evicted, stats.timed_out, stats.open);
 }
 
 static bool
@@ -197,8 +197,8 @@ watch_signals(struct receiver *receiver)
 int
 main(int argc, char **argv)
 {
-	static const struct dimse_ops ops = {on_associate, on_store_begin, on_store_data,
-	    on_store_end, on_closed};
+	static const struct dimse_ops ops = {
+	    on_associate, on_store_begin, on_store_data, on_store_end, on_closed};
 	struct receiver receiver = {0};
 	struct ul_options options;
 	struct cairn_error err = {0};
@@ -211,7 +211,7 @@ main(int argc, char **argv)
 		if (!set_option(&options, &receiver, argv[i]))
 			return 2;
 	if (dimse_listen(uv_default_loop(), "127.0.0.1", (uint16_t)port, &options, &ops, &receiver,
-	        &receiver.dimse, &err) != 0) {
+		&receiver.dimse, &err) != 0) {
 		fprintf(stderr, "%s\n", err.text);
 		return 1;
 	}

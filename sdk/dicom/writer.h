@@ -25,7 +25,8 @@ struct dcm_writer {
 void dcm_writer_init(struct dcm_writer *writer, struct buf *out, const struct dcm_syntax *syntax);
 
 /* The value's bytes are in the writer's byte order already. */
-int dcm_put_bytes(struct dcm_writer *w, uint32_t tag, uint16_t vr, const void *value, size_t length);
+int dcm_put_bytes(
+    struct dcm_writer *w, uint32_t tag, uint16_t vr, const void *value, size_t length);
 int dcm_put_text(struct dcm_writer *w, uint32_t tag, uint16_t vr, const char *text);
 int dcm_put_u16(struct dcm_writer *w, uint32_t tag, uint16_t vr, uint16_t value);
 int dcm_put_u32(struct dcm_writer *w, uint32_t tag, uint16_t vr, uint32_t value);
@@ -33,11 +34,12 @@ int dcm_put_sequence_begin(struct dcm_writer *w, uint32_t tag);
 int dcm_put_item_begin(struct dcm_writer *w);
 int dcm_put_item_end(struct dcm_writer *w);
 int dcm_put_sequence_end(struct dcm_writer *w);
-/* One fragment of encapsulated pixel data; before the first dcm_put_header(..., DCM_UNDEFINED), after
- * the last dcm_put_sequence_end(). */
+/* One fragment of encapsulated pixel data; before the first dcm_put_header(..., DCM_UNDEFINED),
+ * after the last dcm_put_sequence_end(). */
 int dcm_put_fragment(struct dcm_writer *w, const void *value, size_t length);
-/* Writes what the reader read from `data`, swapping bytes where the encodings differ.  A group length
- * (gggg,0000) is left out.  DCM_MORE, DCM_PIXELS and DCM_END cannot be written: CAIRN_EINVAL. */
+/* Writes what the reader read from `data`, swapping bytes where the encodings differ.  A group
+ * length (gggg,0000) is left out.  DCM_MORE, DCM_PIXELS and DCM_END cannot be written:
+ * CAIRN_EINVAL. */
 int dcm_put_token(struct dcm_writer *w, const uint8_t *data, const struct dcm_token *token);
 /* Reverses the bytes of every `unit` (2, 4 or 8); an incomplete last unit stays as it is. */
 void dcm_swap(uint8_t *value, size_t length, size_t unit);

@@ -220,8 +220,8 @@ measure(size_t rounds, uint32_t count)
 			p99[i][round] = result.p99_ns / 1e3;
 		}
 	}
-	printf("%zu rounds, %u messages, window %d; latency with window 1\n", rounds, count,
-	    WINDOW);
+	printf(
+	    "%zu rounds, %u messages, window %d; latency with window 1\n", rounds, count, WINDOW);
 	printf("%-8s %10s %6s %9s %6s %9s\n", "", "msgs/s", "ratio", "p50 us", "ratio", "p99 us");
 	for (size_t i = 0; i < KINDS; i++) {
 		double r = median(rate[i], rounds), l = median(p50[i], rounds);
@@ -237,8 +237,8 @@ static struct supervisor_plugin *
 add(const char *name, const char *path)
 {
 	Cairn__Welcome welcome = CAIRN__WELCOME__INIT;
-	const struct supervisor_plugin_options options = {.name = name, .version = "0.1.0",
-	    .path = path, .welcome = &welcome};
+	const struct supervisor_plugin_options options = {
+	    .name = name, .version = "0.1.0", .path = path, .welcome = &welcome};
 	struct supervisor_plugin *plugin;
 	struct cairn_error err = {0};
 
@@ -260,8 +260,11 @@ int
 main(int argc, char **argv)
 {
 	const struct supervisor_ops ops = {.ready = on_ready, .message = on_message};
-	struct supervisor_options options = {.host_path = BENCH_HOST, .restart_limit = 1,
-	    .restart_window_s = 60, .stop_timeout_ms = 5000, .heartbeat_ms = 2000};
+	struct supervisor_options options = {.host_path = BENCH_HOST,
+	    .restart_limit = 1,
+	    .restart_window_s = 60,
+	    .stop_timeout_ms = 5000,
+	    .heartbeat_ms = 2000};
 	struct cairn_error err = {0};
 	struct test_dir dir;
 	int64_t rounds = 7, count = 100000;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bench_cohort [PATIENTS] [DIRECTORY]: loads an invented population straight into the index, opens
- * it again, and asks 60 different four-term questions at each level, next to a scan of plain columns
- * in memory that answers the same questions in the same run.  Ends with 1 when an answer differs.
+ * it again, and asks 60 different four-term questions at each level, next to a scan of plain
+ * columns in memory that answers the same questions in the same run.  Ends with 1 when an answer
+ * differs.
  *
  * Every series has one instance and every identifier is new, which is the dearest way to load; the
  * CT series that come last have 250 instances each, as a scanner sends them.
@@ -29,13 +30,13 @@
 
 enum { MODALITY, BODY_PART, MANUFACTURER, SEX, THICKNESS, AGE, DATE, ATTRIBUTES };
 
-static const char *const names[ATTRIBUTES] = {"modality", "body_part", "manufacturer", "sex",
-    "slice_thickness", "age", "study_date"};
+static const char *const names[ATTRIBUTES] = {
+    "modality", "body_part", "manufacturer", "sex", "slice_thickness", "age", "study_date"};
 static const char *const texts[4][10] = {
     {"CT", "MR", "MG", "US", "PT", "CR", "DX", "NM", "XA", "OT"},
     {"CHEST", "BREAST", "HEAD", "ABDOMEN", "PELVIS", "PROSTATE", "LIVER", "COLON", "NECK", "LEG"},
-    {"SIEMENS", "GE MEDICAL SYSTEMS", "PHILIPS", "CANON", "HOLOGIC", "FUJIFILM", "HITACHI",
-        "AGFA", "SAMSUNG", "ESAOTE"},
+    {"SIEMENS", "GE MEDICAL SYSTEMS", "PHILIPS", "CANON", "HOLOGIC", "FUJIFILM", "HITACHI", "AGFA",
+	"SAMSUNG", "ESAOTE"},
     {"female", "male", "other", "female", "male", "female", "male", "female", "male", "female"},
 };
 
@@ -186,8 +187,8 @@ set_item(struct message *m, size_t i, const struct table *t, size_t row, uint32_
 	for (int a = 0; a < ATTRIBUTES; a++)
 		set_fact(m, i, a, t->column[a][row]);
 	snprintf(m->items[i].id[0], 48, "%08x%08x", t->patient[row] * 2654435761U, t->patient[row]);
-	snprintf(m->items[i].id[1], 48, "2.25.1%010u%020u", t->study[row] * 2654435761U,
-	    t->study[row]);
+	snprintf(
+	    m->items[i].id[1], 48, "2.25.1%010u%020u", t->study[row] * 2654435761U, t->study[row]);
 	snprintf(m->items[i].id[2], 48, "2.25.2%010u%020zu", (uint32_t)row * 2654435761U, row);
 	snprintf(m->items[i].id[3], 48, "2.25.3%010u%09u%013zu",
 	    ((uint32_t)row + instance) * 2246822519U, instance, row);
@@ -310,7 +311,10 @@ random_question(uint64_t *seed, struct question *q, struct cairn_error *err)
 	for (int i = 0; i < TERMS; i++) {
 		random_term(seed, &q->terms[i]);
 		used += (size_t)snprintf(q->text + used, sizeof q->text - used, "%s%s",
-		    i == 0 ? "" : i == 3 && q->any ? " or " : " and ", i == 2 && q->any ? "(" : "");
+		    i == 0                 ? ""
+			: i == 3 && q->any ? " or "
+					   : " and ",
+		    i == 2 && q->any ? "(" : "");
 		used += (size_t)print_term(&q->terms[i], q->text + used, sizeof q->text - used);
 	}
 	snprintf(q->text + used, sizeof q->text - used, "%s", q->any ? ")" : "");
@@ -326,14 +330,14 @@ scan(const struct table *t, const struct question *q, uint8_t *has[TERMS])
 	for (int i = 0; i < TERMS; i++) {
 		const struct term *term = &q->terms[i];
 		const float *column = t->column[term->attribute];
-		const char *wanted = term->attribute <= SEX
-		    ? texts[term->attribute][(int)term->low] : "";
+		const char *wanted =
+		    term->attribute <= SEX ? texts[term->attribute][(int)term->low] : "";
 
 		memset(has[i], 0, t->patients);
 		for (size_t row = 0; row < t->rows; row++)
 			if (term->attribute == SEX
-			        ? texts[SEX][(int)column[row]] == wanted
-			        : column[row] >= term->low && column[row] <= term->high)
+				? texts[SEX][(int)column[row]] == wanted
+				: column[row] >= term->low && column[row] <= term->high)
 				has[i][t->patient[row]] = 1;
 		for (size_t p = 0; term->negated && p < t->patients; p++)
 			has[i][p] ^= 1;
@@ -364,8 +368,7 @@ print_times(const char *what, uint64_t *ns, size_t count)
 }
 
 static int
-ask(struct index *index, const struct table *t, struct question *questions,
-    struct cairn_error *err)
+ask(struct index *index, const struct table *t, struct question *questions, struct cairn_error *err)
 {
 	static uint64_t times[4][QUESTIONS * REPEATS], used[QUESTIONS * REPEATS], scans[QUESTIONS];
 	static const char *const levels[] = {"patients", "studies", "series", "instances"};
@@ -388,8 +391,8 @@ ask(struct index *index, const struct table *t, struct question *questions,
 		}
 		scans[i] = clock_monotonic_ns();
 		if (code == 0 && scan(t, &questions[i], has) != count.count)
-			code = cairn_error_set(err, CAIRN_EINTERNAL, "%s: the scan differs",
-			    questions[i].text);
+			code = cairn_error_set(
+			    err, CAIRN_EINTERNAL, "%s: the scan differs", questions[i].text);
 		scans[i] = clock_monotonic_ns() - scans[i];
 	}
 	for (int i = 0; i < TERMS; i++)
@@ -405,8 +408,8 @@ ask(struct index *index, const struct table *t, struct question *questions,
 
 /* Rows of the table; with `series_length` that many instances of each row's series. */
 static int
-timed_load(struct index *index, const struct table *t, const struct plan *plan,
-    struct cairn_error *err)
+timed_load(
+    struct index *index, const struct table *t, const struct plan *plan, struct cairn_error *err)
 {
 	struct message *m = calloc(1, sizeof *m);
 	uint64_t begin = clock_monotonic_ns(), cpu = thread_ns();

@@ -126,8 +126,7 @@ main(int argc, char **argv)
 	for (int round = 0; round < ROUNDS; round++) {
 		snprintf(dir, sizeof dir, "%s/jobs-%d", base, round);
 		printf("put + take + done, batches of %lld, %d bytes: %.0f jobs/s\n",
-		    (long long)batch,
-		    BODY, measure(dir, (uint64_t)jobs, (size_t)batch));
+		    (long long)batch, BODY, measure(dir, (uint64_t)jobs, (size_t)batch));
 	}
 	return 0;
 }

@@ -48,9 +48,13 @@ append(struct run *run)
 	static const struct ledger_field fields[] = {{"minimum_cell", "10"}, {"rounding", "5"},
 	    {"expression", "modality = CT and diagnosis in icd10:C34 and age between 40 and 60"}};
 	const struct ledger_entry entry = {.kind = "decision",
-	    .request_id = "0192f0c4-7c1e-7b53-9f0e-5f3c6c1f2a77", .subject = "cohort.count",
-	    .principal = "researcher@example.org", .purpose = "research", .verdict = "permit",
-	    .rule = "purposes.lua:12", .reason = "research is a permitted purpose",
+	    .request_id = "0192f0c4-7c1e-7b53-9f0e-5f3c6c1f2a77",
+	    .subject = "cohort.count",
+	    .principal = "researcher@example.org",
+	    .purpose = "research",
+	    .verdict = "permit",
+	    .rule = "purposes.lua:12",
+	    .reason = "research is a permitted purpose",
 	    .fields = fields,
 	    .field_count = 3};
 
@@ -61,8 +65,8 @@ append(struct run *run)
 static int
 run_open(struct run *run, const char *dir, EVP_PKEY *key)
 {
-	const struct ledger_options options = {.dir = dir, .origin = "bench.example.org",
-	    .key = key};
+	const struct ledger_options options = {
+	    .dir = dir, .origin = "bench.example.org", .key = key};
 	struct cairn_error err = {0};
 
 	*run = (struct run){0};

@@ -66,7 +66,7 @@ call_next(void)
 
 	*sent_ns = clock_monotonic_ns();
 	if (cairn_call(bench.cairn, "bench.echo", bench.body, sizeof bench.body, 60000, answered,
-	    sent_ns) == 0)
+		sent_ns) == 0)
 		bench.sent++;
 }
 
@@ -102,5 +102,5 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 	return 0;
 }
 
-CAIRN_PLUGIN("bus-client", "0.1.0", "summary: For the benchmark of the bus\n", .start = start,
-    .call = call)
+CAIRN_PLUGIN(
+    "bus-client", "0.1.0", "summary: For the benchmark of the bus\n", .start = start, .call = call)

@@ -18,7 +18,6 @@
 /* The floor: pair0 sockets with the asynchronous API and buffers of 256, as the notes on NNG
  * recommend.  The forwarder and the echo are forked before this process uses NNG. */
 
-
 static struct {
 	pid_t forwarder, echo;
 	nng_socket socket;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * deid_tool [-o OPTION]... [-s DAYS] [-n REPEAT] IN OUT: de-identifies one Part 10 file as a connector
- * does, with a fixed key, pseudonym and date shift, for the conformance test.  With -n it rewrites
- * the header that often and prints the processor time of a pass.
+ * deid_tool [-o OPTION]... [-s DAYS] [-n REPEAT] IN OUT: de-identifies one Part 10 file as a
+ * connector does, with a fixed key, pseudonym and date shift, for the conformance test.  With -n it
+ * rewrites the header that often and prints the processor time of a pass.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +44,7 @@ pixels_end(const struct deid_input *input, const struct deid_end *end, size_t *r
 		code = dcm_reader_next(&reader, input->data, input->length, true, &token, err);
 		if (code != 0)
 			return code;
-	} while (token.kind != DCM_ELEMENT &&
-	    (token.kind != DCM_SEQUENCE_END || token.depth != 0));
+	} while (token.kind != DCM_ELEMENT && (token.kind != DCM_SEQUENCE_END || token.depth != 0));
 	*ret = reader.position;
 	return 0;
 }
@@ -113,7 +112,8 @@ write_file(const struct job *job, struct deid_profile *profile, const struct dei
 	BUF_AUTO out = {.max = FILE_MAX}, deflated = {.max = FILE_MAX};
 	const struct dcm_syntax *syntax = scan->end.syntax;
 	char instance[DCM_UID_MAX + 1];
-	int code = deid_uid(profile, scan->sop_instance[0] ? scan->sop_instance : "1.2.3", instance, err);
+	int code =
+	    deid_uid(profile, scan->sop_instance[0] ? scan->sop_instance : "1.2.3", instance, err);
 
 	if (code == 0)
 		code = dcm_meta_write(&out, scan->sop_class, instance, syntax->uid);
@@ -144,10 +144,10 @@ convert(const struct job *job, struct deid_profile *profile, struct cairn_error 
 	if (code != 0)
 		return code;
 	if (meta.syntax == NULL)
-		return cairn_error_set(err, CAIRN_EUNSUPPORTED, "transfer syntax %s",
-		    meta.transfer_syntax);
-	input = (struct deid_input){meta.syntax, file.data + meta.dataset_offset,
-	    file.length - meta.dataset_offset};
+		return cairn_error_set(
+		    err, CAIRN_EUNSUPPORTED, "transfer syntax %s", meta.transfer_syntax);
+	input = (struct deid_input){
+	    meta.syntax, file.data + meta.dataset_offset, file.length - meta.dataset_offset};
 	if (meta.syntax->deflated) {
 		code = dcm_inflate(input.data, input.length, &inflated, err);
 		input.data = inflated.data;
@@ -202,8 +202,9 @@ main(int argc, char **argv)
 	int code;
 
 	if (parse(&job, argc, argv) != 0) {
-		fprintf(stderr, "usage: deid_tool [-o OPTION]... [-p SAFE]... [-s DAYS] [-n REPEAT] "
-		                "IN OUT\n");
+		fprintf(stderr,
+		    "usage: deid_tool [-o OPTION]... [-p SAFE]... [-s DAYS] [-n REPEAT] "
+		    "IN OUT\n");
 		return 2;
 	}
 	config.options = job.options;
