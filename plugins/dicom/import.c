@@ -422,8 +422,8 @@ walk_work(void *arg)
 		import->walk_failure = "cannot be walked: out of memory";
 		return;
 	}
-	while (import->walk_failure == NULL && !import->cancelled &&
-	    (entry = fts_read(walk)) != NULL) {
+	while ((entry = fts_read(walk)) != NULL && import->walk_failure == NULL &&
+	    !import->cancelled) {
 		if (entry->fts_info == FTS_F)
 			add_path(import, entry->fts_accpath);
 		else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR ||
