@@ -353,7 +353,8 @@ read_more(struct reader *reader)
 	if (cairn_work(reader->import->connector->cairn, read_work, read_after, reader) != 0) {
 		reader->reading = false;
 		/* The others would fare no better. */
-		reader->import->no_worker = reader->import->cancelled = true;
+		reader->import->no_worker = true;
+		reader->import->cancelled = true;
 		if (reader->ingest != NULL)
 			ingest_abort(reader->ingest);
 		reader->ingest = NULL;
