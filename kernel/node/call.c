@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "node/words.h"
 
 #define TICK_MS 50
 
@@ -27,22 +28,36 @@ call_find(struct router *router, uint64_t id)
 }
 
 void
+call_drop_body(struct router *router, struct call *call)
+{
+	free(call->body);
+	router->bytes -= call->length;
+	call->body = NULL;
+	call->length = 0;
+}
+
+void
 call_free(struct router *router, struct call *call)
 {
 	uint64_t generation = call->generation;
 
+	call_drop_body(router, call);
 	free(call->subject);
 	free(call->principal);
+	free(call->role);
+	free(call->via);
+	free(call->asked_by);
 	free(call->purpose);
-	if (call->request != NULL)
-		cairn__envelope__free_unpacked(call->request, NULL);
+	free(call->permit);
+	if (call->origin.plugin != NULL)
+		call->origin.plugin->calls--;
 	*call = (struct call){.generation = generation};
 	if (--router->used == 0)
 		uv_timer_stop(&router->tick);
 }
 
 struct call *
-call_new(struct router *router)
+call_new(struct router *router, const struct router_origin *origin)
 {
 	for (size_t i = 0; i < ROUTER_CALLS_MAX; i++) {
 		struct call *call = &router->calls[i];
@@ -53,6 +68,9 @@ call_new(struct router *router)
 			router->high = i + 1;
 		call->used = true;
 		call->generation++;
+		call->origin = *origin;
+		if (origin->plugin != NULL)
+			origin->plugin->calls++;
 		if (router->used++ == 0)
 			uv_timer_start(&router->tick, check_deadlines, TICK_MS, TICK_MS);
 		return call;
@@ -72,7 +90,7 @@ int
 call_record_decision(struct router *router, const struct call *call, ledger_durable_fn durable,
     void *arg, struct cairn_error *err)
 {
-	struct ledger_field fields[GUARD_OBLIGATIONS_MAX];
+	struct ledger_field fields[GUARD_OBLIGATIONS_MAX + 2];
 	char values[GUARD_OBLIGATIONS_MAX][32];
 	const struct guard_decision *decision = &call->decision;
 	struct ledger_entry entry = {.kind = "decision", .request_id = call->request_id,
@@ -85,37 +103,46 @@ call_record_decision(struct router *router, const struct call *call, ledger_dura
 		obligation_text(&decision->obligations[i], values[i]);
 		fields[i] = (struct ledger_field){decision->obligations[i].name, values[i]};
 	}
+	if (call->asked_by[0] != 0)
+		fields[entry.field_count++] = (struct ledger_field){"asked_by", call->asked_by};
+	if (call->permit[0] != 0)
+		fields[entry.field_count++] = (struct ledger_field){"permit", call->permit};
 	return ledger_append(router->node->ledger, &entry, durable, arg, err);
 }
 
-void
-call_record_outcome(struct router *router, const struct call *call, int code, const char *text,
+/* Not waited for.  What a plugin wrote is cut, so that no answer is too large to be recorded. */
+static void
+record_outcome(struct router *router, const struct call *call, int code, const char *text,
     const Cairn__Envelope *answer)
 {
 	struct ledger_field fields[GUARD_OBLIGATIONS_MAX];
-	char values[GUARD_OBLIGATIONS_MAX][32];
+	char names[GUARD_OBLIGATIONS_MAX][32], values[GUARD_OBLIGATIONS_MAX][32];
 	struct ledger_entry entry = {.kind = "outcome", .request_id = call->request_id,
 	    .subject = call->subject, .principal = call->principal, .purpose = call->purpose,
 	    .verdict = code == 0 ? "done" : "failed", .reason = code == 0 ? "" : text,
 	    .fields = fields};
 	struct cairn_error err = {0};
 
+	if (!call->permitted)
+		return;
 	for (size_t i = 0; answer != NULL && i < answer->n_fulfilments; i++) {
 		if (entry.field_count == GUARD_OBLIGATIONS_MAX)
 			break;
+		words_clean(names[i], sizeof names[i], answer->fulfilments[i]->name, false);
 		snprintf(values[i], sizeof values[i], "%lld",
 		    (long long)answer->fulfilments[i]->value);
-		fields[entry.field_count++] =
-		    (struct ledger_field){answer->fulfilments[i]->name, values[i]};
+		fields[entry.field_count++] = (struct ledger_field){names[i], values[i]};
 	}
-	if (!call->guarded)
-		return;
 	if (ledger_append(router->node->ledger, &entry, NULL, NULL, &err) != 0)
 		log_error("router", "outcome of %s not recorded: %s", call->request_id, err.text);
 }
 
 /* ---- endings ---------------------------------------------------------------------------- */
 
+/*
+ * The origin's send() may close a connection and thereby cancel that connection's other calls: the
+ * call must be gone before it, and whoever walks the calls must look at each one anew.
+ */
 void
 call_end(struct router *router, struct call *call, Cairn__Envelope *reply)
 {
@@ -135,6 +162,22 @@ call_end(struct router *router, struct call *call, Cairn__Envelope *reply)
 	origin.send(origin.arg, reply);
 }
 
+/* Only these parts of an answer travel on; a failure has no body. */
+void
+call_answer(struct router *router, struct call *call, const Cairn__Envelope *answer)
+{
+	Cairn__Envelope reply = CAIRN__ENVELOPE__INIT;
+	char text[CAIRN_ERROR_TEXT_MAX];
+
+	words_clean(text, sizeof text, answer->text, true);
+	reply.code = answer->code > 0 ? CAIRN_EINTERNAL : answer->code;
+	reply.text = text;
+	if (reply.code == 0)
+		reply.body = answer->body;
+	record_outcome(router, call, reply.code, text, answer);
+	call_end(router, call, &reply);
+}
+
 void
 call_fail(struct router *router, struct call *call, int code, const char *text, bool tell_handler)
 {
@@ -146,10 +189,9 @@ call_fail(struct router *router, struct call *call, int code, const char *text, 
 
 		cancel.kind = CAIRN__ENVELOPE__KIND__CANCEL;
 		cancel.id = call_id(router, call);
-		supervisor_send(call->handler->process, &cancel);
+		node_plugin_send(call->handler, &cancel);
 	}
-	if (call->delivered)
-		call_record_outcome(router, call, code, text, NULL);
+	record_outcome(router, call, code, text, NULL);
 	snprintf(copy, sizeof copy, "%s", text);
 	reply.code = code;
 	reply.text = copy;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/control.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -12,11 +13,16 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "depth.h"
+#include "node/frames.h"
 #include "node/router.h"
+#include "runtime/arena.h"
 
 #define READ_CHUNK 65536
-#define BACKLOG 16
-#define UNSENT_MAX (64u << 20) /* a CLI that does not read is cut off */
+#define BACKLOG 128
+#define UNSENT_PAUSE (1u << 20) /* nothing more is taken from a client with so many unread bytes */
+#define UNSENT_MAX (64u << 20)  /* when its answers grow to that nevertheless, it is cut off */
+#define ENVELOPE_MEMORY_MAX ((size_t)48 << 20) /* one Envelope, unpacked */
 #define USER_MAX 64
 #define SOCKET_PATH_MAX 107
 
@@ -27,12 +33,14 @@ struct connection {
 	struct buf in;
 	char user[USER_MAX]; /* "local:root" */
 	bool closing;
+	bool paused;
 	char chunk[READ_CHUNK];
 };
 
 struct control {
 	struct node *node;
 	uv_pipe_t listener;
+	struct arena arena; /* of the envelope that is being handled */
 	struct connection *connections;
 	size_t count;
 	char *path;
@@ -51,6 +59,7 @@ finish_if_closed(struct control *control)
 	if (!control->closing || !control->listener_closed || control->count > 0)
 		return;
 	unlink(control->path);
+	arena_fini(&control->arena);
 	free(control->path);
 	free(control);
 	if (closed != NULL)
@@ -90,6 +99,24 @@ struct frame {
 	uint8_t bytes[];
 };
 
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf);
+static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf);
+
+static void
+pause_or_resume(struct connection *connection)
+{
+	uv_stream_t *stream = (uv_stream_t *)&connection->pipe;
+	bool full = uv_stream_get_write_queue_size(stream) > UNSENT_PAUSE;
+
+	if (connection->closing || full == connection->paused)
+		return;
+	connection->paused = full;
+	if (full)
+		uv_read_stop(stream);
+	else if (uv_read_start(stream, on_alloc, on_read) != 0)
+		connection_close(connection);
+}
+
 static void
 frame_written(uv_write_t *request, int status)
 {
@@ -98,15 +125,8 @@ frame_written(uv_write_t *request, int status)
 	free(request);
 	if (status != 0)
 		connection_close(connection);
-}
-
-static void
-put_length(uint8_t *at, size_t length)
-{
-	at[0] = (uint8_t)(length >> 24);
-	at[1] = (uint8_t)(length >> 16);
-	at[2] = (uint8_t)(length >> 8);
-	at[3] = (uint8_t)length;
+	else
+		pause_or_resume(connection);
 }
 
 static void
@@ -126,14 +146,14 @@ send_envelope(void *arg, const Cairn__Envelope *envelope)
 		connection_close(connection);
 		return;
 	}
-	frame = malloc(sizeof *frame + 4 + length);
+	frame = malloc(sizeof *frame + FRAMES_HEADER_BYTES + length);
 	if (frame == NULL) {
 		connection_close(connection);
 		return;
 	}
-	put_length(frame->bytes, length);
-	cairn__envelope__pack(envelope, frame->bytes + 4);
-	out = uv_buf_init((char *)frame->bytes, (unsigned)(4 + length));
+	frames_header(frame->bytes, length);
+	cairn__envelope__pack(envelope, frame->bytes + FRAMES_HEADER_BYTES);
+	out = uv_buf_init((char *)frame->bytes, (unsigned)(FRAMES_HEADER_BYTES + length));
 	if (uv_write(&frame->request, (uv_stream_t *)&connection->pipe, &out, 1, frame_written) != 0) {
 		free(frame);
 		connection_close(connection);
@@ -162,13 +182,17 @@ take_call(struct connection *connection, const Cairn__Envelope *envelope)
 
 /* True while the connection lives. */
 static bool
-take_frame(struct connection *connection, const uint8_t *bytes, size_t length)
+take_frame(void *arg, const uint8_t *bytes, size_t length)
 {
-	Cairn__Envelope *envelope = cairn__envelope__unpack(NULL, length, bytes);
+	struct connection *connection = arg;
+	struct arena *arena = &connection->control->arena;
+	Cairn__Envelope *envelope = (Cairn__Envelope *)proto_unpack(
+	    &cairn__envelope__descriptor, &arena->allocator, bytes, length);
 
 	if (envelope == NULL) {
 		log_warning("control", "%s sent a frame that is no Envelope; closing the connection",
 		    connection->user);
+		arena_reset(arena);
 		connection_close(connection);
 		return false;
 	}
@@ -176,33 +200,21 @@ take_frame(struct connection *connection, const uint8_t *bytes, size_t length)
 		take_call(connection, envelope);
 	else if (envelope->kind == CAIRN__ENVELOPE__KIND__CANCEL)
 		router_cancel(connection->control->node->router, connection, envelope->id, false);
-	cairn__envelope__free_unpacked(envelope, NULL);
+	arena_reset(arena);
 	return !connection->closing;
 }
 
 static void
 take_frames(struct connection *connection)
 {
-	struct buf *in = &connection->in;
-	size_t at = 0;
+	size_t length = 0;
+	int code = frames_take(&connection->in, CONTROL_FRAME_MAX, take_frame, connection, &length);
 
-	while (in->length - at >= 4) {
-		const uint8_t *head = in->data + at;
-		size_t length = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
-
-		if (length > CONTROL_FRAME_MAX) {
-			log_warning("control", "%s sent a frame of %zu bytes; closing the connection",
-			    connection->user, length);
-			connection_close(connection);
-			return;
-		}
-		if (in->length - at - 4 < length)
-			break;
-		if (!take_frame(connection, head + 4, length))
-			return;
-		at += 4 + length;
-	}
-	buf_consume(in, at);
+	if (code != CAIRN_EPROTO)
+		return;
+	log_warning("control", "%s sent a frame of %zu bytes; closing the connection",
+	    connection->user, length);
+	connection_close(connection);
 }
 
 static void
@@ -225,6 +237,7 @@ on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 		connection_close(connection);
 	else
 		take_frames(connection);
+	pause_or_resume(connection);
 }
 
 /* ---- connections ------------------------------------------------------------------------ */
@@ -248,6 +261,28 @@ find_user(uv_pipe_t *pipe, char ret[USER_MAX])
 	return 0;
 }
 
+/* One small frame fits a fresh socket's buffer. */
+static void
+refuse_connection(struct connection *connection)
+{
+	Cairn__Envelope reply = CAIRN__ENVELOPE__INIT;
+	uint8_t frame[256];
+	uv_buf_t out;
+	size_t length;
+
+	reply.kind = CAIRN__ENVELOPE__KIND__REPLY;
+	reply.code = CAIRN_ELIMIT;
+	reply.text = (char *)(uintptr_t)"the node has as many control connections as it takes; "
+	                                "try again shortly";
+	length = cairn__envelope__get_packed_size(&reply);
+	assert(length <= sizeof frame - FRAMES_HEADER_BYTES);
+	frames_header(frame, length);
+	cairn__envelope__pack(&reply, frame + FRAMES_HEADER_BYTES);
+	out = uv_buf_init((char *)frame, (unsigned)(FRAMES_HEADER_BYTES + length));
+	uv_try_write((uv_stream_t *)&connection->pipe, &out, 1);
+	connection_close(connection);
+}
+
 static void
 on_connection(uv_stream_t *listener, int status)
 {
@@ -260,16 +295,18 @@ on_connection(uv_stream_t *listener, int status)
 	if (connection == NULL)
 		return;
 	connection->control = control;
-	buf_init(&connection->in, CONTROL_FRAME_MAX + READ_CHUNK + 4);
+	buf_init(&connection->in, CONTROL_FRAME_MAX + READ_CHUNK + FRAMES_HEADER_BYTES);
 	uv_pipe_init(control->node->loop, &connection->pipe, 0);
 	connection->pipe.data = connection;
 	connection->next = control->connections;
 	control->connections = connection;
 	control->count++;
 	if (uv_accept(listener, (uv_stream_t *)&connection->pipe) != 0 ||
-	    control->count > CONTROL_CONNECTIONS_MAX ||
-	    find_user(&connection->pipe, connection->user) != 0 ||
-	    uv_read_start((uv_stream_t *)&connection->pipe, on_alloc, on_read) != 0)
+	    find_user(&connection->pipe, connection->user) != 0)
+		connection_close(connection);
+	else if (control->count > CONTROL_CONNECTIONS_MAX)
+		refuse_connection(connection);
+	else if (uv_read_start((uv_stream_t *)&connection->pipe, on_alloc, on_read) != 0)
 		connection_close(connection);
 }
 
@@ -305,6 +342,7 @@ control_open(struct control **ret, struct node *node, const char *path, struct c
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	}
 	control->node = node;
+	arena_init(&control->arena, ENVELOPE_MEMORY_MAX);
 	uv_pipe_init(node->loop, &control->listener, 0);
 	control->listener.data = control;
 	unlink(path); /* the lock file says that no other kernel uses it */

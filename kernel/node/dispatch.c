@@ -9,16 +9,7 @@
 
 #define PUT_JOBS_MAX 4096         /* in one JOB_PUT */
 #define SEND_BYTES_MAX (4u << 20) /* of job bodies in one JOB message */
-#define SEND_JOBS_MAX 64
-
-static bool
-has(const struct node_plugin *plugin, const char *kind, const char *what)
-{
-	char capability[160];
-
-	snprintf(capability, sizeof capability, "%s:%.120s", kind, what);
-	return manifest_has(plugin->config.manifest, capability);
-}
+#define TAKE_JOBS_MAX 8 /* at once, so that their bodies take at most 32 MiB */
 
 static const char *
 name_of(const struct node_plugin *plugin)
@@ -33,10 +24,12 @@ dispatch_event(struct node_plugin *from, const Cairn__Envelope *envelope)
 {
 	struct node *node = from->node;
 	Cairn__Envelope event = CAIRN__ENVELOPE__INIT;
+	char text[CAIRN_ERROR_TEXT_MAX];
 
-	if (!has(from, "publish", envelope->subject)) {
-		log_warning("dispatch", "plugin '%s' has no capability publish:%.100s; dropping the event",
-		    name_of(from), envelope->subject);
+	if (!node_plugin_may(from, "publish", envelope->subject)) {
+		snprintf(text, sizeof text, "plugin '%s' has no capability publish:%.120s", name_of(from),
+		    envelope->subject);
+		node_plugin_refuse(from, text);
 		return;
 	}
 	event.kind = CAIRN__ENVELOPE__KIND__EVENT;
@@ -45,9 +38,9 @@ dispatch_event(struct node_plugin *from, const Cairn__Envelope *envelope)
 	for (size_t i = 0; i < node->plugin_count; i++) {
 		struct node_plugin *to = node->plugins[i];
 
-		if (to == from || to->removed || !has(to, "subscribe", envelope->subject))
+		if (to == from || to->removed || !node_plugin_may(to, "subscribe", envelope->subject))
 			continue;
-		if (supervisor_send(to->process, &event) != 0)
+		if (node_plugin_send(to, &event) != 0)
 			to->events_dropped++;
 	}
 }
@@ -56,7 +49,8 @@ dispatch_event(struct node_plugin *from, const Cairn__Envelope *envelope)
 
 struct put {
 	struct node_plugin *from;
-	uint64_t id; /* of the JOB_PUT */
+	unsigned incarnation; /* of `from`: a later one may use the same id */
+	uint64_t id;          /* of the JOB_PUT */
 };
 
 static void
@@ -68,7 +62,7 @@ answer_put(struct node_plugin *to, uint64_t id, int code, const char *text)
 	reply.id = id;
 	reply.code = code;
 	reply.text = (char *)(uintptr_t)(text == NULL ? "" : text);
-	supervisor_send(to->process, &reply);
+	node_plugin_send(to, &reply);
 }
 
 static void
@@ -76,7 +70,8 @@ put_durable(void *arg, int code, const char *text)
 {
 	struct put *put = arg;
 
-	answer_put(put->from, put->id, code, text);
+	if (put->incarnation == put->from->incarnation)
+		answer_put(put->from, put->id, code, text);
 	free(put);
 }
 
@@ -89,9 +84,9 @@ check_put(struct node_plugin *from, const Cairn__Envelope *envelope, struct cair
 	for (size_t i = 0; i < envelope->n_jobs; i++) {
 		const Cairn__Job *job = envelope->jobs[i];
 
-		if (!has(from, "put", job->queue))
+		if (!node_plugin_may(from, "put", job->queue))
 			return cairn_error_set(err, CAIRN_EFORBIDDEN,
-			    "plugin '%s' has no capability put:%.100s", name_of(from), job->queue);
+			    "plugin '%s' has no capability put:%.120s", name_of(from), job->queue);
 	}
 	return 0;
 }
@@ -117,7 +112,7 @@ put_jobs(struct node_plugin *from, const Cairn__Envelope *envelope, struct cairn
 
 		entries[i] = (struct jobs_put_entry){job->queue, job->key, job->body.data, job->body.len};
 	}
-	*put = (struct put){from, envelope->id};
+	*put = (struct put){from, from->incarnation, envelope->id};
 	code = jobs_put(from->node->jobs, entries, envelope->n_jobs, put_durable, put, err);
 	free(entries);
 	if (code != 0)
@@ -133,33 +128,37 @@ dispatch_job_put(struct node_plugin *from, const Cairn__Envelope *envelope)
 
 	if (code == 0)
 		return;
-	log_warning("dispatch", "jobs of '%s' not taken: %s", name_of(from), err.text);
+	if (code == CAIRN_EFORBIDDEN)
+		node_plugin_refuse(from, err.text);
 	answer_put(from, envelope->id, code, err.text);
 }
 
 /* ---- handing jobs out ------------------------------------------------------------------- */
 
-static void
-forget_taken(struct node_plugin *plugin, uint64_t id, uint64_t *ids, size_t *count)
+static bool
+forget_taken(struct node_plugin *plugin, uint64_t id)
 {
 	for (size_t i = 0; i < plugin->taken_count; i++) {
-		if (plugin->taken[i] != id)
+		if (plugin->taken[i].id != id)
 			continue;
+		plugin->taken_bytes -= plugin->taken[i].bytes;
 		plugin->taken[i] = plugin->taken[--plugin->taken_count];
-		ids[(*count)++] = id;
-		return;
+		return true;
 	}
+	return false;
 }
 
-/* Only jobs that the plugin really holds can be acknowledged. */
+/* Only jobs that the plugin really holds can be acknowledged, and it holds no more than the window. */
 void
 dispatch_job_ack(struct node_plugin *from, const Cairn__Envelope *envelope)
 {
 	uint64_t ids[NODE_JOB_WINDOW];
 	size_t count = 0;
 
-	for (size_t i = 0; i < envelope->n_job_ids && count < NODE_JOB_WINDOW; i++)
-		forget_taken(from, envelope->job_ids[i], ids, &count);
+	for (size_t i = 0; i < envelope->n_job_ids && i < NODE_JOB_WINDOW; i++) {
+		if (forget_taken(from, envelope->job_ids[i]))
+			ids[count++] = envelope->job_ids[i];
+	}
 	if (count == 0)
 		return;
 	if (envelope->kind == CAIRN__ENVELOPE__KIND__JOB_DONE)
@@ -172,16 +171,38 @@ dispatch_job_ack(struct node_plugin *from, const Cairn__Envelope *envelope)
 void
 dispatch_release(struct node_plugin *plugin)
 {
+	uint64_t ids[NODE_JOB_WINDOW];
+
+	for (size_t i = 0; i < plugin->taken_count; i++)
+		ids[i] = plugin->taken[i].id;
 	if (plugin->taken_count > 0)
-		jobs_release(plugin->node->jobs, plugin->taken, plugin->taken_count);
+		jobs_release(plugin->node->jobs, ids, plugin->taken_count);
 	plugin->taken_count = 0;
+	plugin->taken_bytes = 0;
+}
+
+/* It never got them.  With a full queue (events that it does not read) they come again after a
+ * pause, for at once would be too soon. */
+static void
+give_back(struct node_plugin *plugin, const struct jobs_taken *taken, size_t count, int code)
+{
+	uint64_t ids[TAKE_JOBS_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		ids[i] = taken[i].id;
+		forget_taken(plugin, ids[i]);
+	}
+	if (code == CAIRN_ELIMIT)
+		jobs_retry(plugin->node->jobs, ids, count, "the plugin does not take its messages");
+	else
+		jobs_release(plugin->node->jobs, ids, count);
 }
 
 static int
 send_jobs(struct node_plugin *plugin, const char *queue, struct jobs_taken *taken, size_t count)
 {
-	Cairn__Job jobs[SEND_JOBS_MAX];
-	Cairn__Job *list[SEND_JOBS_MAX];
+	Cairn__Job jobs[TAKE_JOBS_MAX];
+	Cairn__Job *list[TAKE_JOBS_MAX];
 	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
 
 	for (size_t i = 0; i < count; i++) {
@@ -197,7 +218,7 @@ send_jobs(struct node_plugin *plugin, const char *queue, struct jobs_taken *take
 	envelope.kind = CAIRN__ENVELOPE__KIND__JOB;
 	envelope.jobs = list;
 	envelope.n_jobs = count;
-	return supervisor_send(plugin->process, &envelope);
+	return node_plugin_send(plugin, &envelope);
 }
 
 /* How many of the taken jobs fit one message; at least one. */
@@ -214,35 +235,48 @@ fitting(const struct jobs_taken *taken, size_t count)
 	return count;
 }
 
-/* Takes and sends one batch; false when there was nothing, or the plugin cannot take it. */
+/* Sends what was taken; false when the plugin does not take it. */
+static bool
+send_taken(struct node_plugin *plugin, const char *queue, struct jobs_taken *taken, size_t count)
+{
+	for (size_t from = 0; from < count;) {
+		size_t n = fitting(taken + from, count - from);
+		int code;
+
+		for (size_t i = from; i < from + n; i++) {
+			plugin->taken[plugin->taken_count++] =
+			    (struct node_job){taken[i].id, taken[i].length};
+			plugin->taken_bytes += taken[i].length;
+		}
+		code = send_jobs(plugin, queue, taken + from, n);
+		if (code != 0) {
+			give_back(plugin, taken + from, count - from, code);
+			return false;
+		}
+		from += n;
+	}
+	return true;
+}
+
+/* Takes and sends one batch; false when there was nothing more, or the plugin cannot take it. */
 static bool
 hand_out(struct node_plugin *plugin, const char *queue)
 {
-	struct jobs_taken taken[SEND_JOBS_MAX];
+	struct jobs_taken taken[TAKE_JOBS_MAX];
 	size_t room = NODE_JOB_WINDOW - plugin->taken_count;
 	size_t count = 0;
-	bool sent = true;
+	bool sent;
 	struct cairn_error err = {0};
 
-	if (room > SEND_JOBS_MAX)
-		room = SEND_JOBS_MAX;
-	if (room == 0)
+	if (room > TAKE_JOBS_MAX)
+		room = TAKE_JOBS_MAX;
+	if (room == 0 || plugin->taken_bytes >= NODE_JOB_WINDOW_BYTES)
 		return false;
 	if (jobs_take(plugin->node->jobs, queue, taken, room, &count, &err) != 0) {
 		log_error("dispatch", "cannot take jobs of queue '%s': %s", queue, err.text);
 		return false;
 	}
-	for (size_t from = 0; from < count;) {
-		size_t n = fitting(taken + from, count - from);
-
-		for (size_t i = from; i < from + n; i++)
-			plugin->taken[plugin->taken_count++] = taken[i].id;
-		if (sent && send_jobs(plugin, queue, taken + from, n) != 0)
-			sent = false;
-		from += n;
-	}
-	if (!sent)
-		dispatch_release(plugin); /* the plugin is going: `gone` follows */
+	sent = send_taken(plugin, queue, taken, count);
 	for (size_t i = 0; i < count; i++)
 		free(taken[i].body);
 	return sent && count == room;
@@ -252,10 +286,8 @@ void
 dispatch_jobs(struct node_plugin *plugin)
 {
 	const struct manifest *manifest = plugin->config.manifest;
-	struct supervisor_info info;
 
-	supervisor_info_get(plugin->process, &info);
-	if (info.state != SUPERVISOR_READY || plugin->removed || plugin->node->closing)
+	if (plugin->removed || plugin->node->closing || node_plugin_state(plugin) != SUPERVISOR_READY)
 		return;
 	for (size_t i = 0; i < manifest->capability_count; i++) {
 		const char *capability = manifest->capabilities[i];
@@ -273,7 +305,7 @@ dispatch_wake(void *arg, const char *queue)
 	struct node *node = arg;
 
 	for (size_t i = 0; i < node->plugin_count; i++) {
-		if (has(node->plugins[i], "job", queue))
+		if (node_plugin_may(node->plugins[i], "job", queue))
 			dispatch_jobs(node->plugins[i]);
 	}
 }

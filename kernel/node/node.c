@@ -59,6 +59,9 @@ close_jobs(void *arg)
 	struct node *node = arg;
 
 	node->supervisor = NULL;
+	/* What jobs and ledger still report is for nobody. */
+	for (size_t i = 0; i < node->plugin_count; i++)
+		node->plugins[i]->process = NULL;
 	if (node->jobs != NULL)
 		jobs_close(node->jobs, close_ledger, node);
 	else
@@ -319,26 +322,40 @@ is_listed(const struct plugin_config *configs, size_t count, const char *name)
 }
 
 static void
+take_out(struct node_plugin *plugin, const char *reason)
+{
+	plugin->removed = true;
+	node_record(plugin->node, "plugin", plugin->config.manifest->name, "disabled", reason);
+	supervisor_stop(plugin->process, NULL, NULL);
+}
+
+static void
 remove_missing(struct node *node, const bool *keep, size_t known)
 {
 	for (size_t i = 0; i < known; i++) {
-		struct node_plugin *plugin = node->plugins[i];
-
-		if (plugin->removed || keep[i])
-			continue;
-		plugin->removed = true;
-		node_record(node, "plugin", plugin->config.manifest->name, "disabled",
-		    "asked by the operator");
-		supervisor_stop(plugin->process, NULL, NULL);
+		if (!node->plugins[i]->removed && !keep[i])
+			take_out(node->plugins[i], "asked by the operator");
 	}
 }
 
+/* One that was disabled a moment ago may still be stopping: then it starts when it has. */
 static int
-start_listed(struct node *node, struct plugin_config *config, struct cairn_error *err)
+start_process(struct node_plugin *plugin, struct cairn_error *err)
+{
+	return node_plugin_state(plugin) == SUPERVISOR_STOPPED
+	    ? supervisor_start(plugin->process, err)
+	    : supervisor_restart(plugin->process, err);
+}
+
+/* `*ret_started` is the plugin that runs now and did not before; NULL when it ran already. */
+static int
+start_listed(struct node *node, struct plugin_config *config, struct node_plugin **ret_started,
+    struct cairn_error *err)
 {
 	struct node_plugin *plugin = node_plugin_find(node, config->manifest->name);
 	int code;
 
+	*ret_started = NULL;
 	if (plugin != NULL && !plugin->removed)
 		return 0;
 	code = plugin == NULL ? node_plugins_add(node, config, err)
@@ -347,9 +364,13 @@ start_listed(struct node *node, struct plugin_config *config, struct cairn_error
 		return code;
 	if (plugin == NULL)
 		plugin = node->plugins[node->plugin_count - 1];
-	plugin->removed = false;
+	code = start_process(plugin, err);
+	plugin->removed = code != 0;
+	if (code != 0)
+		return code;
 	node_record(node, "plugin", plugin->config.manifest->name, "enabled", "asked by the operator");
-	return supervisor_start(plugin->process, err);
+	*ret_started = plugin;
+	return 0;
 }
 
 int
@@ -359,12 +380,19 @@ node_rescan(struct node *node, struct cairn_error *err)
 	size_t count = 0;
 	size_t known = node->plugin_count;
 	bool keep[NODE_PLUGINS_MAX] = {false};
+	struct node_plugin *started[NODE_PLUGINS_MAX] = {NULL};
 	int code = plugin_configs_load(node->config, &configs, &count, err);
 
 	for (size_t i = 0; code == 0 && i < known; i++)
 		keep[i] = is_listed(configs, count, node->plugins[i]->config.manifest->name);
+	if (code == 0 && count > NODE_PLUGINS_MAX)
+		code = cairn_error_set(err, CAIRN_ELIMIT, "more than %d plugins", NODE_PLUGINS_MAX);
 	for (size_t i = 0; code == 0 && i < count; i++)
-		code = start_listed(node, &configs[i], err);
+		code = start_listed(node, &configs[i], &started[i], err);
+	for (size_t i = 0; code != 0 && i < NODE_PLUGINS_MAX; i++) {
+		if (started[i] != NULL)
+			take_out(started[i], "another plugin could not be started");
+	}
 	if (code == 0)
 		remove_missing(node, keep, known);
 	plugin_configs_free(configs, count);

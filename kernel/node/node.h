@@ -31,19 +31,34 @@
 
 #define NODE_PLUGINS_MAX 64
 #define NODE_JOB_WINDOW 256 /* unacknowledged jobs of one plugin */
+#define NODE_JOB_WINDOW_BYTES (16u << 20) /* of their bodies; one job may be beyond */
+#define NODE_REFUSALS_SHOWN 10 /* of one plugin in NODE_REFUSALS_MS; the others are only counted */
+#define NODE_REFUSALS_MS 60000u
 
 struct node;
 struct router;
 struct control;
 
+struct node_job {
+	uint64_t id;
+	size_t bytes;
+};
+
 struct node_plugin {
 	struct node *node;
 	struct plugin_config config;
-	struct supervisor_plugin *process;
+	struct supervisor_plugin *process; /* NULL once the supervisor is closed */
 	bool removed; /* disabled while the node runs: stays stopped, serves nothing */
-	uint64_t taken[NODE_JOB_WINDOW];
+	bool was_ready;
+	unsigned incarnation; /* grows when the process is gone: answers to an old one are dropped */
+	unsigned calls;       /* under way that it made */
+	struct node_job taken[NODE_JOB_WINDOW];
 	size_t taken_count;
+	size_t taken_bytes;
 	uint64_t events_dropped;
+	uint64_t refused;          /* what it was not allowed to do */
+	uint64_t refused_since_ms; /* when the current NODE_REFUSALS_MS began */
+	unsigned refused_shown;    /* logged and recorded since then */
 };
 
 struct node {
@@ -86,6 +101,13 @@ int node_plugins_add(struct node *node, struct plugin_config *config, struct cai
 int node_plugin_configure(struct node_plugin *plugin, struct plugin_config *config,
     struct cairn_error *err);
 struct node_plugin *node_plugin_find(const struct node *node, const char *name);
+/* CAIRN_EUNAVAILABLE unless its process is ready; CAIRN_ELIMIT when its queue is full. */
+int node_plugin_send(struct node_plugin *plugin, const Cairn__Envelope *envelope);
+enum supervisor_state node_plugin_state(const struct node_plugin *plugin);
+/* Whether the manifest has the capability KIND:WHAT. */
+bool node_plugin_may(const struct node_plugin *plugin, const char *kind, const char *what);
+/* It tried what it may not: logged and recorded, unless it does so all the time. */
+void node_plugin_refuse(struct node_plugin *plugin, const char *text);
 /* A record of a plugin's life, best effort. */
 void node_record(struct node *node, const char *kind, const char *subject, const char *verdict,
     const char *reason);

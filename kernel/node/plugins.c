@@ -9,10 +9,12 @@
 #include "base/log.h"
 #include "node/node.h"
 #include "node/router.h"
+#include "node/words.h"
 
 #define WIRE_VERSION 1
 #define SECRETS_MAX 8
 #define SECRET_BYTES 32
+#define CAPABILITY_MAX 160
 
 /* ---- what a plugin is told at its start ------------------------------------------------- */
 
@@ -264,6 +266,55 @@ node_plugin_configure(struct node_plugin *plugin, struct plugin_config *config,
 	return code;
 }
 
+int
+node_plugin_send(struct node_plugin *plugin, const Cairn__Envelope *envelope)
+{
+	return plugin->process == NULL ? CAIRN_EUNAVAILABLE
+	                               : supervisor_send(plugin->process, envelope);
+}
+
+enum supervisor_state
+node_plugin_state(const struct node_plugin *plugin)
+{
+	struct supervisor_info info;
+
+	if (plugin->process == NULL)
+		return SUPERVISOR_STOPPED;
+	supervisor_info_get(plugin->process, &info);
+	return info.state;
+}
+
+bool
+node_plugin_may(const struct node_plugin *plugin, const char *kind, const char *what)
+{
+	char capability[CAPABILITY_MAX];
+	int wrote = snprintf(capability, sizeof capability, "%s:%s", kind, what);
+
+	return wrote > 0 && (size_t)wrote < sizeof capability &&
+	    manifest_has(plugin->config.manifest, capability);
+}
+
+void
+node_plugin_refuse(struct node_plugin *plugin, const char *text)
+{
+	const char *name = plugin->config.manifest->name;
+	uint64_t now = clock_monotonic_ms();
+	char clean[CAIRN_ERROR_TEXT_MAX];
+
+	plugin->refused++;
+	if (now - plugin->refused_since_ms >= NODE_REFUSALS_MS) {
+		plugin->refused_since_ms = now;
+		plugin->refused_shown = 0;
+	}
+	if (plugin->refused_shown == NODE_REFUSALS_SHOWN)
+		return;
+	plugin->refused_shown++;
+	words_clean(clean, sizeof clean, text, false);
+	log_warning("node", "%s; refused%s", clean, plugin->refused_shown == NODE_REFUSALS_SHOWN
+	        ? ", and what follows within the minute is only counted" : "");
+	node_record(plugin->node, "plugin", name, "refused", clean);
+}
+
 void
 node_record(struct node *node, const char *kind, const char *subject, const char *verdict,
     const char *reason)
@@ -288,11 +339,13 @@ static void
 on_ready(void *arg, struct supervisor_plugin *process)
 {
 	struct node *node = arg;
+	struct node_plugin *plugin = plugin_of(process);
 
-	if (node->starting > 0 && --node->starting == 0)
+	if (!plugin->was_ready && node->starting > 0 && --node->starting == 0)
 		log_info("node", "ready after %llu ms",
 		    (unsigned long long)(clock_monotonic_ms() - node->started_ms));
-	dispatch_jobs(plugin_of(process));
+	plugin->was_ready = true;
+	dispatch_jobs(plugin);
 }
 
 static void
@@ -300,6 +353,7 @@ on_gone(void *arg, struct supervisor_plugin *process)
 {
 	struct node *node = arg;
 
+	plugin_of(process)->incarnation++;
 	dispatch_release(plugin_of(process));
 	router_gone(node->router, plugin_of(process));
 }
@@ -309,7 +363,7 @@ call_from_plugin(void *arg, const Cairn__Envelope *envelope)
 {
 	struct node_plugin *plugin = arg;
 
-	supervisor_send(plugin->process, envelope);
+	node_plugin_send(plugin, envelope);
 }
 
 static void
@@ -328,6 +382,7 @@ on_message(void *arg, struct supervisor_plugin *process, const Cairn__Envelope *
 {
 	struct node *node = arg;
 	struct node_plugin *plugin = plugin_of(process);
+	char text[80];
 
 	switch (envelope->kind) {
 	case CAIRN__ENVELOPE__KIND__CALL:
@@ -351,8 +406,9 @@ on_message(void *arg, struct supervisor_plugin *process, const Cairn__Envelope *
 		dispatch_job_ack(plugin, envelope);
 		break;
 	default:
-		log_warning("node", "plugin '%s' sent a message of kind %d; ignoring it",
+		snprintf(text, sizeof text, "plugin '%.32s' sent a message of kind %d",
 		    plugin->config.manifest->name, (int)envelope->kind);
+		node_plugin_refuse(plugin, text);
 		break;
 	}
 }

@@ -10,9 +10,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "depth.h"
 #include "node/call.h"
 #include "node/services.h"
+#include "node/words.h"
 #include "registry.h"
+
+#define FULFILMENTS_MAX 64 /* as many as a host sends */
 
 /* What the ledger gives back when a decision is on disk; the call may have ended meanwhile. */
 struct recorded {
@@ -71,6 +75,8 @@ known_subject(const void *arg, size_t index)
 	for (size_t i = 0; i < node->plugin_count; i++) {
 		const struct manifest *manifest = node->plugins[i]->config.manifest;
 
+		if (node->plugins[i]->removed)
+			continue;
 		if (index < manifest->serve_count)
 			return manifest->serves[index].subject;
 		index -= manifest->serve_count;
@@ -96,37 +102,44 @@ refuse_unknown(struct router *router, const struct router_origin *origin, const 
 
 /* A plugin may call only what its manifest asked for. */
 static bool
-may_call(struct router *router, const struct router_origin *origin, const char *subject)
+may_call(const struct router_origin *origin, const char *subject)
 {
-	char capability[160];
 	char text[CAIRN_ERROR_TEXT_MAX];
 
-	if (origin->plugin == NULL)
+	if (origin->plugin == NULL || node_plugin_may(origin->plugin, "call", subject))
 		return true;
-	snprintf(capability, sizeof capability, "call:%.120s", subject);
-	if (manifest_has(origin->plugin->config.manifest, capability))
-		return true;
-	snprintf(text, sizeof text, "plugin '%s' has no capability %s",
-	    origin->plugin->config.manifest->name, capability);
-	log_warning("router", "%s; refusing the call", text);
-	node_record(router->node, "plugin", origin->plugin->config.manifest->name, "refused", text);
+	snprintf(text, sizeof text, "plugin '%s' has no capability call:%.120s",
+	    origin->plugin->config.manifest->name, subject);
+	node_plugin_refuse(origin->plugin, text);
 	reply_error(origin, CAIRN_EFORBIDDEN, text);
 	return false;
 }
 
-static Cairn__Envelope *
-copy_envelope(const Cairn__Envelope *envelope)
+/* What a caller wrote ends in records, logs and the policy: short and readable, or refused. */
+static bool
+are_words_fine(const struct router_origin *origin, const struct router_principal *principal,
+    const Cairn__Envelope *envelope)
 {
-	size_t size = cairn__envelope__get_packed_size(envelope);
-	uint8_t *bytes = malloc(size + 1);
-	Cairn__Envelope *copy = NULL;
+	const Cairn__Context *context = envelope->context;
+	const struct {
+		const char *what, *text;
+		size_t max;
+	} words[] = {{"subject", envelope->subject, ROUTER_SUBJECT_MAX},
+	    {"principal's name", principal->name, ROUTER_WORD_MAX},
+	    {"purpose", context == NULL ? "" : context->purpose, ROUTER_WORD_MAX},
+	    {"permit", context == NULL ? "" : context->permit, ROUTER_WORD_MAX}};
+	char text[160];
 
-	if (bytes != NULL) {
-		cairn__envelope__pack(envelope, bytes);
-		copy = cairn__envelope__unpack(NULL, size, bytes);
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (words_are_plain(words[i].text, words[i].max))
+			continue;
+		snprintf(text, sizeof text,
+		    "the %s is longer than %zu bytes, no UTF-8, or has control characters",
+		    words[i].what, words[i].max);
+		reply_error(origin, CAIRN_EINVAL, text);
+		return false;
 	}
-	free(bytes);
-	return copy;
+	return true;
 }
 
 static int
@@ -141,81 +154,58 @@ make_request_id(char ret[2 * REQUEST_ID_BYTES + 1])
 }
 
 static int
-replace_text(char **field, const char *text)
+copy_body(struct router *router, struct call *call, const ProtobufCBinaryData *body)
 {
-	char *copy = strdup(text == NULL ? "" : text);
-
-	if (copy == NULL)
+	if (body->len > CALLS_BYTES_MAX - router->bytes)
+		return CAIRN_ELIMIT;
+	call->body = malloc(body->len + 1);
+	if (call->body == NULL)
 		return CAIRN_ENOMEM;
-	if (*field != NULL && *field != protobuf_c_empty_string)
-		free(*field);
-	*field = copy;
+	if (body->len > 0)
+		memcpy(call->body, body->data, body->len);
+	call->length = body->len;
+	router->bytes += body->len;
 	return 0;
 }
 
 /* The context that travels with the delivered call is the kernel's, never the caller's word. */
 static int
-set_context(struct call *call, const struct router_principal *principal)
+call_fill(struct router *router, struct call *call, const struct router_principal *principal,
+    const Cairn__Envelope *envelope)
 {
-	Cairn__Context *context = call->request->context;
-	Cairn__Principal *who;
-	int code = 0;
-
-	if (context == NULL) {
-		context = malloc(sizeof *context);
-		if (context == NULL)
-			return CAIRN_ENOMEM;
-		cairn__context__init(context);
-		call->request->context = context;
-	}
-	if (context->principal == NULL) {
-		context->principal = malloc(sizeof *context->principal);
-		if (context->principal == NULL)
-			return CAIRN_ENOMEM;
-		cairn__principal__init(context->principal);
-	}
-	who = context->principal;
-	code = code != 0 ? code : replace_text(&who->name, principal->name);
-	code = code != 0 ? code : replace_text(&who->role, principal->role);
-	code = code != 0 ? code : replace_text(&who->via, principal->via);
-	code = code != 0 ? code : replace_text(&who->asked_by, principal->asked_by);
-	code = code != 0 ? code : replace_text(&context->request_id, call->request_id);
-	code = code != 0 ? code : replace_text(&call->purpose, context->purpose);
-	return code;
-}
-
-static int
-call_fill(struct call *call, const struct router_origin *origin,
-    const struct router_principal *principal, const Cairn__Envelope *envelope)
-{
+	const Cairn__Context *context = envelope->context;
 	unsigned timeout = envelope->timeout_ms == 0 ? ROUTER_TIMEOUT_MS : envelope->timeout_ms;
 
 	if (timeout > ROUTER_TIMEOUT_MAX_MS)
 		timeout = ROUTER_TIMEOUT_MAX_MS;
-	call->origin = *origin;
 	call->deadline_ms = clock_monotonic_ms() + timeout;
 	call->subject = strdup(envelope->subject);
 	call->principal = strdup(principal->name);
-	call->request = copy_envelope(envelope);
-	if (call->subject == NULL || call->principal == NULL || call->request == NULL)
+	call->role = strdup(principal->role);
+	call->via = strdup(principal->via);
+	call->asked_by = strdup(principal->asked_by);
+	call->purpose = strdup(context == NULL ? "" : context->purpose);
+	call->permit = strdup(context == NULL ? "" : context->permit);
+	if (call->subject == NULL || call->principal == NULL || call->role == NULL ||
+	    call->via == NULL || call->asked_by == NULL || call->purpose == NULL ||
+	    call->permit == NULL)
 		return CAIRN_ENOMEM;
 	if (make_request_id(call->request_id) != 0)
 		return CAIRN_EINTERNAL;
-	return set_context(call, principal);
+	return copy_body(router, call, &envelope->body);
 }
 
 /* ---- delivery --------------------------------------------------------------------------- */
 
-static void
-deliver(struct router *router, struct call *call)
+static int
+send_request(struct router *router, struct call *call)
 {
 	Cairn__Obligation obligations[GUARD_OBLIGATIONS_MAX];
 	Cairn__Obligation *list[GUARD_OBLIGATIONS_MAX];
-	Cairn__Envelope *request = call->request;
-	struct supervisor_info info;
-	char text[CAIRN_ERROR_TEXT_MAX];
+	Cairn__Envelope request = CAIRN__ENVELOPE__INIT;
+	Cairn__Context context = CAIRN__CONTEXT__INIT;
+	Cairn__Principal who = CAIRN__PRINCIPAL__INIT;
 	uint64_t now = clock_monotonic_ms();
-	int code;
 
 	for (size_t i = 0; i < call->decision.obligation_count; i++) {
 		cairn__obligation__init(&obligations[i]);
@@ -223,25 +213,42 @@ deliver(struct router *router, struct call *call)
 		obligations[i].value = call->decision.obligations[i].value;
 		list[i] = &obligations[i];
 	}
-	request->kind = CAIRN__ENVELOPE__KIND__CALL;
-	request->id = call_id(router, call);
-	request->timeout_ms = call->deadline_ms > now ? (uint32_t)(call->deadline_ms - now) : 1;
-	request->obligations = list;
-	request->n_obligations = call->decision.obligation_count;
-	code = supervisor_send(call->handler->process, request);
-	request->obligations = NULL;
-	request->n_obligations = 0;
+	who.name = call->principal;
+	who.role = call->role;
+	who.via = call->via;
+	who.asked_by = call->asked_by;
+	context.principal = &who;
+	context.purpose = call->purpose;
+	context.permit = call->permit;
+	context.request_id = call->request_id;
+	request.kind = CAIRN__ENVELOPE__KIND__CALL;
+	request.id = call_id(router, call);
+	request.subject = call->subject;
+	request.timeout_ms = call->deadline_ms > now ? (uint32_t)(call->deadline_ms - now) : 1;
+	request.context = &context;
+	request.obligations = list;
+	request.n_obligations = call->decision.obligation_count;
+	request.body.data = call->body;
+	request.body.len = call->length;
+	return node_plugin_send(call->handler, &request);
+}
+
+static void
+deliver(struct router *router, struct call *call)
+{
+	const char *name = call->handler->config.manifest->name;
+	enum supervisor_state state = node_plugin_state(call->handler);
+	char text[CAIRN_ERROR_TEXT_MAX];
+	int code = send_request(router, call);
+
 	if (code == 0) {
 		call->delivered = true;
-		cairn__envelope__free_unpacked(request, NULL);
-		call->request = NULL;
+		call_drop_body(router, call);
 		return;
 	}
-	supervisor_info_get(call->handler->process, &info);
-	snprintf(text, sizeof text, "plugin '%s' cannot take the call now (%s); %s", info.name,
-	    code == CAIRN_ELIMIT ? "its queue is full" : supervisor_state_text(info.state),
-	    info.state == SUPERVISOR_FAILED ? "see: cairn plugin logs" : "try again shortly");
-	call->delivered = true; /* the decision was made; its outcome is recorded */
+	snprintf(text, sizeof text, "plugin '%s' cannot take the call now (%s); %s", name,
+	    code == CAIRN_ELIMIT ? "its queue is full" : supervisor_state_text(state),
+	    state == SUPERVISOR_FAILED ? "see: cairn plugin logs" : "try again shortly");
 	call_fail(router, call, CAIRN_EUNAVAILABLE, text, false);
 }
 
@@ -256,22 +263,23 @@ decision_recorded(void *arg, int code, uint64_t index)
 	free(recorded);
 	if (call == NULL)
 		return; /* cancelled or timed out meanwhile */
-	if (code != 0)
+	if (code != 0) {
+		call->permitted = false;
 		call_fail(router, call, CAIRN_EIO,
-		    "the decision could not be recorded, so nothing was done; see the node's log", false);
-	else if (!call->decision.permit)
+		    "the decision could not be recorded, so nothing was done; is the disk full?", false);
+	} else if (!call->decision.permit) {
 		call_fail(router, call, CAIRN_EDENIED, call->decision.reason, false);
-	else
+	} else {
 		deliver(router, call);
+	}
 }
 
-/* The request as a typed message, for the policy. */
+/* The request as a typed message, for the policy; in the router's arena. */
 static int
-unpack_request(const struct call *call, const char *type_name, ProtobufCMessage **ret,
-    struct cairn_error *err)
+unpack_request(struct router *router, const struct call *call, const char *type_name,
+    ProtobufCMessage **ret, struct cairn_error *err)
 {
 	const ProtobufCMessageDescriptor *type;
-	const ProtobufCBinaryData *body = &call->request->body;
 
 	*ret = NULL;
 	if (type_name == NULL)
@@ -280,33 +288,44 @@ unpack_request(const struct call *call, const char *type_name, ProtobufCMessage 
 	if (type == NULL)
 		return cairn_error_set(err, CAIRN_EINTERNAL, "unknown request type '%s' of %s",
 		    type_name, call->subject);
-	*ret = protobuf_c_message_unpack(type, NULL, body->len, body->data);
+	if (proto_depth_check(type, call->body, call->length, PROTO_DEPTH_MAX) == PROTO_DEPTH_TOO_DEEP)
+		return cairn_error_set(err, CAIRN_ELIMIT, "the request nests deeper than %d levels",
+		    PROTO_DEPTH_MAX);
+	*ret = proto_unpack(type, &router->arena.allocator, call->body, call->length);
 	if (*ret == NULL)
-		return cairn_error_set(err, CAIRN_EINVAL, "the request's body is no %s",
-		    type_name);
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    "the request's body is no %s, or one that takes more than %zu MiB", type_name,
+		    CALL_TYPED_MAX >> 20);
 	return 0;
 }
 
-static void
-ask_guard(struct router *router, struct call *call, const struct router_principal *principal,
-    const char *type_name)
+static int
+decide(struct router *router, struct call *call, const char *type_name, struct cairn_error *err)
 {
-	struct guard_question question = {.subject = call->subject, .principal = principal->name,
-	    .role = principal->role, .via = principal->via, .asked_by = principal->asked_by,
-	    .purpose = call->purpose, .permit = call->request->context->permit,
-	    .request_id = call->request_id};
-	struct cairn_error err = {0};
+	struct guard_question question = {.subject = call->subject, .principal = call->principal,
+	    .role = call->role, .via = call->via, .asked_by = call->asked_by,
+	    .purpose = call->purpose, .permit = call->permit, .request_id = call->request_id};
 	ProtobufCMessage *message;
+	int code = unpack_request(router, call, type_name, &message, err);
+
+	if (code == 0) {
+		question.message = message;
+		guard_decide(router->node->guard, &question, &call->decision);
+	}
+	arena_reset(&router->arena);
+	return code;
+}
+
+static void
+ask_guard(struct router *router, struct call *call, const char *type_name)
+{
+	struct cairn_error err = {0};
 	struct recorded *recorded;
 
-	if (unpack_request(call, type_name, &message, &err) != 0) {
+	if (decide(router, call, type_name, &err) != 0) {
 		call_fail(router, call, err.code, err.text, false);
 		return;
 	}
-	question.message = message;
-	guard_decide(router->node->guard, &question, &call->decision);
-	if (message != NULL)
-		protobuf_c_message_free_unpacked(message, NULL);
 	recorded = malloc(sizeof *recorded);
 	if (recorded == NULL) {
 		call_fail(router, call, CAIRN_ENOMEM, "out of memory", false);
@@ -318,7 +337,9 @@ ask_guard(struct router *router, struct call *call, const struct router_principa
 		log_error("router", "decision not recorded: %s", err.text);
 		call_fail(router, call, CAIRN_EIO,
 		    "the decision could not be recorded, so nothing was done; see the node's log", false);
+		return;
 	}
+	call->permitted = call->decision.permit;
 }
 
 static bool
@@ -345,6 +366,18 @@ serve_itself(struct router *router, const struct router_origin *origin,
 	return true;
 }
 
+static bool
+is_room(struct router *router, const struct router_origin *origin)
+{
+	if (origin->plugin != NULL && origin->plugin->calls >= ROUTER_CALLS_OF_PLUGIN_MAX)
+		reply_error(origin, CAIRN_ELIMIT, "1,024 calls of this plugin are under way");
+	else if (router->used == ROUTER_CALLS_MAX)
+		reply_error(origin, CAIRN_ELIMIT, "4,096 calls are under way; try again shortly");
+	else
+		return true;
+	return false;
+}
+
 void
 router_call(struct router *router, const struct router_origin *origin,
     const struct router_principal *principal, const Cairn__Envelope *envelope)
@@ -354,7 +387,7 @@ router_call(struct router *router, const struct router_origin *origin,
 	struct call *call;
 	int code;
 
-	if (!may_call(router, origin, envelope->subject) ||
+	if (!are_words_fine(origin, principal, envelope) || !may_call(origin, envelope->subject) ||
 	    serve_itself(router, origin, principal, envelope))
 		return;
 	handler = find_handler(router->node, envelope->subject, &serve);
@@ -362,37 +395,40 @@ router_call(struct router *router, const struct router_origin *origin,
 		refuse_unknown(router, origin, envelope->subject);
 		return;
 	}
-	call = call_new(router);
-	if (call == NULL) {
-		reply_error(origin, CAIRN_ELIMIT, "4,096 calls are under way; try again shortly");
+	if (!is_room(router, origin))
 		return;
-	}
-	code = call_fill(call, origin, principal, envelope);
+	call = call_new(router, origin);
 	call->handler = handler;
-	call->guarded = serve->guarded;
+	code = call_fill(router, call, principal, envelope);
 	if (code != 0)
 		call_fail(router, call, code, cairn_code_text(code), false);
 	else if (serve->guarded)
-		ask_guard(router, call, principal, serve->request);
+		ask_guard(router, call, serve->request);
 	else
 		deliver(router, call);
 }
 
 /* ---- the way back ----------------------------------------------------------------------- */
 
+/* Fulfilled is what was done as strictly as demanded; obligations are such that larger is stricter
+ * (guard.h). */
+static bool
+is_fulfilled(const struct guard_obligation *obligation, const Cairn__Envelope *answer)
+{
+	for (size_t i = 0; i < answer->n_fulfilments && i < FULFILMENTS_MAX; i++) {
+		if (strcmp(answer->fulfilments[i]->name, obligation->name) == 0 &&
+		    answer->fulfilments[i]->value >= obligation->value)
+			return true;
+	}
+	return false;
+}
+
 static const struct guard_obligation *
 unfulfilled(const struct call *call, const Cairn__Envelope *answer)
 {
 	for (size_t i = 0; i < call->decision.obligation_count; i++) {
-		const struct guard_obligation *obligation = &call->decision.obligations[i];
-		bool found = false;
-
-		for (size_t j = 0; j < answer->n_fulfilments; j++) {
-			if (strcmp(answer->fulfilments[j]->name, obligation->name) == 0)
-				found = true;
-		}
-		if (!found)
-			return obligation;
+		if (!is_fulfilled(&call->decision.obligations[i], answer))
+			return &call->decision.obligations[i];
 	}
 	return NULL;
 }
@@ -401,19 +437,32 @@ static void
 finish(struct router *router, struct call *call, const Cairn__Envelope *answer)
 {
 	const struct guard_obligation *missing = answer->code == 0 ? unfulfilled(call, answer) : NULL;
-	Cairn__Envelope reply = *answer;
 	char text[CAIRN_ERROR_TEXT_MAX];
 
-	if (missing != NULL) {
-		snprintf(text, sizeof text,
-		    "answer withheld: plugin '%s' did not say that it fulfilled the obligation '%s'",
-		    call->handler->config.manifest->name, missing->name);
-		log_error("router", "%s (request %s)", text, call->request_id);
-		call_fail(router, call, CAIRN_EINTERNAL, text, false);
+	if (missing == NULL) {
+		call_answer(router, call, answer);
 		return;
 	}
-	call_record_outcome(router, call, answer->code, answer->text, answer);
-	call_end(router, call, &reply);
+	snprintf(text, sizeof text,
+	    "answer withheld: plugin '%s' did not say that it fulfilled the obligation '%s'",
+	    call->handler->config.manifest->name, missing->name);
+	log_error("router", "%s (request %s)", text, call->request_id);
+	call_fail(router, call, CAIRN_EINTERNAL, text, false);
+}
+
+/* A part of an answer says nothing about obligations, so that none of it may go where there are
+ * some. */
+static void
+pass_progress(const struct call *call, const Cairn__Envelope *envelope)
+{
+	Cairn__Envelope progress = CAIRN__ENVELOPE__INIT;
+
+	if (call->origin.send == NULL || call->decision.obligation_count > 0)
+		return;
+	progress.kind = CAIRN__ENVELOPE__KIND__PROGRESS;
+	progress.id = call->origin.id;
+	progress.body = envelope->body;
+	call->origin.send(call->origin.arg, &progress);
 }
 
 void
@@ -423,15 +472,10 @@ router_answer(struct router *router, struct node_plugin *from, const Cairn__Enve
 
 	if (call == NULL || !call->delivered || call->handler != from)
 		return; /* late, or about a call that was never theirs */
-	if (envelope->kind == CAIRN__ENVELOPE__KIND__PROGRESS) {
-		Cairn__Envelope progress = *envelope;
-
-		progress.id = call->origin.id;
-		if (call->origin.send != NULL)
-			call->origin.send(call->origin.arg, &progress);
-		return;
-	}
-	finish(router, call, envelope);
+	if (envelope->kind == CAIRN__ENVELOPE__KIND__PROGRESS)
+		pass_progress(call, envelope);
+	else
+		finish(router, call, envelope);
 }
 
 void
@@ -478,6 +522,7 @@ router_new(struct router **ret, struct node *node, struct cairn_error *err)
 	if (router == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	router->node = node;
+	arena_init(&router->arena, CALL_TYPED_MAX);
 	uv_timer_init(node->loop, &router->tick);
 	router->tick.data = router;
 	*ret = router;
@@ -499,5 +544,6 @@ router_free(struct router *router)
 		if (router->calls[i].used)
 			call_free(router, &router->calls[i]);
 	}
+	arena_fini(&router->arena);
 	uv_close((uv_handle_t *)&router->tick, tick_closed);
 }

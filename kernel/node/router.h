@@ -6,13 +6,17 @@
  * Calls.  A call goes: find who serves the subject, check the caller's capability, ask the guard
  * and put its decision on disk (guarded subjects), deliver, hand progress and the reply back.  Then
  * an outcome record follows.  A handler's answer to a guarded call is withheld unless it reports
- * every obligation as fulfilled.
+ * every obligation as fulfilled, with a value at least as strict; what it sends before (PROGRESS) is
+ * withheld from every call that carries obligations.
  */
 
 #include "cairn/bus.pb-c.h"
 #include "node/node.h"
 
 #define ROUTER_CALLS_MAX 4096
+#define ROUTER_CALLS_OF_PLUGIN_MAX 1024
+#define ROUTER_SUBJECT_MAX 120 /* bytes */
+#define ROUTER_WORD_MAX 256    /* of principal, purpose and permit */
 #define ROUTER_TIMEOUT_MS 30000u      /* when the caller names none */
 #define ROUTER_TIMEOUT_MAX_MS 86400000u
 

@@ -12,7 +12,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cairn/imaging.pb-c.h"
+#include "depth.h"
 #include "node/node.h"
+#include "node/words.h"
 
 #define JOBS_LISTED_MAX 1000
 #define QUEUES_MAX 64
@@ -41,15 +43,17 @@ static json_t *
 plugin_json(const struct node_plugin *plugin)
 {
 	struct supervisor_info info;
+	char last_error[sizeof info.last_error];
 
 	supervisor_info_get(plugin->process, &info);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:s}", "name",
-	    info.name, "version", info.version, "kind", plugin->config.manifest->kind, "path",
+	words_clean(last_error, sizeof last_error, info.last_error, false);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "name",
+	    info.name, "version", plugin->config.manifest->version, "kind", plugin->config.manifest->kind, "path",
 	    info.path, "state", supervisor_state_text(info.state), "pid", info.pid, "restarts",
 	    (json_int_t)info.restarts, "ready_for_ms", (json_int_t)info.ready_for_ms, "jobs_taken",
 	    (json_int_t)plugin->taken_count, "events_dropped", (json_int_t)plugin->events_dropped,
-	    "memory_kb", info.pid == 0 ? (json_int_t)0 : memory_kb(info.pid), "last_error",
-	    info.last_error);
+	    "refused", (json_int_t)plugin->refused, "memory_kb",
+	    info.pid == 0 ? (json_int_t)0 : memory_kb(info.pid), "last_error", last_error);
 }
 
 static json_t *
@@ -96,22 +100,33 @@ serve_status(struct node *node, const json_t *request, json_t *reply, struct cai
 
 /* ---- kernel.jobs ------------------------------------------------------------------------ */
 
+/* Key and reason are a plugin's words. */
+static json_t *
+job_json(const struct jobs_info *job)
+{
+	char key[sizeof job->key], reason[sizeof job->reason];
+
+	words_clean(key, sizeof key, job->key, false);
+	words_clean(reason, sizeof reason, job->reason, false);
+	return json_pack("{s:I, s:s, s:s, s:s, s:i, s:s}", "id", (json_int_t)job->id, "queue",
+	    job->queue, "key", key, "state", job->state, "attempt", (int)job->attempt, "reason",
+	    reason);
+}
+
 static int
 serve_jobs(struct node *node, const json_t *request, json_t *reply, struct cairn_error *err)
 {
 	struct jobs_info *jobs = calloc(JOBS_LISTED_MAX, sizeof *jobs);
-	json_t *list = json_array();
+	json_t *list;
 	size_t count;
 
 	(void)request;
 	if (jobs == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	list = json_array();
 	count = jobs_list(node->jobs, jobs, JOBS_LISTED_MAX);
 	for (size_t i = 0; i < count && i < JOBS_LISTED_MAX; i++)
-		json_array_append_new(list,
-		    json_pack("{s:I, s:s, s:s, s:s, s:i, s:s}", "id", (json_int_t)jobs[i].id, "queue",
-		        jobs[i].queue, "key", jobs[i].key, "state", jobs[i].state, "attempt",
-		        (int)jobs[i].attempt, "reason", jobs[i].reason));
+		json_array_append_new(list, job_json(&jobs[i]));
 	free(jobs);
 	json_object_set_new(reply, "queues", queues_json(node));
 	json_object_set_new(reply, "jobs", list);
@@ -145,7 +160,8 @@ serve_pseudonym(struct node *node, const ProtobufCBinaryData *body, struct buf *
     struct cairn_error *err)
 {
 	Cairn__PseudonymRequest *request =
-	    cairn__pseudonym_request__unpack(NULL, body->len, body->data);
+	    (Cairn__PseudonymRequest *)proto_unpack(
+	        &cairn__pseudonym_request__descriptor, NULL, body->data, body->len);
 	Cairn__PseudonymAnswer answer = CAIRN__PSEUDONYM_ANSWER__INIT;
 	char pseudonym[IDENTITY_PSEUDONYM_MAX];
 	int code;
