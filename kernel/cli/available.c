@@ -49,8 +49,9 @@ available_write(const char *home, const char *shared_object, struct cairn_error 
 	char *text = NULL;
 	int code = manifest_read(shared_object, &manifest, err);
 
-	if (code == 0 && snprintf(path, sizeof path, "%s/plugins/available/%s.yaml", home,
-	                     manifest->name) >= (int)sizeof path)
+	if (code == 0 &&
+	    snprintf(path, sizeof path, "%s/plugins/available/%s.yaml", home, manifest->name) >=
+		(int)sizeof path)
 		code = cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", home);
 	if (code == 0 && !file_exists(path)) {
 		code = manifest_example(manifest, &text, err);

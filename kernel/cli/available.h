@@ -9,7 +9,8 @@
 
 #include <cairn/error.h>
 
-/* Writes HOME/plugins/available/NAME.yaml from the manifest in the shared object, unless it is there. */
+/* Writes HOME/plugins/available/NAME.yaml from the manifest in the shared object, unless it is
+ * there. */
 int available_write(const char *home, const char *shared_object, struct cairn_error *err);
 
 /* Calls `each(arg, path)` for every file of `folder` whose name ends with `suffix`. */

@@ -5,8 +5,9 @@
 /*
  * The `cairn` command.  One file per command group; each exports its commands in a table.  Exit
  * status everywhere: 0 done, 1 refused or failed, 2 wrong usage.  With --json a command prints one
- * JSON object on standard output, also for errors ({"error": {...}}); people's text goes to standard
- * output, errors to standard error.  Colours and progress bars only where the output is a terminal.
+ * JSON object on standard output, also for errors ({"error": {...}}); people's text goes to
+ * standard output, errors to standard error.  Colours and progress bars only where the output is a
+ * terminal.
  */
 
 #include <stdbool.h>
@@ -27,8 +28,8 @@ struct cli {
 	const struct cli_command *command;
 	const char *home;
 	bool json;
-	bool tty;    /* standard output is a terminal */
-	bool colour; /* tty, and NO_COLOR is not set */
+	bool tty;            /* standard output is a terminal */
+	bool colour;         /* tty, and NO_COLOR is not set */
 	unsigned timeout_ms; /* 0: the default of the command */
 };
 
@@ -38,7 +39,8 @@ struct cli_command {
 	const char *summary; /* one line */
 	const char *help;    /* options and notes, lines of at most 90 columns; may be "" */
 	const char *example; /* "cairn ledger verify" */
-	/* argv[0] is the first argument after the command's name; `--home`, `--json`, `--timeout` and
+	/* argv[0] is the first argument after the command's name; `--home`, `--json`, `--timeout`
+	 * and
 	 * `--help` are taken out already. */
 	int (*run)(struct cli *cli, int argc, char **argv);
 };
@@ -73,8 +75,9 @@ struct cli_option {
 	bool *flag;
 };
 
-/* Takes the options (ended by a NULL name) out of argv; what remains is positional.  "--" ends them.
- * Returns the number of positionals, or -1 after printing what is wrong (with "did you mean"). */
+/* Takes the options (ended by a NULL name) out of argv; what remains is positional.  "--" ends
+ * them. Returns the number of positionals, or -1 after printing what is wrong (with "did you
+ * mean"). */
 int cli_options(const struct cli *cli, const struct cli_option *options, int argc, char **argv);
 
 /* ---- terminal --------------------------------------------------------------------------- */
@@ -91,8 +94,8 @@ struct cli_table {
 	enum cli_colour *colours;
 };
 
-int cli_table_row(struct cli_table *table, enum cli_colour colour, size_t columns,
-    const char *const *cells);
+int cli_table_row(
+    struct cli_table *table, enum cli_colour colour, size_t columns, const char *const *cells);
 /* Prints and frees. */
 void cli_table_print(const struct cli *cli, struct cli_table *table);
 

@@ -14,7 +14,8 @@
 #include "base/file.h"
 
 #define FRAME_MAX (16u << 20)
-#define GRACE_MS 2000u /* the node itself answers at the deadline; this is for a node that hangs */
+#define GRACE_MS 2000u /* the node itself answers at the deadline; this is for a node that hangs \
+			*/
 
 static int
 connect_to(const char *home, int *ret_fd, struct cairn_error *err)
@@ -36,8 +37,10 @@ connect_to(const char *home, int *ret_fd, struct cairn_error *err)
 		return cairn_error_set(err, CAIRN_EDENIED,
 		    "the node in %s belongs to another user; ask as that user", home);
 	if (!file_exists(home))
-		return cairn_error_set(err, CAIRN_ENOTFOUND, "there is no node in %s; make one with: cairn "
-		    "init %s", home, home);
+		return cairn_error_set(err, CAIRN_ENOTFOUND,
+		    "there is no node in %s; make one with: cairn "
+		    "init %s",
+		    home, home);
 	return cairn_error_set(err, CAIRN_EUNAVAILABLE,
 	    "no node is running in %s; start it with: cairn --home %s run", home, home);
 }
@@ -94,8 +97,8 @@ read_before(int fd, void *bytes, size_t length, uint64_t deadline, struct cairn_
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return cairn_error_set(err, CAIRN_EUNAVAILABLE,
-			    "the node stopped before it answered");
+			return cairn_error_set(
+			    err, CAIRN_EUNAVAILABLE, "the node stopped before it answered");
 		at += got;
 		length -= (size_t)got;
 	}
@@ -114,7 +117,8 @@ read_envelope(int fd, uint64_t deadline, Cairn__Envelope **ret, struct cairn_err
 		return code;
 	length = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
 	if (length > FRAME_MAX || (body = malloc(length + 1)) == NULL)
-		return cairn_error_set(err, CAIRN_EPROTO, "the node sent a frame of %zu bytes", length);
+		return cairn_error_set(
+		    err, CAIRN_EPROTO, "the node sent a frame of %zu bytes", length);
 	code = read_before(fd, body, length, deadline, err);
 	if (code == 0) {
 		*ret = cairn__envelope__unpack(NULL, length, body);
@@ -153,12 +157,14 @@ client_call(const char *home, const struct client_call *call, Cairn__Envelope **
 }
 
 int
-client_json(const char *home, const char *subject, json_t *request, json_t **ret,
-    struct cairn_error *err)
+client_json(
+    const char *home, const char *subject, json_t *request, json_t **ret, struct cairn_error *err)
 {
 	char *text = request == NULL ? NULL : json_dumps(request, JSON_COMPACT);
-	struct client_call call = {.subject = subject, .body = text,
-	    .length = text == NULL ? 0 : strlen(text), .timeout_ms = 10000};
+	struct client_call call = {.subject = subject,
+	    .body = text,
+	    .length = text == NULL ? 0 : strlen(text),
+	    .timeout_ms = 10000};
 	Cairn__Envelope *reply = NULL;
 	int code = client_call(home, &call, &reply, err);
 

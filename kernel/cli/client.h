@@ -21,14 +21,14 @@ struct client_call {
 	void *arg;
 };
 
-/* `*ret_reply` (freed with cairn__envelope__free_unpacked) whatever its code says; a non-zero return
- * means that there is no reply: CAIRN_EUNAVAILABLE when the node is not running. */
+/* `*ret_reply` (freed with cairn__envelope__free_unpacked) whatever its code says; a non-zero
+ * return means that there is no reply: CAIRN_EUNAVAILABLE when the node is not running. */
 int client_call(const char *home, const struct client_call *call, Cairn__Envelope **ret_reply,
     struct cairn_error *err);
 
 /* A kernel.* call: JSON in (may be NULL, released), JSON out. */
-int client_json(const char *home, const char *subject, json_t *request, json_t **ret,
-    struct cairn_error *err);
+int client_json(
+    const char *home, const char *subject, json_t *request, json_t **ret, struct cairn_error *err);
 
 /* True when a node answers in `home`. */
 bool client_running(const char *home);

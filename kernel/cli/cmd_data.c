@@ -85,12 +85,14 @@ print_imported(const struct cli *cli, const Cairn__ImportProgress *done)
 	}
 	refusals = json_array();
 	for (size_t i = 0; i < done->n_refusals; i++)
-		json_array_append_new(refusals, json_pack("{s:s%, s:s%}", "path", done->refusals[i]->path,
-		    strlen(done->refusals[i]->path), "reason", done->refusals[i]->reason,
-		    strlen(done->refusals[i]->reason)));
-	return cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:o}", "files",
-	    (json_int_t)done->files_done, "imported", (json_int_t)done->imported, "duplicates",
-	    (json_int_t)done->duplicates, "refused", (json_int_t)done->refused, "refusals", refusals));
+		json_array_append_new(refusals,
+		    json_pack("{s:s%, s:s%}", "path", done->refusals[i]->path,
+			strlen(done->refusals[i]->path), "reason", done->refusals[i]->reason,
+			strlen(done->refusals[i]->reason)));
+	return cli_print_json(
+	    json_pack("{s:I, s:I, s:I, s:I, s:o}", "files", (json_int_t)done->files_done,
+		"imported", (json_int_t)done->imported, "duplicates", (json_int_t)done->duplicates,
+		"refused", (json_int_t)done->refused, "refusals", refusals));
 }
 
 /* Absolute paths, since the plugin has a working directory of its own. */
@@ -104,8 +106,8 @@ absolute_paths(struct cli *cli, int count, char **paths, Cairn__ImportRequest *r
 		char *real = realpath(paths[i], NULL);
 
 		if (real == NULL)
-			return cli_failf(cli, CAIRN_ENOTFOUND, "cannot read %s: %s", paths[i],
-			    strerror(errno));
+			return cli_failf(
+			    cli, CAIRN_ENOTFOUND, "cannot read %s: %s", paths[i], strerror(errno));
 		request->paths[request->n_paths++] = real;
 	}
 	return CLI_DONE;
@@ -114,8 +116,12 @@ absolute_paths(struct cli *cli, int count, char **paths, Cairn__ImportRequest *r
 static int
 send_import(struct cli *cli, const char *purpose, const Cairn__ImportRequest *request)
 {
-	struct question question = {.cli = cli, .purpose = purpose, .subject = "imaging.import",
-	    .message = &request->base, .timeout_ms = IMPORT_TIMEOUT_MS, .progress = import_progress};
+	struct question question = {.cli = cli,
+	    .purpose = purpose,
+	    .subject = "imaging.import",
+	    .message = &request->base,
+	    .timeout_ms = IMPORT_TIMEOUT_MS,
+	    .progress = import_progress};
 	Cairn__Envelope *reply = NULL;
 	Cairn__ImportProgress *done;
 	int status = question_ask(&question, &reply);
@@ -182,8 +188,8 @@ answer_json(const Cairn__CountAnswer *answer, const Cairn__Envelope *reply, cons
 	    (unsigned)answer->kind < 4 ? kinds[answer->kind] : "unknown", "count",
 	    counted ? json_integer((json_int_t)answer->count) : json_null(), "level",
 	    level_names[(unsigned)answer->level & 3], "rounded_to", (json_int_t)answer->rounded_to,
-	    "min_cell", (json_int_t)answer->min_cell, "criteria", criteria, "expression", text, "rule",
-	    reply->rule, "reason", reply->reason, "request_id", reply->request_id);
+	    "min_cell", (json_int_t)answer->min_cell, "criteria", criteria, "expression", text,
+	    "rule", reply->rule, "reason", reply->reason, "request_id", reply->request_id);
 }
 
 static void
@@ -197,7 +203,8 @@ print_answer(const struct cli *cli, const Cairn__CountAnswer *answer, const Cair
 		printf("%" PRIu64 " %s", answer->count, level);
 		break;
 	case CAIRN__COUNT_ANSWER__KIND__ROUNDED:
-		printf("about %" PRIu64 " %s (rounded to %u)", answer->count, level, answer->rounded_to);
+		printf("about %" PRIu64 " %s (rounded to %u)", answer->count, level,
+		    answer->rounded_to);
 		break;
 	case CAIRN__COUNT_ANSWER__KIND__SUPPRESSED:
 		printf("suppressed: fewer than %u patients, which may be none", answer->min_cell);
@@ -233,7 +240,8 @@ ask_count(struct question *question, const Cairn__CountRequest *request, const c
 		return status;
 	answer = cairn__count_answer__unpack(NULL, reply->body.len, reply->body.data);
 	if (answer == NULL) {
-		status = cli_failf(question->cli, CAIRN_EPROTO, "the node's answer is no CountAnswer");
+		status =
+		    cli_failf(question->cli, CAIRN_EPROTO, "the node's answer is no CountAnswer");
 	} else {
 		if (question->cli->json)
 			cli_print_json(answer_json(answer, reply, text));
@@ -263,14 +271,15 @@ run_count(struct cli *cli, int argc, char **argv)
 	if (argc < 0)
 		return CLI_USAGE;
 	if (argc != 1)
-		return cli_usage(cli, argc == 0 ? "give an expression ('*' for everyone)"
-		                                : "put the expression in quotes, as one argument");
+		return cli_usage(cli,
+		    argc == 0 ? "give an expression ('*' for everyone)"
+			      : "put the expression in quotes, as one argument");
 	if (question.purpose == NULL)
 		return cli_usage(cli, "say what for, with --purpose (e.g. scientific-research)");
 	level = find_level(level_name);
 	if (level < 0)
-		return cli_usage(cli, "--level is patients, studies, series or instances, not '%s'",
-		    level_name);
+		return cli_usage(
+		    cli, "--level is patients, studies, series or instances, not '%s'", level_name);
 	if (cohort_parse(argv[0], &expression, &err) != 0) {
 		cli_fail(cli, &err);
 		return CLI_USAGE;
@@ -285,27 +294,29 @@ run_count(struct cli *cli, int argc, char **argv)
 
 const struct cli_command cli_data_commands[] = {
     {"import", "PATH... [--purpose P]", "read DICOM files and folders into the node",
-        "  --purpose P   default: operations\n\n"
-        "Each file is de-identified on the way in, or refused with the reason. Files that are held\n"
-        "already are counted and left alone, so an import can be repeated. Exit status 1 when any\n"
-        "file was refused.\n",
-        "cairn import /mnt/archive/2019", run_import},
+	"  --purpose P   default: operations\n\n"
+	"Each file is de-identified on the way in, or refused with the reason. Files that are "
+	"held\n"
+	"already are counted and left alone, so an import can be repeated. Exit status 1 when any\n"
+	"file was refused.\n",
+	"cairn import /mnt/archive/2019", run_import},
     {"count", "'EXPRESSION' --purpose P [--as PRINCIPAL] [--permit ID] [--level LEVEL]",
-        "ask how many patients an expression selects",
-        "  --purpose P      what the answer is for, e.g. scientific-research, quality-assurance\n"
-        "  --as PRINCIPAL   ask as this person, as the policy knows them\n"
-        "  --permit ID      the permit the question rests on\n"
-        "  --level LEVEL    patients (default), studies, series or instances\n\n"
-        "The expression: criteria joined by and, or, xor, not and parentheses; a criterion is\n"
-        "  modality = CT           body_part in (BREAST, CHEST)      age between 40 and 60\n"
-        "  slice_thickness <= 2    manufacturer exists               same study (...)\n"
-        "The answer is typed: exact, rounded, suppressed, unsupported or denied.\n",
-        "cairn count 'modality = CT and age >= 50' --purpose scientific-research "
-        "--as alice@example.org",
-        run_count},
+	"ask how many patients an expression selects",
+	"  --purpose P      what the answer is for, e.g. scientific-research, quality-assurance\n"
+	"  --as PRINCIPAL   ask as this person, as the policy knows them\n"
+	"  --permit ID      the permit the question rests on\n"
+	"  --level LEVEL    patients (default), studies, series or instances\n\n"
+	"The expression: criteria joined by and, or, xor, not and parentheses; a criterion is\n"
+	"  modality = CT           body_part in (BREAST, CHEST)      age between 40 and 60\n"
+	"  slice_thickness <= 2    manufacturer exists               same study (...)\n"
+	"The answer is typed: exact, rounded, suppressed, unsupported or denied.\n",
+	"cairn count 'modality = CT and age >= 50' --purpose scientific-research "
+	"--as alice@example.org",
+	run_count},
     {"export", "'EXPRESSION' DIR --purpose P [--as PRINCIPAL] [--permit ID]",
-        "write a cohort's de-identified instances as Part 10 files",
-        "Writes DIR/PATIENT/STUDY/SERIES/INSTANCE.dcm, each checked against its digest. A file that\n"
-        "is there already with the same digest is left alone; one that differs is an error.\n",
-        "cairn export 'modality = MG' /tmp/mg --purpose quality-assurance", cli_export_run},
+	"write a cohort's de-identified instances as Part 10 files",
+	"Writes DIR/PATIENT/STUDY/SERIES/INSTANCE.dcm, each checked against its digest. A file "
+	"that\n"
+	"is there already with the same digest is left alone; one that differs is an error.\n",
+	"cairn export 'modality = MG' /tmp/mg --purpose quality-assurance", cli_export_run},
     {0}};

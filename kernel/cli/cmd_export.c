@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * export: asks the cohort engine (under the policy) which instances an expression selects, a page at
- * a time, and copies each from the object store to an ordinary Part 10 file, checking its digest.
+ * export: asks the cohort engine (under the policy) which instances an expression selects, a page
+ * at a time, and copies each from the object store to an ordinary Part 10 file, checking its
+ * digest.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,8 @@
 #define PAGE 5000
 #define PROGRESS_EVERY 500
 
-struct export {
+struct export
+{
 	struct cli *cli;
 	const char *dir;
 	struct objects_reader *objects;
@@ -54,8 +56,8 @@ instance_path(const struct export *export, const Cairn__SelectedInstance *instan
 	if (!is_safe_name(instance->patient) || !is_safe_name(instance->study) ||
 	    !is_safe_name(instance->series) || !is_safe_name(instance->instance))
 		return cairn_error_set(err, CAIRN_ECORRUPT, "an identifier is no file name");
-	wrote = snprintf(ret, PATH_MAX, "%s/%s/%s/%s", export->dir, instance->patient, instance->study,
-	    instance->series);
+	wrote = snprintf(ret, PATH_MAX, "%s/%s/%s/%s", export->dir, instance->patient,
+	    instance->study, instance->series);
 	if (wrote < 0 || wrote + 80 > PATH_MAX)
 		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", export->dir);
 	if (file_mkdirs(ret, 0755, err) != 0)
@@ -65,8 +67,8 @@ instance_path(const struct export *export, const Cairn__SelectedInstance *instan
 }
 
 static int
-copy_object(struct export *export, const struct objects_ref *ref, const char *path,
-    struct cairn_error *err)
+copy_object(
+    struct export *export, const struct objects_ref *ref, const char *path, struct cairn_error *err)
 {
 	char temporary[PATH_MAX];
 	FD_AUTO fd = -1;
@@ -76,8 +78,8 @@ copy_object(struct export *export, const struct objects_ref *ref, const char *pa
 		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", path);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
-		return cairn_error_set(err, CAIRN_EIO, "cannot create %s: %s", temporary,
-		    strerror(errno));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot create %s: %s", temporary, strerror(errno));
 	code = objects_reader_get(export->objects, ref, write_piece, &fd, err);
 	if (code == 0 && rename(temporary, path) != 0)
 		code = cairn_error_set(err, CAIRN_EIO, "cannot name %s: %s", path, strerror(errno));
@@ -87,8 +89,8 @@ copy_object(struct export *export, const struct objects_ref *ref, const char *pa
 }
 
 static int
-export_instance(struct export *export, const Cairn__SelectedInstance *instance,
-    struct cairn_error *err)
+export_instance(
+    struct export *export, const Cairn__SelectedInstance *instance, struct cairn_error *err)
 {
 	struct objects_ref ref;
 	char path[PATH_MAX];
@@ -120,7 +122,8 @@ export_page(struct export *export, const Cairn__SelectAnswer *page)
 			cli_print_safe(stderr, err.text);
 			fputc('\n', stderr);
 		}
-		if (export->cli->tty && !export->cli->json && export->written % PROGRESS_EVERY == 1) {
+		if (export->cli->tty && !export->cli->json &&
+		    export->written % PROGRESS_EVERY == 1) {
 			printf("\r%" PRIu64 " written\033[K", export->written);
 			fflush(stdout);
 		}
@@ -130,8 +133,8 @@ export_page(struct export *export, const Cairn__SelectAnswer *page)
 static int
 unsupported(struct cli *cli, const Cairn__SelectAnswer *page)
 {
-	return cli_failf(cli, CAIRN_EUNSUPPORTED, "this node cannot evaluate '%s'; nothing was exported",
-	    page->unsupported[0]);
+	return cli_failf(cli, CAIRN_EUNSUPPORTED,
+	    "this node cannot evaluate '%s'; nothing was exported", page->unsupported[0]);
 }
 
 static int
@@ -148,7 +151,8 @@ export_pages(struct export *export, struct question *question, Cairn__SelectRequ
 		page = cairn__select_answer__unpack(NULL, reply->body.len, reply->body.data);
 		cairn__envelope__free_unpacked(reply, NULL);
 		if (page == NULL)
-			return cli_failf(export->cli, CAIRN_EPROTO, "the node's answer is no SelectAnswer");
+			return cli_failf(
+			    export->cli, CAIRN_EPROTO, "the node's answer is no SelectAnswer");
 		if (page->n_unsupported > 0) {
 			status = unsupported(export->cli, page);
 			cairn__select_answer__free_unpacked(page, NULL);
@@ -165,9 +169,9 @@ static int
 print_exported(const struct export *export)
 {
 	if (export->cli->json)
-		return cli_print_json(json_pack("{s:s, s:I, s:I, s:I}", "dir", export->dir, "written",
-		    (json_int_t)export->written, "present", (json_int_t)export->present, "failed",
-		    (json_int_t)export->failed));
+		return cli_print_json(json_pack("{s:s, s:I, s:I, s:I}", "dir", export->dir,
+		    "written", (json_int_t) export->written, "present",
+		    (json_int_t) export->present, "failed", (json_int_t) export->failed));
 	printf("%s%" PRIu64 " instances written to %s", export->cli->tty ? "\r\033[K" : "",
 	    export->written, export->dir);
 	if (export->present > 0)

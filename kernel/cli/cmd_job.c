@@ -27,15 +27,18 @@ print_jobs(const struct cli *cli, const json_t *jobs)
 	}
 	cli_table_row(&table, CLI_DIM, 6,
 	    (const char *const[]){"ID", "QUEUE", "STATE", "ATTEMPT", "KEY", "REASON"});
-	json_array_foreach(jobs, index, job) {
+	json_array_foreach(jobs, index, job)
+	{
 		char id[24], attempt[24];
 
-		snprintf(id, sizeof id, "%lld", (long long)json_integer_value(json_object_get(job, "id")));
+		snprintf(id, sizeof id, "%lld",
+		    (long long)json_integer_value(json_object_get(job, "id")));
 		snprintf(attempt, sizeof attempt, "%lld",
 		    (long long)json_integer_value(json_object_get(job, "attempt")));
-		cli_table_row(&table, strcmp(text_of(job, "state"), "dead") == 0 ? CLI_RED : CLI_PLAIN, 6,
+		cli_table_row(&table,
+		    strcmp(text_of(job, "state"), "dead") == 0 ? CLI_RED : CLI_PLAIN, 6,
 		    (const char *const[]){id, text_of(job, "queue"), text_of(job, "state"), attempt,
-		        text_of(job, "key"), text_of(job, "reason")});
+			text_of(job, "key"), text_of(job, "reason")});
 	}
 	cli_table_print(cli, &table);
 }
@@ -61,6 +64,6 @@ run_list(struct cli *cli, int argc, char **argv)
 
 const struct cli_command cli_job_commands[] = {
     {"job list", "", "list the durable jobs that wait, are being worked on, or are dead",
-        "The first 1,000 jobs; `cairn status` has the totals of every queue.\n", "cairn job list",
-        run_list},
+	"The first 1,000 jobs; `cairn status` has the totals of every queue.\n", "cairn job list",
+	run_list},
     {0}};

@@ -43,12 +43,13 @@ record_json(const Cairn__Record *record)
 	if (record->previous.len == 32)
 		text_hex(record->previous.data, 32, previous);
 	for (size_t i = 0; i < record->n_fields; i++)
-		json_object_set_new(fields, record->fields[i]->name, json_string(record->fields[i]->value));
+		json_object_set_new(
+		    fields, record->fields[i]->name, json_string(record->fields[i]->value));
 	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s}", "index",
-	    (json_int_t)record->index, "time", time, "kind", record->kind, "subject", record->subject,
-	    "principal", record->principal, "purpose", record->purpose, "verdict", record->verdict,
-	    "rule", record->rule, "reason", record->reason, "request_id", record->request_id, "fields",
-	    fields, "previous", previous);
+	    (json_int_t)record->index, "time", time, "kind", record->kind, "subject",
+	    record->subject, "principal", record->principal, "purpose", record->purpose, "verdict",
+	    record->verdict, "rule", record->rule, "reason", record->reason, "request_id",
+	    record->request_id, "fields", fields, "previous", previous);
 }
 
 static void
@@ -146,7 +147,8 @@ run_tail(struct cli *cli, int argc, char **argv)
 	if (argc != 0)
 		return argc < 0 ? CLI_USAGE : cli_usage(cli, "takes no arguments but options");
 	if (count_text != NULL && text_to_integer(count_text, 1, 1000000, &count) != 0)
-		return cli_usage(cli, "--records takes a number from 1 to 1000000, not '%s'", count_text);
+		return cli_usage(
+		    cli, "--records takes a number from 1 to 1000000, not '%s'", count_text);
 	if (follow && cli->json)
 		return cli_usage(cli, "--follow and --json do not go together");
 	if (open_reader(cli, &reader, &err) != 0)
@@ -160,7 +162,8 @@ run_tail(struct cli *cli, int argc, char **argv)
 		status = tail_from(cli, reader, &index, NULL);
 	}
 	if (array != NULL && status == CLI_DONE)
-		cli_print_json(json_pack("{s:I, s:O}", "total", (json_int_t)total, "records", array));
+		cli_print_json(
+		    json_pack("{s:I, s:O}", "total", (json_int_t)total, "records", array));
 	json_decref(array);
 	ledger_reader_close(reader);
 	return status;
@@ -213,8 +216,9 @@ show_index(struct cli *cli, struct ledger_reader *reader, const char *text)
 	if (text_to_integer(text, 0, INT64_MAX, &index) != 0)
 		return cli_usage(cli, "'%s' is no record number", text);
 	if ((uint64_t)index >= total)
-		return cli_failf(cli, CAIRN_ENOTFOUND, "no record %s; the ledger has %" PRIu64
-		    " (0 to %" PRIu64 ")", text, total, total == 0 ? 0 : total - 1);
+		return cli_failf(cli, CAIRN_ENOTFOUND,
+		    "no record %s; the ledger has %" PRIu64 " (0 to %" PRIu64 ")", text, total,
+		    total == 0 ? 0 : total - 1);
 	if (ledger_reader_get(reader, (uint64_t)index, &record, &err) != 0)
 		return cli_fail(cli, &err);
 	if (cli->json)
@@ -241,7 +245,8 @@ run_show(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "name one record, or one request with --request");
 	if (open_reader(cli, &reader, &err) != 0)
 		return cli_fail(cli, &err);
-	status = request != NULL ? show_request(cli, reader, request) : show_index(cli, reader, argv[0]);
+	status =
+	    request != NULL ? show_request(cli, reader, request) : show_index(cli, reader, argv[0]);
 	ledger_reader_close(reader);
 	return status;
 }
@@ -267,11 +272,12 @@ print_verified(const struct cli *cli, int code, const struct ledger_report *repo
 
 	text_hex(report->root, sizeof report->root, root);
 	if (cli->json) {
-		cli_print_json(json_pack("{s:b, s:I, s:I, s:I, s:o, s:s, s:s, s:s}", "intact", code == 0,
-		    "records", (json_int_t)report->records, "checkpoints", (json_int_t)report->checkpoints,
-		    "unsigned_records", (json_int_t)report->unsigned_records, "bad_record",
+		cli_print_json(json_pack("{s:b, s:I, s:I, s:I, s:o, s:s, s:s, s:s}", "intact",
+		    code == 0, "records", (json_int_t)report->records, "checkpoints",
+		    (json_int_t)report->checkpoints, "unsigned_records",
+		    (json_int_t)report->unsigned_records, "bad_record",
 		    report->bad_record == UINT64_MAX ? json_null()
-		                                     : json_integer((json_int_t)report->bad_record),
+						     : json_integer((json_int_t)report->bad_record),
 		    "root", root, "key", fingerprint, "text", code == 0 ? "" : err->text));
 		return code == 0 ? CLI_DONE : CLI_FAILED;
 	}
@@ -281,7 +287,8 @@ print_verified(const struct cli *cli, int code, const struct ledger_report *repo
 		printf("%sthe ledger has been changed%s: ", cli_colour(cli, CLI_RED),
 		    cli_colour(cli, CLI_PLAIN));
 		cli_print_safe(stdout, err->text);
-		fputs("\n  keep the file as it is, and compare with a backup or a checkpoint kept elsewhere\n",
+		fputs("\n  keep the file as it is, and compare with a backup or a checkpoint kept "
+		      "elsewhere\n",
 		    stdout);
 		return CLI_FAILED;
 	}
@@ -290,7 +297,8 @@ print_verified(const struct cli *cli, int code, const struct ledger_report *repo
 	    cli_colour(cli, CLI_GREEN), cli_colour(cli, CLI_PLAIN), report->records,
 	    report->checkpoints, root, fingerprint);
 	if (report->unsigned_records > 0)
-		printf("  the last %" PRIu64 " records are chained, and signed with the next checkpoint\n",
+		printf("  the last %" PRIu64
+		       " records are chained, and signed with the next checkpoint\n",
 		    report->unsigned_records);
 	return CLI_DONE;
 }
@@ -312,8 +320,8 @@ run_verify(struct cli *cli, int argc, char **argv)
 	    file_join(dir, sizeof dir, cli->home, "state/kernel/ledger") != 0)
 		return cli_failf(cli, CAIRN_ELIMIT, "the home's path is too long");
 	if (!file_exists(dir))
-		return cli_failf(cli, CAIRN_ENOTFOUND, "there is no ledger in %s; has the node run yet?",
-		    cli->home);
+		return cli_failf(cli, CAIRN_ENOTFOUND,
+		    "there is no ledger in %s; has the node run yet?", cli->home);
 	if (identity_public_key(keys, &key, &err) != 0)
 		return cli_fail(cli, &err);
 	identity_fingerprint(key, fingerprint, sizeof fingerprint);
@@ -326,12 +334,12 @@ run_verify(struct cli *cli, int argc, char **argv)
 
 const struct cli_command cli_ledger_commands[] = {
     {"ledger tail", "[--records N] [--follow]", "show the newest records",
-        "  --records N   how many; default 20\n  --follow      go on as records come\n",
-        "cairn ledger tail --records 50", run_tail},
+	"  --records N   how many; default 20\n  --follow      go on as records come\n",
+	"cairn ledger tail --records 50", run_tail},
     {"ledger show", "INDEX | --request ID", "show one record, or all of one request", "",
-        "cairn ledger show 17", run_show},
+	"cairn ledger show 17", run_show},
     {"ledger verify", "", "recompute every hash, the chain, the tree and every signature",
-        "Exit status 1 when anything has been changed, removed, repeated or reordered; the record\n"
-        "is named.\n",
-        "cairn ledger verify", run_verify},
+	"Exit status 1 when anything has been changed, removed, repeated or reordered; the record\n"
+	"is named.\n",
+	"cairn ledger verify", run_verify},
     {0}};

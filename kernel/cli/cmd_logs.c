@@ -84,9 +84,11 @@ show_log(struct cli *cli, const char *path, int64_t lines, bool follow_it)
 	size_t start;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
-		return cli_failf(cli, CAIRN_ENOTFOUND, "no log of such a plugin yet (%s: %s)", path, strerror(errno));
+		return cli_failf(cli, CAIRN_ENOTFOUND, "no log of such a plugin yet (%s: %s)", path,
+		    strerror(errno));
 	from = st.st_size > (off_t)LOG_TAIL_MAX ? st.st_size - (off_t)LOG_TAIL_MAX : 0;
-	if (lseek(fd, from, SEEK_SET) < 0 || buf_append_zero(&text, (size_t)(st.st_size - from)) != 0 ||
+	if (lseek(fd, from, SEEK_SET) < 0 ||
+	    buf_append_zero(&text, (size_t)(st.st_size - from)) != 0 ||
 	    file_read_all(fd, text.data, text.length) != 0)
 		return cli_failf(cli, CAIRN_EIO, "cannot read %s", path);
 	start = tail_start(&text, lines);
@@ -110,7 +112,8 @@ cli_logs_run(struct cli *cli, int argc, char **argv)
 	if (argc != 1)
 		return argc < 0 ? CLI_USAGE : cli_usage(cli, "name one plugin");
 	if (lines_text != NULL && text_to_integer(lines_text, 1, 1000000, &lines) != 0)
-		return cli_usage(cli, "--lines takes a number from 1 to 1000000, not '%s'", lines_text);
+		return cli_usage(
+		    cli, "--lines takes a number from 1 to 1000000, not '%s'", lines_text);
 	if (follow_it && cli->json)
 		return cli_usage(cli, "--follow and --json do not go together");
 	if (strspn(argv[0], "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(argv[0]))

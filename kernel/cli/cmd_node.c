@@ -93,7 +93,8 @@ fill_home(char *home, const struct init *init, struct cairn_error *err)
 	char policies[PATH_MAX], keys[PATH_MAX];
 	int code;
 
-	if (paths_share("policies", policies) != 0 || file_join(keys, sizeof keys, home, "keys") != 0)
+	if (paths_share("policies", policies) != 0 ||
+	    file_join(keys, sizeof keys, home, "keys") != 0)
 		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", home);
 	code = make_home(home, err);
 	if (code == 0)
@@ -150,8 +151,8 @@ print_made(const struct cli *cli, const char *home, const char *id)
 		identity_fingerprint(key, fingerprint, sizeof fingerprint);
 	EVP_PKEY_free(key);
 	if (cli->json)
-		return cli_print_json(
-		    json_pack("{s:s, s:s, s:s}", "home", home, "id", id, "fingerprint", fingerprint));
+		return cli_print_json(json_pack(
+		    "{s:s, s:s, s:s}", "home", home, "id", id, "fingerprint", fingerprint));
 	printf("made the node '%s' in %s\n"
 	       "  key        %s\n"
 	       "  settings   %s/node.yaml, %s/policies/settings.yaml\n\n"
@@ -168,7 +169,8 @@ static int
 find_plugin_dir(const char *named, char ret[PATH_MAX], struct cairn_error *err)
 {
 	if (named != NULL && realpath(named, ret) == NULL)
-		return cairn_error_set(err, CAIRN_ENOTFOUND, "cannot use %s: %s", named, strerror(errno));
+		return cairn_error_set(
+		    err, CAIRN_ENOTFOUND, "cannot use %s: %s", named, strerror(errno));
 	if (named == NULL && paths_plugins(ret) != 0)
 		return cairn_error_set(err, CAIRN_EIO, "cannot tell where this program lies");
 	return 0;
@@ -195,7 +197,8 @@ run_init(struct cli *cli, int argc, char **argv)
 		return cli_failf(cli, CAIRN_EIO, "cannot use %s: %s", argv[0], strerror(errno));
 	if (file_exists(path))
 		return cli_failf(cli, CAIRN_EEXIST,
-		    "%s holds a node already; nothing was changed (see: cairn --home %s check)", home, home);
+		    "%s holds a node already; nothing was changed (see: cairn --home %s check)",
+		    home, home);
 	if (init.id == NULL) {
 		make_id(init.name != NULL ? init.name : last_component(home), made);
 		init.id = made;
@@ -242,8 +245,8 @@ report(struct check *check, const char *what, int code, const char *detail)
 	if (code != 0)
 		check->failed++;
 	if (cli->json) {
-		json_array_append_new(check->results, json_pack("{s:s, s:b, s:s}", "what", what, "ok",
-		    code == 0, "detail", detail));
+		json_array_append_new(check->results,
+		    json_pack("{s:s, s:b, s:s}", "what", what, "ok", code == 0, "detail", detail));
 		return;
 	}
 	printf("%s%s%s  %-18s ", cli_colour(cli, code == 0 ? CLI_GREEN : CLI_RED),
@@ -262,8 +265,8 @@ check_keys(struct check *check)
 
 	if (code == 0)
 		code = identity_open(&identity, keys, &err);
-	report(check, "keys", code, code == 0 ? "node key and pseudonym key are readable by the owner only"
-	                                      : err.text);
+	report(check, "keys", code,
+	    code == 0 ? "node key and pseudonym key are readable by the owner only" : err.text);
 	identity_free(identity);
 }
 
@@ -327,7 +330,8 @@ run_check(struct cli *cli, int argc, char **argv)
 		check_plugins(&check, node);
 	node_config_free(node);
 	if (cli->json)
-		cli_print_json(json_pack("{s:b, s:o}", "ok", check.failed == 0, "checks", check.results));
+		cli_print_json(
+		    json_pack("{s:b, s:o}", "ok", check.failed == 0, "checks", check.results));
 	else
 		json_decref(check.results);
 	return check.failed == 0 ? CLI_DONE : CLI_FAILED;
@@ -364,16 +368,19 @@ print_plugins(const struct cli *cli, const json_t *plugins)
 	size_t index;
 	const json_t *plugin;
 
-	cli_table_row(&table, CLI_DIM, 6, (const char *const[]){"PLUGIN", "VERSION", "STATE", "RESTARTS",
-	    "MEMORY", "LAST ERROR"});
-	json_array_foreach(plugins, index, plugin) {
+	cli_table_row(&table, CLI_DIM, 6,
+	    (const char *const[]){
+		"PLUGIN", "VERSION", "STATE", "RESTARTS", "MEMORY", "LAST ERROR"});
+	json_array_foreach(plugins, index, plugin)
+	{
 		char restarts[24], memory[24];
 
 		snprintf(restarts, sizeof restarts, "%lld", number_of(plugin, "restarts"));
-		snprintf(memory, sizeof memory, "%.1f MB", (double)number_of(plugin, "memory_kb") / 1024);
+		snprintf(memory, sizeof memory, "%.1f MB",
+		    (double)number_of(plugin, "memory_kb") / 1024);
 		cli_table_row(&table, state_colour(text_of(plugin, "state")), 6,
 		    (const char *const[]){text_of(plugin, "name"), text_of(plugin, "version"),
-		        text_of(plugin, "state"), restarts, memory, text_of(plugin, "last_error")});
+			text_of(plugin, "state"), restarts, memory, text_of(plugin, "last_error")});
 	}
 	cli_table_print(cli, &table);
 }
@@ -385,9 +392,9 @@ print_status(const struct cli *cli, const json_t *status)
 	const json_t *queues = json_object_get(status, "queues"), *queue;
 	size_t index;
 
-	printf("%s%s%s (%s), role %s, project %s\n", cli_colour(cli, CLI_BOLD), text_of(node, "name"),
-	    cli_colour(cli, CLI_PLAIN), text_of(node, "id"), text_of(node, "role"),
-	    text_of(node, "project"));
+	printf("%s%s%s (%s), role %s, project %s\n", cli_colour(cli, CLI_BOLD),
+	    text_of(node, "name"), cli_colour(cli, CLI_PLAIN), text_of(node, "id"),
+	    text_of(node, "role"), text_of(node, "project"));
 	printf("  home      %s\n  up        %lld s, pid %lld, %.1f MB, %lld calls under way\n",
 	    text_of(node, "home"), number_of(node, "uptime_ms") / 1000, number_of(node, "pid"),
 	    (double)number_of(node, "memory_kb") / 1024, number_of(node, "calls"));
@@ -395,9 +402,9 @@ print_status(const struct cli *cli, const json_t *status)
 	    number_of(json_object_get(status, "ledger"), "records"),
 	    number_of(json_object_get(status, "policy"), "rules"));
 	json_array_foreach(queues, index, queue)
-		printf("  queue     %s: %lld ready, %lld taken, %lld dead, %lld done\n",
-		    text_of(queue, "queue"), number_of(queue, "ready"), number_of(queue, "taken"),
-		    number_of(queue, "dead"), number_of(queue, "done"));
+	    printf("  queue     %s: %lld ready, %lld taken, %lld dead, %lld done\n",
+		text_of(queue, "queue"), number_of(queue, "ready"), number_of(queue, "taken"),
+		number_of(queue, "dead"), number_of(queue, "done"));
 	putchar('\n');
 	print_plugins(cli, json_object_get(status, "plugins"));
 }
@@ -423,20 +430,20 @@ run_status(struct cli *cli, int argc, char **argv)
 
 const struct cli_command cli_node_commands[] = {
     {"init", "DIR [--id ID] [--name NAME] [--plugin-dir DIR]", "make a node's home in DIR",
-        "  --id ID      short name in ledgers and catalogues (letters, digits, - and .);\n"
-        "               default: from --name or the directory\n"
-        "  --name NAME  the hospital's name, for people\n"
-        "  --plugin-dir DIR  where the plugins' shared objects are; default: the installation's\n\n"
-        "Makes keys, node.yaml, the policies and one commented plugins/available/*.yaml for every\n"
-        "installed plugin. A home that is there already is never touched.\n",
-        "cairn init /var/lib/cairn --name 'St. Anna Hospital'", run_init},
+	"  --id ID      short name in ledgers and catalogues (letters, digits, - and .);\n"
+	"               default: from --name or the directory\n"
+	"  --name NAME  the hospital's name, for people\n"
+	"  --plugin-dir DIR  where the plugins' shared objects are; default: the installation's\n\n"
+	"Makes keys, node.yaml, the policies and one commented plugins/available/*.yaml for every\n"
+	"installed plugin. A home that is there already is never touched.\n",
+	"cairn init /var/lib/cairn --name 'St. Anna Hospital'", run_init},
     {"run", "", "run the node in the foreground",
-        "Stops in order on Ctrl-C or SIGTERM. Logs go to standard error, each plugin's to\n"
-        "HOME/log/NAME.log.\n",
-        "cairn --home /var/lib/cairn run", run_run},
+	"Stops in order on Ctrl-C or SIGTERM. Logs go to standard error, each plugin's to\n"
+	"HOME/log/NAME.log.\n",
+	"cairn --home /var/lib/cairn run", run_run},
     {"check", "", "check the whole configuration without starting anything",
-        "Reads node.yaml, keys, policies and every enabled plugin's settings as the node would.\n",
-        "cairn --home /var/lib/cairn check", run_check},
+	"Reads node.yaml, keys, policies and every enabled plugin's settings as the node would.\n",
+	"cairn --home /var/lib/cairn check", run_check},
     {"status", "", "show the running node", "", "cairn --home /var/lib/cairn status --json",
-        run_status},
+	run_status},
     {0}};

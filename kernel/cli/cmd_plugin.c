@@ -96,10 +96,12 @@ names_need(const struct names *names, const char *name, struct cairn_error *err)
 	}
 	near = text_suggest(name, names_at, names);
 	if (near != NULL)
-		return cairn_error_set(err, CAIRN_ENOTFOUND, "no plugin '%s' is available; did you mean "
-		    "'%s'?", name, near);
-	return cairn_error_set(err, CAIRN_ENOTFOUND,
-	    "no plugin '%s' is available (see: cairn plugin list)", name);
+		return cairn_error_set(err, CAIRN_ENOTFOUND,
+		    "no plugin '%s' is available; did you mean "
+		    "'%s'?",
+		    name, near);
+	return cairn_error_set(
+	    err, CAIRN_ENOTFOUND, "no plugin '%s' is available (see: cairn plugin list)", name);
 }
 
 static int
@@ -127,7 +129,8 @@ running_state(const json_t *status, const char *name)
 	const json_t *plugin;
 	size_t index;
 
-	json_array_foreach(json_object_get(status, "plugins"), index, plugin) {
+	json_array_foreach(json_object_get(status, "plugins"), index, plugin)
+	{
 		const char *other = json_string_value(json_object_get(plugin, "name"));
 
 		if (other != NULL && strcmp(other, name) == 0)
@@ -172,8 +175,8 @@ object_path(const struct cli *cli, const char *name, char ret[PATH_MAX], struct 
 }
 
 static int
-read_manifest(const struct cli *cli, const char *name, struct manifest **ret,
-    struct cairn_error *err)
+read_manifest(
+    const struct cli *cli, const char *name, struct manifest **ret, struct cairn_error *err)
 {
 	char path[PATH_MAX];
 	int code = object_path(cli, name, path, err);
@@ -184,8 +187,8 @@ read_manifest(const struct cli *cli, const char *name, struct manifest **ret,
 /* ---- list ------------------------------------------------------------------------------- */
 
 static void
-list_row(struct cli *cli, struct cli_table *table, json_t *array, const json_t *status,
-    const char *name)
+list_row(
+    struct cli *cli, struct cli_table *table, json_t *array, const json_t *status, const char *name)
 {
 	struct manifest *manifest = NULL;
 	struct cairn_error err = {0};
@@ -196,8 +199,9 @@ list_row(struct cli *cli, struct cli_table *table, json_t *array, const json_t *
 
 	if (cli->json)
 		json_array_append_new(array,
-		    json_pack("{s:s, s:s, s:b, s:s, s:s}", "name", name, "version", version, "enabled",
-		        is_enabled(cli->home, name), "state", state, "summary", summary));
+		    json_pack("{s:s, s:s, s:b, s:s, s:s}", "name", name, "version", version,
+			"enabled", is_enabled(cli->home, name), "state", state, "summary",
+			summary));
 	else
 		cli_table_row(table, readable ? CLI_PLAIN : CLI_RED, 4,
 		    (const char *const[]){name, version, state, summary});
@@ -220,7 +224,8 @@ run_list(struct cli *cli, int argc, char **argv)
 		return cli_fail(cli, &err);
 	status = ask_status(cli->home);
 	array = json_array();
-	cli_table_row(&table, CLI_DIM, 4, (const char *const[]){"PLUGIN", "VERSION", "STATE", "SUMMARY"});
+	cli_table_row(
+	    &table, CLI_DIM, 4, (const char *const[]){"PLUGIN", "VERSION", "STATE", "SUMMARY"});
 	for (size_t i = 0; i < names.count; i++)
 		list_row(cli, &table, array, status, names.list[i]);
 	names_free(&names);
@@ -245,7 +250,8 @@ set_link(const char *home, const char *name, bool enable, struct cairn_error *er
 	if (enable && symlink(target, link) != 0 && errno != EEXIST)
 		return cairn_error_set(err, CAIRN_EIO, "cannot link %s: %s", link, strerror(errno));
 	if (!enable && unlink(link) != 0 && errno != ENOENT)
-		return cairn_error_set(err, CAIRN_EIO, "cannot remove %s: %s", link, strerror(errno));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot remove %s: %s", link, strerror(errno));
 	return 0;
 }
 
@@ -271,7 +277,8 @@ apply_links(struct cli *cli, int argc, char **argv, bool enable)
 	}
 	json_decref(reply);
 	if (cli->json)
-		return cli_print_json(json_pack("{s:b, s:b}", "enabled", enable, "running", running));
+		return cli_print_json(
+		    json_pack("{s:b, s:b}", "enabled", enable, "running", running));
 	for (int i = 0; i < argc; i++)
 		printf("%s %s%s\n", enable ? "enabled" : "disabled", argv[i],
 		    running ? "" : " (takes effect when the node starts)");
@@ -327,8 +334,8 @@ run_restart(struct cli *cli, int argc, char **argv)
 	argc = cli_options(cli, options, argc, argv);
 	if (argc != 1)
 		return argc < 0 ? CLI_USAGE : cli_usage(cli, "name one plugin");
-	if (client_json(cli->home, "kernel.plugin.restart", json_pack("{s:s}", "name", argv[0]), &reply,
-	        &err) != 0)
+	if (client_json(cli->home, "kernel.plugin.restart", json_pack("{s:s}", "name", argv[0]),
+		&reply, &err) != 0)
 		return cli_fail(cli, &err);
 	json_decref(reply);
 	if (cli->json)
@@ -345,18 +352,20 @@ manifest_json(const struct manifest *manifest, const char *state)
 	json_t *serves = json_array(), *capabilities = json_array(), *options = json_array();
 
 	for (size_t i = 0; i < manifest->serve_count; i++)
-		json_array_append_new(serves, json_pack("{s:s, s:b}", "subject",
-		    manifest->serves[i].subject, "guarded", manifest->serves[i].guarded));
+		json_array_append_new(serves,
+		    json_pack("{s:s, s:b}", "subject", manifest->serves[i].subject, "guarded",
+			manifest->serves[i].guarded));
 	for (size_t i = 0; i < manifest->capability_count; i++)
 		json_array_append_new(capabilities, json_string(manifest->capabilities[i]));
 	for (size_t i = 0; i < manifest->schema.count; i++)
-		json_array_append_new(options, json_pack("{s:s, s:s?, s:s?}", "key",
-		    manifest->schema.options[i].key, "default", manifest->schema.options[i].fallback, "help",
-		    manifest->schema.options[i].help));
-	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "name", manifest->name,
-	    "version", manifest->version, "abi", (int)manifest->abi, "kind", manifest->kind, "summary",
-	    manifest->summary, "path", manifest->path, "state", state, "serves", serves, "capabilities",
-	    capabilities, "options", options);
+		json_array_append_new(options,
+		    json_pack("{s:s, s:s?, s:s?}", "key", manifest->schema.options[i].key,
+			"default", manifest->schema.options[i].fallback, "help",
+			manifest->schema.options[i].help));
+	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "name",
+	    manifest->name, "version", manifest->version, "abi", (int)manifest->abi, "kind",
+	    manifest->kind, "summary", manifest->summary, "path", manifest->path, "state", state,
+	    "serves", serves, "capabilities", capabilities, "options", options);
 }
 
 static void
@@ -375,7 +384,8 @@ print_manifest(const struct cli *cli, const struct manifest *manifest, const cha
 	for (size_t i = 0; i < manifest->schema.count; i++) {
 		const struct config_option *option = &manifest->schema.options[i];
 
-		printf("  option     %-22s %s%s%s\n", option->key, option->help == NULL ? "" : option->help,
+		printf("  option     %-22s %s%s%s\n", option->key,
+		    option->help == NULL ? "" : option->help,
 		    option->fallback == NULL ? " (required)" : "; default ",
 		    option->fallback == NULL ? "" : option->fallback);
 	}
@@ -414,24 +424,25 @@ run_info(struct cli *cli, int argc, char **argv)
 
 const struct cli_command cli_plugin_commands[] = {
     {"plugin list", "", "list the installed plugins and their state", "", "cairn plugin list",
-        run_list},
+	run_list},
     {"plugin enable", "NAME...", "enable plugins, now if the node runs",
-        "Makes a link in HOME/plugins/enabled. When a running node refuses, nothing is changed.\n",
-        "cairn plugin enable dicom cohort", run_enable},
+	"Makes a link in HOME/plugins/enabled. When a running node refuses, nothing is changed.\n",
+	"cairn plugin enable dicom cohort", run_enable},
     {"plugin disable", "NAME...", "disable plugins, now if the node runs",
-        "Removes the link in HOME/plugins/enabled; settings and data stay.\n",
-        "cairn plugin disable cohort", run_disable},
+	"Removes the link in HOME/plugins/enabled; settings and data stay.\n",
+	"cairn plugin disable cohort", run_disable},
     {"plugin restart", "NAME", "stop a plugin in order and start it anew",
-        "Reads its settings again first: when they are wrong, it says so and the plugin runs on.\n"
-        "Also closes the crash-loop breaker of a plugin that failed.\n",
-        "cairn plugin restart dicom", run_restart},
+	"Reads its settings again first: when they are wrong, it says so and the plugin runs on.\n"
+	"Also closes the crash-loop breaker of a plugin that failed.\n",
+	"cairn plugin restart dicom", run_restart},
     {"plugin info", "NAME", "show what a plugin serves, may do and can be set to", "",
-        "cairn plugin info dicom", run_info},
+	"cairn plugin info dicom", run_info},
     {"plugin logs", "NAME [--lines N] [--follow]", "show the end of a plugin's log",
-        "  --lines N   how many lines; default 20\n  --follow    go on as the log grows\n",
-        "cairn plugin logs dicom --lines 50", cli_logs_run},
+	"  --lines N   how many lines; default 20\n  --follow    go on as the log grows\n",
+	"cairn plugin logs dicom --lines 50", cli_logs_run},
     {"call", "SUBJECT [TEXT] [--purpose P] [--as PRINCIPAL]", "call a subject that a plugin serves",
-        "For trying a plugin out: sends TEXT as the body and prints the answer's body. The policy is\n"
-        "asked as for any other call.\n",
-        "cairn call hello.greet", cli_call_run},
+	"For trying a plugin out: sends TEXT as the body and prints the answer's body. The policy "
+	"is\n"
+	"asked as for any other call.\n",
+	"cairn call hello.greet", cli_call_run},
     {0}};

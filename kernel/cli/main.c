@@ -24,7 +24,8 @@ command_name(const void *arg, size_t index)
 {
 	(void)arg;
 	for (size_t i = 0; i < GROUPS; i++) {
-		for (const struct cli_command *command = groups[i]; command->name != NULL; command++) {
+		for (const struct cli_command *command = groups[i]; command->name != NULL;
+		     command++) {
 			if (index-- == 0)
 				return command->name;
 		}
@@ -44,14 +45,16 @@ match(const struct cli_command *command, int argc, char **argv)
 	if (argc < 2)
 		return 0;
 	wrote = snprintf(words, sizeof words, "%s %s", argv[0], argv[1]);
-	return wrote > 0 && (size_t)wrote < sizeof words && strcmp(command->name, words) == 0 ? 2 : 0;
+	return wrote > 0 && (size_t)wrote < sizeof words && strcmp(command->name, words) == 0 ? 2
+											      : 0;
 }
 
 static const struct cli_command *
 find_command(int argc, char **argv, int *ret_words)
 {
 	for (size_t i = 0; i < GROUPS; i++) {
-		for (const struct cli_command *command = groups[i]; command->name != NULL; command++) {
+		for (const struct cli_command *command = groups[i]; command->name != NULL;
+		     command++) {
 			int words = match(command, argc, argv);
 
 			if (words > 0) {
@@ -70,14 +73,16 @@ print_overview(FILE *to)
 	      "usage: cairn [--home DIR] [--json] COMMAND ...\n\n",
 	    to);
 	for (size_t i = 0; i < GROUPS; i++) {
-		for (const struct cli_command *command = groups[i]; command->name != NULL; command++)
+		for (const struct cli_command *command = groups[i]; command->name != NULL;
+		     command++)
 			fprintf(to, "  %-16s %s\n", command->name, command->summary);
 		fputc('\n', to);
 	}
-	fputs("  synth            make plausible, reproducible DICOM series for trying things out\n\n"
-	      "Every command: --home DIR (default $CAIRN_HOME, else /var/lib/cairn), --json,\n"
-	      "--timeout SECONDS, --help.  Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n"
-	      "Start here: cairn init DIR\n",
+	fputs(
+	    "  synth            make plausible, reproducible DICOM series for trying things out\n\n"
+	    "Every command: --home DIR (default $CAIRN_HOME, else /var/lib/cairn), --json,\n"
+	    "--timeout SECONDS, --help.  Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n"
+	    "Start here: cairn init DIR\n",
 	    to);
 }
 
@@ -100,11 +105,13 @@ print_group(const char *word)
 	bool found = false;
 
 	for (size_t i = 0; i < GROUPS; i++) {
-		for (const struct cli_command *command = groups[i]; command->name != NULL; command++) {
-			if (strncmp(command->name, word, length) != 0 || command->name[length] != ' ')
+		for (const struct cli_command *command = groups[i]; command->name != NULL;
+		     command++) {
+			if (strncmp(command->name, word, length) != 0 ||
+			    command->name[length] != ' ')
 				continue;
-			fprintf(stderr, "%s  cairn %s %s\n",
-			    found ? "" : "cairn: say which one:\n", command->name, command->args);
+			fprintf(stderr, "%s  cairn %s %s\n", found ? "" : "cairn: say which one:\n",
+			    command->name, command->args);
 			found = true;
 		}
 	}
@@ -172,7 +179,8 @@ take_common(struct cli *cli, int argc, char **argv, bool *ret_help)
 			cli->home = argv[++i];
 		} else if (timeout) {
 			if (take_timeout(cli, argv[++i]) != 0) {
-				fprintf(stderr, "cairn: --timeout takes seconds (0.1 to 86400), not '%s'\n",
+				fprintf(stderr,
+				    "cairn: --timeout takes seconds (0.1 to 86400), not '%s'\n",
 				    argv[i]);
 				return -1;
 			}

@@ -27,8 +27,8 @@ static int
 print_denied(const struct cli *cli, const Cairn__Envelope *reply)
 {
 	if (cli->json) {
-		cli_print_json(json_pack("{s:s, s:s, s:s, s:s}", "answer", "denied", "reason", reply->text,
-		    "rule", reply->rule, "request_id", reply->request_id));
+		cli_print_json(json_pack("{s:s, s:s, s:s, s:s}", "answer", "denied", "reason",
+		    reply->text, "rule", reply->rule, "request_id", reply->request_id));
 		return CLI_FAILED;
 	}
 	printf("%sdenied%s: ", cli_colour(cli, CLI_RED), cli_colour(cli, CLI_PLAIN));
@@ -44,10 +44,15 @@ question_ask(const struct question *question, Cairn__Envelope **ret_reply)
 	const struct cli *cli = question->cli;
 	size_t length = protobuf_c_message_get_packed_size(question->message);
 	uint8_t *body = malloc(length + 1);
-	struct client_call call = {.subject = question->subject, .purpose = question->purpose,
-	    .permit = question->permit, .as = question->as, .body = body, .length = length,
+	struct client_call call = {.subject = question->subject,
+	    .purpose = question->purpose,
+	    .permit = question->permit,
+	    .as = question->as,
+	    .body = body,
+	    .length = length,
 	    .timeout_ms = cli->timeout_ms != 0 ? cli->timeout_ms : question->timeout_ms,
-	    .progress = question->progress, .arg = (void *)(uintptr_t)cli};
+	    .progress = question->progress,
+	    .arg = (void *)(uintptr_t)cli};
 	struct cairn_error err = {0};
 	Cairn__Envelope *reply = NULL;
 	int code;

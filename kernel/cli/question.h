@@ -18,8 +18,8 @@ struct question {
 	void (*progress)(void *arg, const Cairn__Envelope *envelope); /* arg is the cli */
 };
 
-/* CLI_DONE with a reply whose code is 0.  Otherwise the denial (with its rule) or the error has been
- * printed, and the exit status is returned. */
+/* CLI_DONE with a reply whose code is 0.  Otherwise the denial (with its rule) or the error has
+ * been printed, and the exit status is returned. */
 int question_ask(const struct question *question, Cairn__Envelope **ret_reply);
 
 /* "permitted by 30-researchers.lua: ...; ledger: cairn ledger show --request ..." */

@@ -153,8 +153,8 @@ cli_colour(const struct cli *cli, enum cli_colour colour)
 }
 
 int
-cli_table_row(struct cli_table *table, enum cli_colour colour, size_t columns,
-    const char *const *cells)
+cli_table_row(
+    struct cli_table *table, enum cli_colour colour, size_t columns, const char *const *cells)
 {
 	size_t rows = table->rows + 1;
 	char **grown = realloc(table->cells, rows * columns * sizeof *grown);
@@ -200,7 +200,8 @@ cli_table_print(const struct cli *cli, struct cli_table *table)
 		fputs(cli_colour(cli, table->colours[row]), stdout);
 		for (size_t column = 0; column < table->columns; column++) {
 			char *cell = table->cells[row * table->columns + column];
-			size_t width = column + 1 < table->columns ? column_width(table, column) + 2 : 0;
+			size_t width =
+			    column + 1 < table->columns ? column_width(table, column) + 2 : 0;
 			size_t length = strlen(cell);
 
 			cli_print_safe(stdout, cell);

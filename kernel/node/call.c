@@ -93,10 +93,15 @@ call_record_decision(struct router *router, const struct call *call, ledger_dura
 	struct ledger_field fields[GUARD_OBLIGATIONS_MAX + 2];
 	char values[GUARD_OBLIGATIONS_MAX][32];
 	const struct guard_decision *decision = &call->decision;
-	struct ledger_entry entry = {.kind = "decision", .request_id = call->request_id,
-	    .subject = call->subject, .principal = call->principal, .purpose = call->purpose,
-	    .verdict = decision->permit ? "permit" : "deny", .rule = decision->rule,
-	    .reason = decision->reason, .fields = fields,
+	struct ledger_entry entry = {.kind = "decision",
+	    .request_id = call->request_id,
+	    .subject = call->subject,
+	    .principal = call->principal,
+	    .purpose = call->purpose,
+	    .verdict = decision->permit ? "permit" : "deny",
+	    .rule = decision->rule,
+	    .reason = decision->reason,
+	    .fields = fields,
 	    .field_count = decision->obligation_count};
 
 	for (size_t i = 0; i < decision->obligation_count; i++) {
@@ -117,9 +122,13 @@ record_outcome(struct router *router, const struct call *call, int code, const c
 {
 	struct ledger_field fields[GUARD_OBLIGATIONS_MAX];
 	char names[GUARD_OBLIGATIONS_MAX][32], values[GUARD_OBLIGATIONS_MAX][32];
-	struct ledger_entry entry = {.kind = "outcome", .request_id = call->request_id,
-	    .subject = call->subject, .principal = call->principal, .purpose = call->purpose,
-	    .verdict = code == 0 ? "done" : "failed", .reason = code == 0 ? "" : text,
+	struct ledger_entry entry = {.kind = "outcome",
+	    .request_id = call->request_id,
+	    .subject = call->subject,
+	    .principal = call->principal,
+	    .purpose = call->purpose,
+	    .verdict = code == 0 ? "done" : "failed",
+	    .reason = code == 0 ? "" : text,
 	    .fields = fields};
 	struct cairn_error err = {0};
 
@@ -129,8 +138,8 @@ record_outcome(struct router *router, const struct call *call, int code, const c
 		if (entry.field_count == GUARD_OBLIGATIONS_MAX)
 			break;
 		words_clean(names[i], sizeof names[i], answer->fulfilments[i]->name, false);
-		snprintf(values[i], sizeof values[i], "%lld",
-		    (long long)answer->fulfilments[i]->value);
+		snprintf(
+		    values[i], sizeof values[i], "%lld", (long long)answer->fulfilments[i]->value);
 		fields[entry.field_count++] = (struct ledger_field){names[i], values[i]};
 	}
 	if (ledger_append(router->node->ledger, &entry, NULL, NULL, &err) != 0)
@@ -157,7 +166,7 @@ call_end(struct router *router, struct call *call, Cairn__Envelope *reply)
 	reply->kind = CAIRN__ENVELOPE__KIND__REPLY;
 	reply->id = origin.id;
 	reply->rule = decision.rule;
-	reply->reason = decision.permit ? decision.reason : (char *)(uintptr_t)"";
+	reply->reason = decision.permit ? decision.reason : (char *)(uintptr_t) "";
 	reply->request_id = request_id;
 	origin.send(origin.arg, reply);
 }
@@ -209,7 +218,9 @@ check_deadlines(uv_timer_t *timer)
 
 		if (call->used && now >= call->deadline_ms)
 			call_fail(router, call, CAIRN_ETIMEOUT,
-			    "no answer before the deadline; the plugin may be busy (cairn status) or the "
-			    "deadline too short (--timeout)", true);
+			    "no answer before the deadline; the plugin may be busy (cairn status) "
+			    "or the "
+			    "deadline too short (--timeout)",
+			    true);
 	}
 }

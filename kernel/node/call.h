@@ -18,7 +18,8 @@
 struct call {
 	bool used;
 	bool delivered;
-	bool permitted; /* the guard's permit is on its way to the ledger or there: an outcome follows */
+	bool permitted; /* the guard's permit is on its way to the ledger or there: an outcome
+			   follows */
 	uint64_t generation;
 	uint64_t deadline_ms;
 	struct router_origin origin;
@@ -51,8 +52,8 @@ void call_free(struct router *router, struct call *call);
 void call_drop_body(struct router *router, struct call *call);
 
 /* Puts the guard's decision into the ledger; `durable` when it is on disk. */
-int call_record_decision(struct router *router, const struct call *call,
-    ledger_durable_fn durable, void *arg, struct cairn_error *err);
+int call_record_decision(struct router *router, const struct call *call, ledger_durable_fn durable,
+    void *arg, struct cairn_error *err);
 
 /* Sends the REPLY that ends a call and frees it.  `reply` may borrow from anything but the call. */
 void call_end(struct router *router, struct call *call, Cairn__Envelope *reply);
@@ -61,7 +62,7 @@ void call_end(struct router *router, struct call *call, Cairn__Envelope *reply);
 void call_answer(struct router *router, struct call *call, const Cairn__Envelope *answer);
 
 /* Ends a call with an error to its origin, and tells the handler when it has the request. */
-void call_fail(struct router *router, struct call *call, int code, const char *text,
-    bool tell_handler);
+void call_fail(
+    struct router *router, struct call *call, int code, const char *text, bool tell_handler);
 
 #endif

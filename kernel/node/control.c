@@ -20,7 +20,8 @@
 
 #define READ_CHUNK 65536
 #define BACKLOG 128
-#define UNSENT_PAUSE (1u << 20) /* nothing more is taken from a client with so many unread bytes */
+#define UNSENT_PAUSE (1u << 20) /* nothing more is taken from a client with so many unread bytes \
+				 */
 #define UNSENT_MAX (64u << 20)  /* when its answers grow to that nevertheless, it is cut off */
 #define ENVELOPE_MEMORY_MAX ((size_t)48 << 20) /* one Envelope, unpacked */
 #define USER_MAX 64
@@ -154,7 +155,8 @@ send_envelope(void *arg, const Cairn__Envelope *envelope)
 	frames_header(frame->bytes, length);
 	cairn__envelope__pack(envelope, frame->bytes + FRAMES_HEADER_BYTES);
 	out = uv_buf_init((char *)frame->bytes, (unsigned)(FRAMES_HEADER_BYTES + length));
-	if (uv_write(&frame->request, (uv_stream_t *)&connection->pipe, &out, 1, frame_written) != 0) {
+	if (uv_write(&frame->request, (uv_stream_t *)&connection->pipe, &out, 1, frame_written) !=
+	    0) {
 		free(frame);
 		connection_close(connection);
 	}
@@ -170,7 +172,8 @@ take_call(struct connection *connection, const Cairn__Envelope *envelope)
 	struct router_origin origin = {send_envelope, connection, envelope->id, NULL};
 	struct router_principal principal = {connection->user, "operator", "control", ""};
 	const Cairn__Context *context = envelope->context;
-	const char *as = context != NULL && context->principal != NULL ? context->principal->name : "";
+	const char *as =
+	    context != NULL && context->principal != NULL ? context->principal->name : "";
 
 	if (as[0] != 0 && strcmp(as, connection->user) != 0) {
 		principal.name = as;
@@ -190,7 +193,8 @@ take_frame(void *arg, const uint8_t *bytes, size_t length)
 	    &cairn__envelope__descriptor, &arena->allocator, bytes, length);
 
 	if (envelope == NULL) {
-		log_warning("control", "%s sent a frame that is no Envelope; closing the connection",
+		log_warning("control",
+		    "%s sent a frame that is no Envelope; closing the connection",
 		    connection->user);
 		arena_reset(arena);
 		connection_close(connection);
@@ -272,8 +276,8 @@ refuse_connection(struct connection *connection)
 
 	reply.kind = CAIRN__ENVELOPE__KIND__REPLY;
 	reply.code = CAIRN_ELIMIT;
-	reply.text = (char *)(uintptr_t)"the node has as many control connections as it takes; "
-	                                "try again shortly";
+	reply.text = (char *)(uintptr_t) "the node has as many control connections as it takes; "
+					 "try again shortly";
 	length = cairn__envelope__get_packed_size(&reply);
 	assert(length <= sizeof frame - FRAMES_HEADER_BYTES);
 	frames_header(frame, length);
@@ -318,16 +322,16 @@ listen_on(struct control *control, const char *path, struct cairn_error *err)
 
 	if (strlen(path) > SOCKET_PATH_MAX)
 		return cairn_error_set(err, CAIRN_EINVAL,
-		    "the path %s is too long for a socket (%d bytes at most); use a shorter home", path,
-		    SOCKET_PATH_MAX);
+		    "the path %s is too long for a socket (%d bytes at most); use a shorter home",
+		    path, SOCKET_PATH_MAX);
 	mask = umask(0177);
 	status = uv_pipe_bind(&control->listener, path);
 	umask(mask);
 	if (status == 0)
 		status = uv_listen((uv_stream_t *)&control->listener, BACKLOG, on_connection);
 	if (status != 0)
-		return cairn_error_set(err, CAIRN_EIO, "cannot listen on %s: %s", path,
-		    uv_strerror(status));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot listen on %s: %s", path, uv_strerror(status));
 	return 0;
 }
 

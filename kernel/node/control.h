@@ -16,8 +16,8 @@
 #define CONTROL_CONNECTIONS_MAX 64
 #define CONTROL_FRAME_MAX (16u << 20)
 
-int control_open(struct control **ret, struct node *node, const char *path,
-    struct cairn_error *err);
+int control_open(
+    struct control **ret, struct node *node, const char *path, struct cairn_error *err);
 void control_close(struct control *control, void (*closed)(void *arg), void *arg);
 
 #endif

@@ -9,7 +9,7 @@
 
 #define PUT_JOBS_MAX 4096         /* in one JOB_PUT */
 #define SEND_BYTES_MAX (4u << 20) /* of job bodies in one JOB message */
-#define TAKE_JOBS_MAX 8 /* at once, so that their bodies take at most 32 MiB */
+#define TAKE_JOBS_MAX 8           /* at once, so that their bodies take at most 32 MiB */
 
 static const char *
 name_of(const struct node_plugin *plugin)
@@ -27,8 +27,8 @@ dispatch_event(struct node_plugin *from, const Cairn__Envelope *envelope)
 	char text[CAIRN_ERROR_TEXT_MAX];
 
 	if (!node_plugin_may(from, "publish", envelope->subject)) {
-		snprintf(text, sizeof text, "plugin '%s' has no capability publish:%.120s", name_of(from),
-		    envelope->subject);
+		snprintf(text, sizeof text, "plugin '%s' has no capability publish:%.120s",
+		    name_of(from), envelope->subject);
 		node_plugin_refuse(from, text);
 		return;
 	}
@@ -38,7 +38,8 @@ dispatch_event(struct node_plugin *from, const Cairn__Envelope *envelope)
 	for (size_t i = 0; i < node->plugin_count; i++) {
 		struct node_plugin *to = node->plugins[i];
 
-		if (to == from || to->removed || !node_plugin_may(to, "subscribe", envelope->subject))
+		if (to == from || to->removed ||
+		    !node_plugin_may(to, "subscribe", envelope->subject))
 			continue;
 		if (node_plugin_send(to, &event) != 0)
 			to->events_dropped++;
@@ -110,7 +111,8 @@ put_jobs(struct node_plugin *from, const Cairn__Envelope *envelope, struct cairn
 	for (size_t i = 0; i < envelope->n_jobs; i++) {
 		const Cairn__Job *job = envelope->jobs[i];
 
-		entries[i] = (struct jobs_put_entry){job->queue, job->key, job->body.data, job->body.len};
+		entries[i] =
+		    (struct jobs_put_entry){job->queue, job->key, job->body.data, job->body.len};
 	}
 	*put = (struct put){from, from->incarnation, envelope->id};
 	code = jobs_put(from->node->jobs, entries, envelope->n_jobs, put_durable, put, err);
@@ -148,7 +150,8 @@ forget_taken(struct node_plugin *plugin, uint64_t id)
 	return false;
 }
 
-/* Only jobs that the plugin really holds can be acknowledged, and it holds no more than the window. */
+/* Only jobs that the plugin really holds can be acknowledged, and it holds no more than the window.
+ */
 void
 dispatch_job_ack(struct node_plugin *from, const Cairn__Envelope *envelope)
 {
@@ -287,7 +290,8 @@ dispatch_jobs(struct node_plugin *plugin)
 {
 	const struct manifest *manifest = plugin->config.manifest;
 
-	if (plugin->removed || plugin->node->closing || node_plugin_state(plugin) != SUPERVISOR_READY)
+	if (plugin->removed || plugin->node->closing ||
+	    node_plugin_state(plugin) != SUPERVISOR_READY)
 		return;
 	for (size_t i = 0; i < manifest->capability_count; i++) {
 		const char *capability = manifest->capabilities[i];

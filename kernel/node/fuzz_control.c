@@ -63,7 +63,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0 || size > 65536)
 		return 0;
-	if (feed(&whole, data + 1, size - 1, size) != feed(&pieces, data + 1, size - 1, 1 + data[0]) ||
+	if (feed(&whole, data + 1, size - 1, size) !=
+		feed(&pieces, data + 1, size - 1, 1 + data[0]) ||
 	    whole.hash != pieces.hash || whole.count != pieces.count)
 		__builtin_trap();
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cairnd --home DIR: runs a node in the foreground until SIGTERM or SIGINT.  Exit status: 0 after an
- * orderly stop, 1 when it could not start, 2 for wrong usage.
+ * cairnd --home DIR: runs a node in the foreground until SIGTERM or SIGINT.  Exit status: 0 after
+ * an orderly stop, 1 when it could not start, 2 for wrong usage.
  */
 #include <getopt.h>
 #include <signal.h>

@@ -199,7 +199,7 @@ open_jobs(struct node *node, struct cairn_error *err)
 	int code = path_in_home(node, "state/kernel/jobs", path, err);
 
 	return code != 0 ? code
-	                 : jobs_open(&node->jobs, node->loop, &options, dispatch_wake, node, err);
+			 : jobs_open(&node->jobs, node->loop, &options, dispatch_wake, node, err);
 }
 
 /* cairn-host lies beside cairnd. */
@@ -224,18 +224,22 @@ open_supervisor(struct node *node, struct cairn_error *err)
 {
 	char host[PATH_MAX], run[PATH_MAX], log[PATH_MAX];
 	const struct node_config *config = node->config;
-	struct supervisor_options options = {.host_path = host, .run_dir = run, .log_dir = log,
-	    .restart_limit = config->restart_limit, .restart_window_s = config->restart_window_s,
-	    .stop_timeout_ms = config->stop_timeout_ms, .heartbeat_ms = config->heartbeat_ms};
+	struct supervisor_options options = {.host_path = host,
+	    .run_dir = run,
+	    .log_dir = log,
+	    .restart_limit = config->restart_limit,
+	    .restart_window_s = config->restart_window_s,
+	    .stop_timeout_ms = config->stop_timeout_ms,
+	    .heartbeat_ms = config->heartbeat_ms};
 	int code = find_host(host, err);
 
 	if (code == 0)
 		code = path_in_home(node, "run", run, err);
 	if (code == 0)
 		code = path_in_home(node, "log", log, err);
-	return code != 0
-	    ? code
-	    : supervisor_new(&node->supervisor, node->loop, &options, &node_supervisor_ops, node, err);
+	return code != 0 ? code
+			 : supervisor_new(&node->supervisor, node->loop, &options,
+			       &node_supervisor_ops, node, err);
 }
 
 static int
@@ -283,9 +287,9 @@ int
 node_open(struct node **ret, uv_loop_t *loop, const char *home, struct cairn_error *err)
 {
 	/* Everything that can be wrong with the configuration is found before anything starts. */
-	static int (*const steps[])(struct node *, struct cairn_error *) = {make_directories, take_lock,
-	    open_identity, open_guard, open_router, open_supervisor, add_plugins, open_ledger,
-	    open_jobs, open_control, start_plugins};
+	static int (*const steps[])(struct node *, struct cairn_error *) = {make_directories,
+	    take_lock, open_identity, open_guard, open_router, open_supervisor, add_plugins,
+	    open_ledger, open_jobs, open_control, start_plugins};
 	struct node *node = calloc(1, sizeof *node);
 	int code;
 
@@ -359,7 +363,7 @@ start_listed(struct node *node, struct plugin_config *config, struct node_plugin
 	if (plugin != NULL && !plugin->removed)
 		return 0;
 	code = plugin == NULL ? node_plugins_add(node, config, err)
-	                      : node_plugin_configure(plugin, config, err);
+			      : node_plugin_configure(plugin, config, err);
 	if (code != 0)
 		return code;
 	if (plugin == NULL)
@@ -368,7 +372,8 @@ start_listed(struct node *node, struct plugin_config *config, struct node_plugin
 	plugin->removed = code != 0;
 	if (code != 0)
 		return code;
-	node_record(node, "plugin", plugin->config.manifest->name, "enabled", "asked by the operator");
+	node_record(
+	    node, "plugin", plugin->config.manifest->name, "enabled", "asked by the operator");
 	*ret_started = plugin;
 	return 0;
 }
@@ -408,8 +413,8 @@ node_restart(struct node *node, const char *name, struct cairn_error *err)
 	int code;
 
 	if (plugin == NULL || plugin->removed)
-		return cairn_error_set(err, CAIRN_ENOTFOUND,
-		    "no enabled plugin '%s' (cairn plugin list)", name);
+		return cairn_error_set(
+		    err, CAIRN_ENOTFOUND, "no enabled plugin '%s' (cairn plugin list)", name);
 	code = plugin_configs_load(node->config, &configs, &count, err);
 	for (size_t i = 0; code == 0 && i < count; i++) {
 		if (strcmp(configs[i].manifest->name, name) == 0)

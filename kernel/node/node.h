@@ -30,9 +30,10 @@
 #include "supervisor/supervisor.h"
 
 #define NODE_PLUGINS_MAX 64
-#define NODE_JOB_WINDOW 256 /* unacknowledged jobs of one plugin */
+#define NODE_JOB_WINDOW 256               /* unacknowledged jobs of one plugin */
 #define NODE_JOB_WINDOW_BYTES (16u << 20) /* of their bodies; one job may be beyond */
-#define NODE_REFUSALS_SHOWN 10 /* of one plugin in NODE_REFUSALS_MS; the others are only counted */
+#define NODE_REFUSALS_SHOWN 10 /* of one plugin in NODE_REFUSALS_MS; the others are only counted \
+				*/
 #define NODE_REFUSALS_MS 60000u
 
 struct node;
@@ -50,8 +51,9 @@ struct node_plugin {
 	struct supervisor_plugin *process; /* NULL once the supervisor is closed */
 	bool removed; /* disabled while the node runs: stays stopped, serves nothing */
 	bool was_ready;
-	unsigned incarnation; /* grows when the process is gone: answers to an old one are dropped */
-	unsigned calls;       /* under way that it made */
+	unsigned
+	    incarnation; /* grows when the process is gone: answers to an old one are dropped */
+	unsigned calls;  /* under way that it made */
 	struct node_job taken[NODE_JOB_WINDOW];
 	size_t taken_count;
 	size_t taken_bytes;
@@ -73,10 +75,10 @@ struct node {
 	struct control *control;
 	struct node_plugin *plugins[NODE_PLUGINS_MAX];
 	size_t plugin_count;
-	int lock;               /* descriptor of run/lock */
-	uint64_t started_ms;    /* monotonic */
+	int lock;            /* descriptor of run/lock */
+	uint64_t started_ms; /* monotonic */
 	bool closing;
-	unsigned starting;      /* plugins that have not been ready yet */
+	unsigned starting; /* plugins that have not been ready yet */
 	void (*closed)(void *arg);
 	void *closed_arg;
 };
@@ -98,8 +100,8 @@ int node_restart(struct node *node, const char *name, struct cairn_error *err);
 
 int node_plugins_add(struct node *node, struct plugin_config *config, struct cairn_error *err);
 /* Exchanges the plugin's configuration with `*config`; its next incarnation is told the new one. */
-int node_plugin_configure(struct node_plugin *plugin, struct plugin_config *config,
-    struct cairn_error *err);
+int node_plugin_configure(
+    struct node_plugin *plugin, struct plugin_config *config, struct cairn_error *err);
 struct node_plugin *node_plugin_find(const struct node *node, const char *name);
 /* CAIRN_EUNAVAILABLE unless its process is ready; CAIRN_ELIMIT when its queue is full. */
 int node_plugin_send(struct node_plugin *plugin, const Cairn__Envelope *envelope);

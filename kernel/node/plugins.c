@@ -37,7 +37,9 @@ settings_needed(const struct config_values *values)
 	for (size_t i = 0; i < values->count; i++) {
 		const struct config_value *value = &values->values[i];
 
-		count += value->option->type == CONFIG_LIST && value->item_count > 0 ? value->item_count : 1;
+		count += value->option->type == CONFIG_LIST && value->item_count > 0
+		    ? value->item_count
+		    : 1;
 	}
 	return count;
 }
@@ -116,8 +118,9 @@ fill_secrets(struct welcome *welcome, struct node *node, const struct manifest *
 		if (strncmp(capability, "secret:", 7) != 0)
 			continue;
 		if (count == SECRETS_MAX)
-			return cairn_error_set(err, CAIRN_ELIMIT, "plugin '%s' asks for more than %d secrets",
-			    manifest->name, SECRETS_MAX);
+			return cairn_error_set(err, CAIRN_ELIMIT,
+			    "plugin '%s' asks for more than %d secrets", manifest->name,
+			    SECRETS_MAX);
 		code = identity_subkey(node->identity, node->config->project, capability + 7,
 		    welcome->secret_bytes[count], err);
 		if (code != 0)
@@ -150,7 +153,8 @@ fill_directories(struct welcome *welcome, struct node *node, const struct manife
 
 	if (state < 0 || state >= PATH_MAX || objects < 0 || objects >= PATH_MAX || intake < 0 ||
 	    intake >= PATH_MAX)
-		return cairn_error_set(err, CAIRN_ELIMIT, "the node's home has too long a path: %s", home);
+		return cairn_error_set(
+		    err, CAIRN_ELIMIT, "the node's home has too long a path: %s", home);
 	welcome->message.state_dir = welcome->state_dir;
 	if (wants(manifest, "objects:read", "objects:write"))
 		welcome->message.objects_dir = welcome->objects_dir;
@@ -221,7 +225,8 @@ node_plugins_add(struct node *node, struct plugin_config *config, struct cairn_e
 	struct node_plugin *plugin;
 	struct welcome *welcome;
 	struct supervisor_plugin_options options = {.name = config->manifest->name,
-	    .version = config->manifest->version, .path = config->manifest->path};
+	    .version = config->manifest->version,
+	    .path = config->manifest->path};
 	int code;
 
 	if (node->plugin_count == NODE_PLUGINS_MAX)
@@ -232,9 +237,8 @@ node_plugins_add(struct node *node, struct plugin_config *config, struct cairn_e
 	plugin = calloc(1, sizeof *plugin);
 	options.welcome = &welcome->message;
 	options.user = plugin;
-	code = plugin == NULL
-	    ? cairn_error_set(err, CAIRN_ENOMEM, "out of memory")
-	    : supervisor_add(node->supervisor, &options, &plugin->process, err);
+	code = plugin == NULL ? cairn_error_set(err, CAIRN_ENOMEM, "out of memory")
+			      : supervisor_add(node->supervisor, &options, &plugin->process, err);
 	welcome_free(welcome);
 	if (code != 0) {
 		free(plugin);
@@ -248,8 +252,8 @@ node_plugins_add(struct node *node, struct plugin_config *config, struct cairn_e
 }
 
 int
-node_plugin_configure(struct node_plugin *plugin, struct plugin_config *config,
-    struct cairn_error *err)
+node_plugin_configure(
+    struct node_plugin *plugin, struct plugin_config *config, struct cairn_error *err)
 {
 	struct welcome *welcome = welcome_new(plugin->node, config, err);
 	struct plugin_config before = plugin->config;
@@ -270,7 +274,7 @@ int
 node_plugin_send(struct node_plugin *plugin, const Cairn__Envelope *envelope)
 {
 	return plugin->process == NULL ? CAIRN_EUNAVAILABLE
-	                               : supervisor_send(plugin->process, envelope);
+				       : supervisor_send(plugin->process, envelope);
 }
 
 enum supervisor_state
@@ -310,8 +314,10 @@ node_plugin_refuse(struct node_plugin *plugin, const char *text)
 		return;
 	plugin->refused_shown++;
 	words_clean(clean, sizeof clean, text, false);
-	log_warning("node", "%s; refused%s", clean, plugin->refused_shown == NODE_REFUSALS_SHOWN
-	        ? ", and what follows within the minute is only counted" : "");
+	log_warning("node", "%s; refused%s", clean,
+	    plugin->refused_shown == NODE_REFUSALS_SHOWN
+		? ", and what follows within the minute is only counted"
+		: "");
 	node_record(plugin->node, "plugin", name, "refused", clean);
 }
 
@@ -319,8 +325,11 @@ void
 node_record(struct node *node, const char *kind, const char *subject, const char *verdict,
     const char *reason)
 {
-	struct ledger_entry entry = {.kind = kind, .subject = subject, .principal = "kernel",
-	    .verdict = verdict, .reason = reason};
+	struct ledger_entry entry = {.kind = kind,
+	    .subject = subject,
+	    .principal = "kernel",
+	    .verdict = verdict,
+	    .reason = reason};
 	struct cairn_error err = {0};
 
 	if (node->ledger != NULL && ledger_append(node->ledger, &entry, NULL, NULL, &err) != 0)

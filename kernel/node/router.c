@@ -92,11 +92,12 @@ refuse_unknown(struct router *router, const struct router_origin *origin, const 
 	char text[CAIRN_ERROR_TEXT_MAX];
 
 	if (near != NULL)
-		snprintf(text, sizeof text, "nobody here serves '%.100s'; did you mean '%s'?", subject,
-		    near);
+		snprintf(text, sizeof text, "nobody here serves '%.100s'; did you mean '%s'?",
+		    subject, near);
 	else
 		snprintf(text, sizeof text,
-		    "nobody here serves '%.100s'; is the plugin enabled? (cairn plugin list)", subject);
+		    "nobody here serves '%.100s'; is the plugin enabled? (cairn plugin list)",
+		    subject);
 	reply_error(origin, CAIRN_ENOTFOUND, text);
 }
 
@@ -266,7 +267,8 @@ decision_recorded(void *arg, int code, uint64_t index)
 	if (code != 0) {
 		call->permitted = false;
 		call_fail(router, call, CAIRN_EIO,
-		    "the decision could not be recorded, so nothing was done; is the disk full?", false);
+		    "the decision could not be recorded, so nothing was done; is the disk full?",
+		    false);
 	} else if (!call->decision.permit) {
 		call_fail(router, call, CAIRN_EDENIED, call->decision.reason, false);
 	} else {
@@ -288,9 +290,10 @@ unpack_request(struct router *router, const struct call *call, const char *type_
 	if (type == NULL)
 		return cairn_error_set(err, CAIRN_EINTERNAL, "unknown request type '%s' of %s",
 		    type_name, call->subject);
-	if (proto_depth_check(type, call->body, call->length, PROTO_DEPTH_MAX) == PROTO_DEPTH_TOO_DEEP)
-		return cairn_error_set(err, CAIRN_ELIMIT, "the request nests deeper than %d levels",
-		    PROTO_DEPTH_MAX);
+	if (proto_depth_check(type, call->body, call->length, PROTO_DEPTH_MAX) ==
+	    PROTO_DEPTH_TOO_DEEP)
+		return cairn_error_set(
+		    err, CAIRN_ELIMIT, "the request nests deeper than %d levels", PROTO_DEPTH_MAX);
 	*ret = proto_unpack(type, &router->arena.allocator, call->body, call->length);
 	if (*ret == NULL)
 		return cairn_error_set(err, CAIRN_EINVAL,
@@ -302,9 +305,14 @@ unpack_request(struct router *router, const struct call *call, const char *type_
 static int
 decide(struct router *router, struct call *call, const char *type_name, struct cairn_error *err)
 {
-	struct guard_question question = {.subject = call->subject, .principal = call->principal,
-	    .role = call->role, .via = call->via, .asked_by = call->asked_by,
-	    .purpose = call->purpose, .permit = call->permit, .request_id = call->request_id};
+	struct guard_question question = {.subject = call->subject,
+	    .principal = call->principal,
+	    .role = call->role,
+	    .via = call->via,
+	    .asked_by = call->asked_by,
+	    .purpose = call->purpose,
+	    .permit = call->permit,
+	    .request_id = call->request_id};
 	ProtobufCMessage *message;
 	int code = unpack_request(router, call, type_name, &message, err);
 
@@ -336,7 +344,8 @@ ask_guard(struct router *router, struct call *call, const char *type_name)
 		free(recorded);
 		log_error("router", "decision not recorded: %s", err.text);
 		call_fail(router, call, CAIRN_EIO,
-		    "the decision could not be recorded, so nothing was done; see the node's log", false);
+		    "the decision could not be recorded, so nothing was done; see the node's log",
+		    false);
 		return;
 	}
 	call->permitted = call->decision.permit;
@@ -351,8 +360,8 @@ serve_itself(struct router *router, const struct router_origin *origin,
 	Cairn__Envelope reply = CAIRN__ENVELOPE__INIT;
 	int code = 0;
 
-	if (!services_call(router->node, envelope->subject, origin, principal, &envelope->body, &code,
-	        &body, &err))
+	if (!services_call(router->node, envelope->subject, origin, principal, &envelope->body,
+		&code, &body, &err))
 		return false;
 	if (code != 0) {
 		reply_error(origin, code, err.text);
@@ -436,7 +445,8 @@ unfulfilled(const struct call *call, const Cairn__Envelope *answer)
 static void
 finish(struct router *router, struct call *call, const Cairn__Envelope *answer)
 {
-	const struct guard_obligation *missing = answer->code == 0 ? unfulfilled(call, answer) : NULL;
+	const struct guard_obligation *missing =
+	    answer->code == 0 ? unfulfilled(call, answer) : NULL;
 	char text[CAIRN_ERROR_TEXT_MAX];
 
 	if (missing == NULL) {
@@ -484,7 +494,8 @@ router_cancel(struct router *router, const void *origin_arg, uint64_t id, bool a
 	for (size_t i = 0; router->used > 0 && i < router->high; i++) {
 		struct call *call = &router->calls[i];
 
-		if (!call->used || call->origin.arg != origin_arg || (!all && call->origin.id != id))
+		if (!call->used || call->origin.arg != origin_arg ||
+		    (!all && call->origin.id != id))
 			continue;
 		if (all)
 			call->origin.send = NULL;

@@ -6,8 +6,8 @@
  * Calls.  A call goes: find who serves the subject, check the caller's capability, ask the guard
  * and put its decision on disk (guarded subjects), deliver, hand progress and the reply back.  Then
  * an outcome record follows.  A handler's answer to a guarded call is withheld unless it reports
- * every obligation as fulfilled, with a value at least as strict; what it sends before (PROGRESS) is
- * withheld from every call that carries obligations.
+ * every obligation as fulfilled, with a value at least as strict; what it sends before (PROGRESS)
+ * is withheld from every call that carries obligations.
  */
 
 #include "cairn/bus.pb-c.h"
@@ -15,12 +15,13 @@
 
 #define ROUTER_CALLS_MAX 4096
 #define ROUTER_CALLS_OF_PLUGIN_MAX 1024
-#define ROUTER_SUBJECT_MAX 120 /* bytes */
-#define ROUTER_WORD_MAX 256    /* of principal, purpose and permit */
-#define ROUTER_TIMEOUT_MS 30000u      /* when the caller names none */
+#define ROUTER_SUBJECT_MAX 120   /* bytes */
+#define ROUTER_WORD_MAX 256      /* of principal, purpose and permit */
+#define ROUTER_TIMEOUT_MS 30000u /* when the caller names none */
 #define ROUTER_TIMEOUT_MAX_MS 86400000u
 
-/* Where a call came from.  `envelope` is a REPLY or PROGRESS whose id is the caller's own; borrowed. */
+/* Where a call came from.  `envelope` is a REPLY or PROGRESS whose id is the caller's own;
+ * borrowed. */
 struct router_origin {
 	void (*send)(void *arg, const Cairn__Envelope *envelope);
 	void *arg;
@@ -44,7 +45,8 @@ void router_call(struct router *router, const struct router_origin *origin,
 void router_cancel(struct router *router, const void *origin_arg, uint64_t id, bool all);
 
 /* REPLY or PROGRESS from the plugin that serves a call. */
-void router_answer(struct router *router, struct node_plugin *from, const Cairn__Envelope *envelope);
+void router_answer(
+    struct router *router, struct node_plugin *from, const Cairn__Envelope *envelope);
 
 /* The plugin's process is gone: fail what it was working on, forget what it waited for. */
 void router_gone(struct router *router, struct node_plugin *plugin);

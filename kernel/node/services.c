@@ -19,8 +19,8 @@
 #define JOBS_LISTED_MAX 1000
 #define QUEUES_MAX 64
 
-typedef int (*json_service_fn)(struct node *node, const json_t *request, json_t *reply,
-    struct cairn_error *err);
+typedef int (*json_service_fn)(
+    struct node *node, const json_t *request, json_t *reply, struct cairn_error *err);
 
 /* ---- kernel.status ---------------------------------------------------------------------- */
 
@@ -47,9 +47,10 @@ plugin_json(const struct node_plugin *plugin)
 
 	supervisor_info_get(plugin->process, &info);
 	words_clean(last_error, sizeof last_error, info.last_error, false);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "name",
-	    info.name, "version", plugin->config.manifest->version, "kind", plugin->config.manifest->kind, "path",
-	    info.path, "state", supervisor_state_text(info.state), "pid", info.pid, "restarts",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
+	    "name", info.name, "version", plugin->config.manifest->version, "kind",
+	    plugin->config.manifest->kind, "path", info.path, "state",
+	    supervisor_state_text(info.state), "pid", info.pid, "restarts",
 	    (json_int_t)info.restarts, "ready_for_ms", (json_int_t)info.ready_for_ms, "jobs_taken",
 	    (json_int_t)plugin->taken_count, "events_dropped", (json_int_t)plugin->events_dropped,
 	    "refused", (json_int_t)plugin->refused, "memory_kb",
@@ -66,8 +67,8 @@ queues_json(struct node *node)
 	for (size_t i = 0; i < count && i < QUEUES_MAX; i++)
 		json_array_append_new(queues,
 		    json_pack("{s:s, s:I, s:I, s:I, s:I}", "queue", stats[i].queue, "ready",
-		        (json_int_t)stats[i].ready, "taken", (json_int_t)stats[i].taken, "dead",
-		        (json_int_t)stats[i].dead, "done", (json_int_t)stats[i].done));
+			(json_int_t)stats[i].ready, "taken", (json_int_t)stats[i].taken, "dead",
+			(json_int_t)stats[i].dead, "done", (json_int_t)stats[i].done));
 	return queues;
 }
 
@@ -85,14 +86,14 @@ serve_status(struct node *node, const json_t *request, json_t *reply, struct cai
 	}
 	json_object_set_new(reply, "node",
 	    json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I}", "id", config->id, "name",
-	        config->name, "role", config->role, "project", config->project, "home", config->home,
-	        "pid", (int)getpid(), "uptime_ms",
-	        (json_int_t)(clock_monotonic_ms() - node->started_ms), "memory_kb",
-	        memory_kb((int)getpid()), "calls", (json_int_t)router_calls(node->router)));
+		config->name, "role", config->role, "project", config->project, "home",
+		config->home, "pid", (int)getpid(), "uptime_ms",
+		(json_int_t)(clock_monotonic_ms() - node->started_ms), "memory_kb",
+		memory_kb((int)getpid()), "calls", (json_int_t)router_calls(node->router)));
 	json_object_set_new(reply, "plugins", plugins);
 	json_object_set_new(reply, "queues", queues_json(node));
-	json_object_set_new(reply, "ledger",
-	    json_pack("{s:I}", "records", (json_int_t)ledger_count(node->ledger)));
+	json_object_set_new(
+	    reply, "ledger", json_pack("{s:I}", "records", (json_int_t)ledger_count(node->ledger)));
 	json_object_set_new(reply, "policy",
 	    json_pack("{s:I}", "rules", (json_int_t)guard_rule_count(node->guard)));
 	return 0;
@@ -156,12 +157,11 @@ serve_rescan(struct node *node, const json_t *request, json_t *reply, struct cai
 /* ---- pseudonym.patient ------------------------------------------------------------------ */
 
 static int
-serve_pseudonym(struct node *node, const ProtobufCBinaryData *body, struct buf *reply,
-    struct cairn_error *err)
+serve_pseudonym(
+    struct node *node, const ProtobufCBinaryData *body, struct buf *reply, struct cairn_error *err)
 {
-	Cairn__PseudonymRequest *request =
-	    (Cairn__PseudonymRequest *)proto_unpack(
-	        &cairn__pseudonym_request__descriptor, NULL, body->data, body->len);
+	Cairn__PseudonymRequest *request = (Cairn__PseudonymRequest *)proto_unpack(
+	    &cairn__pseudonym_request__descriptor, NULL, body->data, body->len);
 	Cairn__PseudonymAnswer answer = CAIRN__PSEUDONYM_ANSWER__INIT;
 	char pseudonym[IDENTITY_PSEUDONYM_MAX];
 	int code;
@@ -205,7 +205,7 @@ serve_json(struct node *node, json_service_fn serve, const ProtobufCBinaryData *
     struct buf *reply, struct cairn_error *err)
 {
 	json_t *request = body->len == 0 ? json_object()
-	                                 : json_loadb((const char *)body->data, body->len, 0, NULL);
+					 : json_loadb((const char *)body->data, body->len, 0, NULL);
 	json_t *answer = json_object();
 	char *text = NULL;
 	int code;

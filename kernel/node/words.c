@@ -11,8 +11,12 @@ character(const char *text, uint32_t *ret)
 {
 	static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
 	const unsigned char *at = (const unsigned char *)text;
-	size_t length = at[0] < 0x80 ? 1 : at[0] < 0xc0 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3
-	    : at[0] < 0xf8 ? 4 : 0;
+	size_t length = at[0] < 0x80 ? 1
+	    : at[0] < 0xc0           ? 0
+	    : at[0] < 0xe0           ? 2
+	    : at[0] < 0xf0           ? 3
+	    : at[0] < 0xf8           ? 4
+				     : 0;
 	uint32_t value = length == 1 ? at[0] : at[0] & (0x7fu >> length);
 
 	for (size_t i = 1; i < length; i++) {

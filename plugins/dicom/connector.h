@@ -31,7 +31,7 @@ struct ingest;
 
 /* What to do with images whose pixels may show who the patient is. */
 enum pixel_risk_policy {
-	PIXEL_RISK_REFUSE_DECLARED, /* refuse what the object itself says */
+	PIXEL_RISK_REFUSE_DECLARED,  /* refuse what the object itself says */
 	PIXEL_RISK_REFUSE_SUSPECTED, /* and the kinds of image that often do */
 	PIXEL_RISK_ACCEPT,
 };
@@ -43,10 +43,10 @@ struct connector {
 	struct patients *patients;
 	struct outbox *outbox;
 	struct scp *scp;
-	struct import *imports; /* under way */
+	struct import *imports;                             /* under way */
 	void (*imports_ended)(struct connector *connector); /* when set: once none is under way */
-	struct ingest *ingests; /* under way */
-	uint64_t buffered, buffered_max; /* bytes that these hold in memory */
+	struct ingest *ingests;                             /* under way */
+	uint64_t buffered, buffered_max;                    /* bytes that these hold in memory */
 	enum pixel_risk_policy pixel_risk;
 	bool stopping;
 	uint64_t stored, duplicates, refused;

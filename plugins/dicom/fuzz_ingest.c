@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a data set on its way in.  The first byte chooses the encoding, the second how large the
- * pieces are, the third what happens at the end: an orderly end, an abort, no pseudonym.  Whatever
- * comes, the instance is stored or refused with a reason, and nothing of it stays in memory.
+ * Any bytes as a data set on its way in.  The first byte chooses the encoding, the second how large
+ * the pieces are, the third what happens at the end: an orderly end, an abort, no pseudonym.
+ * Whatever comes, the instance is stored or refused with a reason, and nothing of it stays in
+ * memory.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -118,7 +119,8 @@ source_done(void *arg, const struct ingest_result *result)
 	struct source *source = arg;
 
 	check(!source->done && result->paused == source->paused);
-	check(result->code == 0 ? result->status == 0 : result->reason[0] != 0 && result->status != 0);
+	check(result->code == 0 ? result->status == 0
+				: result->reason[0] != 0 && result->status != 0);
 	source->done = true;
 	source->ingest = NULL;
 	source->result = *result;

@@ -18,12 +18,12 @@
 #include "dicom/part10.h"
 #include "ingest.h"
 
-#define READERS 4             /* files under way at once */
+#define READERS 4 /* files under way at once */
 #define CHUNK (256u << 10)
-#define IMPORTS_MAX 4         /* under way at once */
-#define FILES_MAX 10000000u   /* in one import */
+#define IMPORTS_MAX 4               /* under way at once */
+#define FILES_MAX 10000000u         /* in one import */
 #define NAMES_MAX ((size_t)1 << 30) /* bytes of their paths */
-#define REFUSALS_MAX 1000u    /* named in the reply */
+#define REFUSALS_MAX 1000u          /* named in the reply */
 #define PROGRESS_MS 250
 
 struct reader {
@@ -31,11 +31,11 @@ struct reader {
 	int fd;
 	char *path;
 	struct ingest *ingest;
-	bool reading;     /* a read is under way on a worker thread */
-	bool paused;      /* ingest waits; what was read is kept */
+	bool reading; /* a read is under way on a worker thread */
+	bool paused;  /* ingest waits; what was read is kept */
 	bool at_end;
 	bool meta_read;
-	ssize_t got;      /* of the last read */
+	ssize_t got; /* of the last read */
 	int error;
 	uint8_t *chunk;
 };
@@ -51,7 +51,7 @@ struct import {
 	const char *walk_failure; /* why files may be missing from `paths` */
 	atomic_bool cancelled;    /* read by the walk, too */
 	bool no_worker;           /* cancelled because of that */
-	unsigned busy; /* readers with a file */
+	unsigned busy;            /* readers with a file */
 	uint64_t last_progress_ms;
 	Cairn__ImportProgress counts;
 	Cairn__Refusal *fresh[REFUSALS_MAX]; /* not sent yet */
@@ -180,7 +180,8 @@ import_finish(struct import *import)
 		free(body);
 	}
 	cairn_log(CAIRN_LOG_INFO, "import: %llu imported, %llu held already, %llu refused",
-	    (unsigned long long)import->counts.imported, (unsigned long long)import->counts.duplicates,
+	    (unsigned long long)import->counts.imported,
+	    (unsigned long long)import->counts.duplicates,
 	    (unsigned long long)import->counts.refused);
 	import_free(import);
 }
@@ -254,8 +255,9 @@ begin_ingest(struct reader *reader, size_t *ret_offset)
 
 	reader->meta_read = true;
 	if (dcm_meta_read(reader->chunk, length, length < CHUNK, &meta, &err) != 0) {
-		refuse_file(import, reader->path, err.code == CAIRN_EAGAIN
-		        ? "the file meta information is larger than 256 KiB" : err.text);
+		refuse_file(import, reader->path,
+		    err.code == CAIRN_EAGAIN ? "the file meta information is larger than 256 KiB"
+					     : err.text);
 		return false;
 	}
 	if (meta.syntax == NULL) {
@@ -281,7 +283,8 @@ read_work(void *arg)
 	struct reader *reader = arg;
 
 	if (reader->fd < 0) {
-		/* No symbolic links: what a folder shows is what is read, and a FIFO does not stop us. */
+		/* No symbolic links: what a folder shows is what is read, and a FIFO does not stop
+		 * us. */
 		reader->fd = open(reader->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 		if (reader->fd < 0) {
 			reader->got = -1;
@@ -295,8 +298,8 @@ read_work(void *arg)
 	reader->error = errno;
 }
 
-/* Hands one chunk on.  `sink_done` may have been called from inside; `reading` is still set, so that
- * it left the rest to us. */
+/* Hands one chunk on.  `sink_done` may have been called from inside; `reading` is still set, so
+ * that it left the rest to us. */
 static void
 take_chunk(struct reader *reader)
 {
@@ -465,8 +468,8 @@ copy_roots(struct import *import, const Cairn__ImportRequest *request, struct ca
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	for (size_t i = 0; i < request->n_paths; i++) {
 		if (request->paths[i][0] != '/')
-			return cairn_error_set(err, CAIRN_EINVAL, "not an absolute path: '%.100s'",
-			    request->paths[i]);
+			return cairn_error_set(
+			    err, CAIRN_EINVAL, "not an absolute path: '%.100s'", request->paths[i]);
 		import->roots[i] = strdup(request->paths[i]);
 		if (import->roots[i] == NULL)
 			return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
@@ -508,8 +511,10 @@ import_start(struct connector *connector, struct cairn_request *req, struct cair
 	for (import = connector->imports; import != NULL; import = import->next)
 		count++;
 	if (count == IMPORTS_MAX)
-		return cairn_error_set(err, CAIRN_ELIMIT, "%d imports are under way; try again when one "
-		    "has ended", IMPORTS_MAX);
+		return cairn_error_set(err, CAIRN_ELIMIT,
+		    "%d imports are under way; try again when one "
+		    "has ended",
+		    IMPORTS_MAX);
 	import = calloc(1, sizeof *import);
 	if (import == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");

@@ -9,7 +9,8 @@
 
 #include "connector.h"
 
-/* Answers the request when all is done; progress on the way.  CAIRN_ELIMIT when four are under way. */
+/* Answers the request when all is done; progress on the way.  CAIRN_ELIMIT when four are under way.
+ */
 int import_start(struct connector *connector, struct cairn_request *req, struct cairn_error *err);
 
 /* The caller of `req` is gone, or (NULL: all) the plugin stops: no further file is begun. */

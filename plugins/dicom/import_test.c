@@ -128,7 +128,8 @@ a_file_that_vanishes_is_refused_with_the_reason(void **state)
 	assert_int_equal(message->imported, 2);
 	assert_int_equal(message->refused, 1);
 	assert_string_equal(message->refusals[0]->path, path);
-	assert_string_equal(message->refusals[0]->reason, "cannot be read: No such file or directory");
+	assert_string_equal(
+	    message->refusals[0]->reason, "cannot be read: No such file or directory");
 	cairn__import_progress__free_unpacked(message, NULL);
 	fixture_stop(&fixture);
 	test_dir_remove(&dir);

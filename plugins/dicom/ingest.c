@@ -87,8 +87,8 @@ ingest_refuse(struct ingest *ingest, int code, uint16_t status, const char *form
 void
 ingest_refuse_error(struct ingest *ingest, const struct cairn_error *err)
 {
-	bool wrong = err->code == CAIRN_ECORRUPT || err->code == CAIRN_EINVAL ||
-	    err->code == CAIRN_ELIMIT;
+	bool wrong =
+	    err->code == CAIRN_ECORRUPT || err->code == CAIRN_EINVAL || err->code == CAIRN_ELIMIT;
 
 	ingest_refuse(ingest, err->code, wrong ? STATUS_CANNOT_UNDERSTAND : STATUS_OUT_OF_RESOURCES,
 	    "%.240s", err->text);
@@ -102,8 +102,8 @@ static bool
 scan_header(struct ingest *ingest, bool *ret_failed)
 {
 	struct cairn_error err = {0};
-	int code = deid_scan_more(&ingest->scan, ingest->head.data, ingest->head.length, ingest->ended,
-	    &err);
+	int code = deid_scan_more(
+	    &ingest->scan, ingest->head.data, ingest->head.length, ingest->ended, &err);
 
 	*ret_failed = code != 0 && code != CAIRN_EAGAIN;
 	if (*ret_failed)
@@ -135,15 +135,16 @@ take_pixels(struct ingest *ingest, const uint8_t *bytes, size_t length)
 	if (code != 0)
 		ingest_refuse_error(ingest, &err);
 	else if (ingest_store_bytes(ingest, bytes, taken, &err) != 0)
-		ingest_refuse(ingest, err.code, STATUS_OUT_OF_RESOURCES, "not stored: %.200s", err.text);
+		ingest_refuse(
+		    ingest, err.code, STATUS_OUT_OF_RESOURCES, "not stored: %.200s", err.text);
 	else if (ingest->pixels.ended)
 		ingest->state = INGEST_TRAILER;
 	return taken;
 }
 
 static void
-take_whole(struct ingest *ingest, struct buf *into, const char *what, const uint8_t *bytes,
-    size_t length)
+take_whole(
+    struct ingest *ingest, struct buf *into, const char *what, const uint8_t *bytes, size_t length)
 {
 	if (buf_append(into, bytes, length) != 0)
 		ingest_refuse(ingest, CAIRN_ELIMIT, STATUS_OUT_OF_RESOURCES, "%s more than %zu MiB",
@@ -161,13 +162,15 @@ take(struct ingest *ingest, const uint8_t *bytes, size_t length)
 			taken = take_header(ingest, bytes, length);
 			break;
 		case INGEST_WAITING:
-			take_whole(ingest, &ingest->held, "the sender does not wait:", bytes, length);
+			take_whole(
+			    ingest, &ingest->held, "the sender does not wait:", bytes, length);
 			break;
 		case INGEST_PIXELS:
 			taken = take_pixels(ingest, bytes, length);
 			break;
 		case INGEST_TRAILER:
-			take_whole(ingest, &ingest->trailer, "behind the pixel data stand", bytes, length);
+			take_whole(
+			    ingest, &ingest->trailer, "behind the pixel data stand", bytes, length);
 			break;
 		case INGEST_COMMITTING:
 			return;

@@ -8,7 +8,8 @@
  * through.  What a sender can make us hold is bounded: the header, what follows the pixel data, and
  * a deflated data set (which has to be inflated whole).  What all senders together make us hold is
  * bounded by connector->buffered_max; beyond it the largest is refused.  (Beside it stands what one
- * header, or one deflated data set, needs while it is rewritten: at most 192 MiB, for one at a time.)
+ * header, or one deflated data set, needs while it is rewritten: at most 192 MiB, for one at a
+ * time.)
  */
 
 #include "connector.h"
@@ -21,9 +22,9 @@
 /* How it ended.  The reason may be shown to the sender and logged: it names attributes and limits,
  * never values. */
 struct ingest_result {
-	int code;       /* 0: the instance is durable */
-	bool duplicate; /* it was held already */
-	bool paused;    /* the source is paused, and will not be resumed by us */
+	int code;        /* 0: the instance is durable */
+	bool duplicate;  /* it was held already */
+	bool paused;     /* the source is paused, and will not be resumed by us */
 	uint16_t status; /* for C-STORE (PS3.4 B.2.3) */
 	char reason[256];
 };
@@ -43,8 +44,8 @@ struct ingest_claim {
 	const struct dcm_syntax *syntax;
 	const char *sop_class;
 	const char *sop_instance;
-	/* A C-STORE command binds (PS3.4 B.2.3, A900H); file meta information is often out of date in
-	 * the field, so there the data set's own UIDs count. */
+	/* A C-STORE command binds (PS3.4 B.2.3, A900H); file meta information is often out of date
+	 * in the field, so there the data set's own UIDs count. */
 	bool binding;
 };
 
@@ -55,7 +56,8 @@ int ingest_new(struct ingest **ret, struct connector *connector, const struct in
 /* False when the instance has ended meanwhile (done was called): stop sending. */
 bool ingest_data(struct ingest *ingest, const uint8_t *bytes, size_t length);
 void ingest_end(struct ingest *ingest);
-/* The source is gone; done will not be called.  (What is being committed is stored nevertheless.) */
+/* The source is gone; done will not be called.  (What is being committed is stored nevertheless.)
+ */
 void ingest_abort(struct ingest *ingest);
 
 /* Refuses all that are not being committed yet; afterwards none of them uses the store. */

@@ -80,7 +80,8 @@ ingest_charge(struct ingest *ingest)
 			return;
 		ingest_refuse(largest, CAIRN_ELIMIT, STATUS_OUT_OF_RESOURCES,
 		    "headers under way fill %llu MiB (memory_mb), and this one is the largest; "
-		    "send again later", (unsigned long long)(connector->buffered_max >> 20));
+		    "send again later",
+		    (unsigned long long)(connector->buffered_max >> 20));
 	}
 }
 
@@ -93,8 +94,8 @@ ingest_stop_all(struct connector *connector)
 		next = at->next;
 		if (at->state == INGEST_COMMITTING)
 			continue;
-		ingest_refuse(at, CAIRN_ECANCELLED, STATUS_OUT_OF_RESOURCES,
-		    "the connector is stopping");
+		ingest_refuse(
+		    at, CAIRN_ECANCELLED, STATUS_OUT_OF_RESOURCES, "the connector is stopping");
 		next = connector->ingests; /* `done` may have ended others, too */
 	}
 }

@@ -40,10 +40,10 @@ struct ingest {
 	const struct ingest_sink *sink;
 	void *arg;
 	enum ingest_state state;
-	bool ended;     /* all bytes have come */
-	bool paused;    /* the source is */
+	bool ended;  /* all bytes have come */
+	bool paused; /* the source is */
 	bool abandoned;
-	bool binding;   /* the data set must not contradict the claim */
+	bool binding; /* the data set must not contradict the claim */
 	unsigned waits;
 	unsigned retries;
 	char sop_class[DCM_UID_MAX + 1];
@@ -91,8 +91,8 @@ void ingest_charge(struct ingest *ingest);
 /* The header is scanned and admitted: asks for the pseudonym, then opens the object. */
 void ingest_identify(struct ingest *ingest);
 /* Pixel data on their way.  A deflated data set is collected, and deflated again when whole. */
-int ingest_store_bytes(struct ingest *ingest, const void *bytes, size_t length,
-    struct cairn_error *err);
+int ingest_store_bytes(
+    struct ingest *ingest, const void *bytes, size_t length, struct cairn_error *err);
 /* All bytes have come. */
 void ingest_finish(struct ingest *ingest);
 

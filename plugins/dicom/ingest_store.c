@@ -21,16 +21,16 @@
 /* ---- the object's bytes ----------------------------------------------------------------- */
 
 int
-ingest_store_bytes(struct ingest *ingest, const void *bytes, size_t length,
-    struct cairn_error *err)
+ingest_store_bytes(struct ingest *ingest, const void *bytes, size_t length, struct cairn_error *err)
 {
 	int code;
 
 	if (!ingest->announced->deflated)
 		return objects_write(ingest->put, bytes, length, err);
 	code = buf_append(&ingest->plain, bytes, length);
-	return code == 0 ? 0 : cairn_error_set(err, code, "the data set is larger than %u MiB inflated",
-	                           INGEST_DEFLATED_MAX >> 20);
+	return code == 0 ? 0
+			 : cairn_error_set(err, code, "the data set is larger than %u MiB inflated",
+			       INGEST_DEFLATED_MAX >> 20);
 }
 
 static int
@@ -52,8 +52,8 @@ write_header(struct ingest *ingest, const char *instance, const struct buf *head
 	if (code == 0)
 		code = ingest_store_bytes(ingest, header->data, header->length, err);
 	if (code == 0 && end->pixels) /* the element's own tag, VR and length, as they are */
-		code = ingest_store_bytes(ingest, ingest->head.data + end->offset,
-		    end->value_offset - end->offset, err);
+		code = ingest_store_bytes(
+		    ingest, ingest->head.data + end->offset, end->value_offset - end->offset, err);
 	return code;
 }
 
@@ -73,8 +73,8 @@ static int
 store_trailer(struct ingest *ingest, struct cairn_error *err)
 {
 	struct deid_patient patient = {ingest->pseudonym, ingest->shift};
-	struct deid_input input = {ingest->scan.end.syntax, ingest->trailer.data,
-	    ingest->trailer.length};
+	struct deid_input input = {
+	    ingest->scan.end.syntax, ingest->trailer.data, ingest->trailer.length};
 	BUF_AUTO out = {.max = 2 * INGEST_TRAILER_MAX};
 	BUF_AUTO deflated = {.max = 2 * INGEST_DEFLATED_MAX};
 	int code = 0;
@@ -94,8 +94,8 @@ store_trailer(struct ingest *ingest, struct cairn_error *err)
 
 /* PROJECT/PATIENT/STUDY/SERIES/INSTANCE.dcm, for `store: files`. */
 static int
-make_path(struct ingest *ingest, const char *instance, char ret[PATH_TEXT_MAX],
-    struct cairn_error *err)
+make_path(
+    struct ingest *ingest, const char *instance, char ret[PATH_TEXT_MAX], struct cairn_error *err)
 {
 	struct deid_profile *profile = ingest->connector->profile;
 	char study[DCM_UID_MAX + 1], series[DCM_UID_MAX + 1];
@@ -105,7 +105,8 @@ make_path(struct ingest *ingest, const char *instance, char ret[PATH_TEXT_MAX],
 		code = deid_uid(profile, ingest->scan.series, series, err);
 	if (code == 0)
 		snprintf(ret, PATH_TEXT_MAX, "%.64s/%.64s/%s/%s/%s.dcm",
-		    cairn_project(ingest->connector->cairn), ingest->pseudonym, study, series, instance);
+		    cairn_project(ingest->connector->cairn), ingest->pseudonym, study, series,
+		    instance);
 	return code;
 }
 
@@ -133,7 +134,8 @@ wait_for_room(struct ingest *ingest)
 static int
 hold_rest(struct ingest *ingest)
 {
-	size_t value = ingest->scan.end.pixels ? ingest->scan.end.value_offset : ingest->head.length;
+	size_t value =
+	    ingest->scan.end.pixels ? ingest->scan.end.value_offset : ingest->head.length;
 	struct buf joined;
 	int code;
 
@@ -183,7 +185,8 @@ open_object(struct ingest *ingest)
 	if (code == 0)
 		code = make_path(ingest, instance, path, &err);
 	if (code == 0)
-		code = objects_begin(ingest->connector->objects, instance, path, &ingest->put, NULL, &err);
+		code = objects_begin(
+		    ingest->connector->objects, instance, path, &ingest->put, NULL, &err);
 	if (code == 0)
 		opened(ingest, instance);
 	else if (code == CAIRN_EEXIST)
@@ -215,7 +218,8 @@ patient_known(void *arg, int code, const char *text, const struct deid_patient *
 	} else if (code != 0) {
 		ingest_refuse(ingest, code, STATUS_OUT_OF_RESOURCES, "no pseudonym: %.200s", text);
 	} else if (!text_copy(ingest->pseudonym, sizeof ingest->pseudonym, patient->pseudonym)) {
-		ingest_refuse(ingest, CAIRN_EPROTO, STATUS_OUT_OF_RESOURCES, "the pseudonym is too long");
+		ingest_refuse(
+		    ingest, CAIRN_EPROTO, STATUS_OUT_OF_RESOURCES, "the pseudonym is too long");
 	} else {
 		ingest->shift = patient->date_shift_days;
 		open_object(ingest);
@@ -243,7 +247,7 @@ admit_kind(struct ingest *ingest)
 	risk = deid_pixel_risk(&ingest->scan, &reason);
 	if (policy != PIXEL_RISK_ACCEPT &&
 	    (risk == DEID_RISK_DECLARED ||
-	        (risk == DEID_RISK_SUSPECTED && policy == PIXEL_RISK_REFUSE_SUSPECTED))) {
+		(risk == DEID_RISK_SUSPECTED && policy == PIXEL_RISK_REFUSE_SUSPECTED))) {
 		ingest_refuse(ingest, CAIRN_EUNSUPPORTED, STATUS_REFUSED,
 		    "the pixels may identify: %.200s", reason);
 		return false;
@@ -257,8 +261,9 @@ admit(struct ingest *ingest)
 {
 	struct deid_scan *scan = &ingest->scan;
 
-	if (ingest->binding && (contradicts(ingest->sop_class, scan->sop_class) ||
-	                           contradicts(ingest->sop_instance, scan->sop_instance))) {
+	if (ingest->binding &&
+	    (contradicts(ingest->sop_class, scan->sop_class) ||
+		contradicts(ingest->sop_instance, scan->sop_instance))) {
 		ingest_refuse(ingest, CAIRN_EINVAL, STATUS_MISMATCH,
 		    "SOP Class or Instance UID differ between command and data set");
 		return false;
@@ -296,7 +301,7 @@ ingest_identify(struct ingest *ingest)
 	ingest->state = INGEST_WAITING;
 	ingest->waits++;
 	if (patients_find(ingest->connector->patients, ingest->scan.patient_id, ingest->scan.issuer,
-	        patient_known, ingest, &now, &err) != 0) {
+		patient_known, ingest, &now, &err) != 0) {
 		ingest->waits--;
 		ingest_refuse(ingest, err.code, STATUS_OUT_OF_RESOURCES, "%.240s", err.text);
 	} else if (!now) {
@@ -321,8 +326,8 @@ durable(void *arg, int code, const struct objects_ref *ref)
 	else if (code == 0)
 		ingest_result(ingest, &stored);
 	else
-		ingest_refuse(ingest, code, STATUS_OUT_OF_RESOURCES, "not stored: %s",
-		    cairn_code_text(code));
+		ingest_refuse(
+		    ingest, code, STATUS_OUT_OF_RESOURCES, "not stored: %s", cairn_code_text(code));
 }
 
 static int

@@ -23,11 +23,13 @@ read_dataset(struct cairn *fixture, const char *uid, const char *syntax, struct 
 	assert_string_equal(meta.transfer_syntax, syntax);
 	buf_init(ret, 1 << 24);
 	if (meta.syntax->deflated)
-		assert_ok(dcm_inflate(file.data + meta.dataset_offset, file.length - meta.dataset_offset,
-		              ret, &err), &err);
+		assert_ok(dcm_inflate(file.data + meta.dataset_offset,
+			      file.length - meta.dataset_offset, ret, &err),
+		    &err);
 	else
 		assert_int_equal(buf_append(ret, file.data + meta.dataset_offset,
-		                     file.length - meta.dataset_offset), 0);
+				     file.length - meta.dataset_offset),
+		    0);
 }
 
 /* It is a data set to its end, says whose it is, and none of the patient is left. */
@@ -35,8 +37,8 @@ static void
 check_dataset(const struct buf *data, const char *syntax, size_t pixels)
 {
 	const struct dcm_syntax *known = dcm_syntax_find(syntax);
-	struct deid_input input = {known->deflated ? dcm_syntax_find(DCM_EXPLICIT_LE) : known,
-	    data->data, data->length};
+	struct deid_input input = {
+	    known->deflated ? dcm_syntax_find(DCM_EXPLICIT_LE) : known, data->data, data->length};
 	BUF_AUTO part = {.max = 1 << 20};
 	struct cairn_error err = {0};
 	struct dcm_reader reader;
@@ -49,7 +51,8 @@ check_dataset(const struct buf *data, const char *syntax, size_t pixels)
 	dcm_reader_init(&reader, input.syntax, 0);
 	reader.pixels_as_elements = true;
 	do
-		assert_ok(dcm_reader_next(&reader, data->data, data->length, true, &token, &err), &err);
+		assert_ok(
+		    dcm_reader_next(&reader, data->data, data->length, true, &token, &err), &err);
 	while (token.kind != DCM_END);
 	assert_false(buf_holds(data, SAMPLE_SECRET, strlen(SAMPLE_SECRET)));
 	for (size_t i = pixels / 4 * 2; i < pixels; i++)
@@ -259,7 +262,8 @@ without_a_pseudonym_nothing_is_stored(void **state)
 	fixture_stop(&fixture);
 }
 
-/* After each number of bytes: nothing is called any more, nothing stays, the instance can come again. */
+/* After each number of bytes: nothing is called any more, nothing stays, the instance can come
+ * again. */
 static void
 an_abort_at_any_byte_leaves_nothing(void **state)
 {
@@ -422,8 +426,8 @@ a_tree_of_files_is_laid_out_by_patient_study_and_series(void **state)
 	assert_int_equal(deid_uid(profile, "1.2.3.4", study, NULL), 0);
 	assert_int_equal(deid_uid(profile, "1.2.3.4.5", series, NULL), 0);
 	assert_int_equal(deid_uid(profile, SAMPLE_UID, instance, NULL), 0);
-	snprintf(path, sizeof path, "%s/files/tests/p7seudonym/%s/%s/%s.dcm", fixture.dir.path, study,
-	    series, instance);
+	snprintf(path, sizeof path, "%s/files/tests/p7seudonym/%s/%s/%s.dcm", fixture.dir.path,
+	    study, series, instance);
 	file = fopen(path, "rb");
 	assert_non_null(file);
 	fclose(file);

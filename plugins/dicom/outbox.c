@@ -10,8 +10,8 @@
 #define CURSOR_NAME "facts"
 #define BATCH_MAX 256
 #define BATCH_BYTES_MAX (1u << 20)
-/* Waits so long for more: every batch costs a sync in the kernel and one in its consumer, on the disk
- * that instances wait for. */
+/* Waits so long for more: every batch costs a sync in the kernel and one in its consumer, on the
+ * disk that instances wait for. */
 #define GATHER_MS 100
 #define RETRY_MS 500
 
@@ -77,7 +77,8 @@ gather(struct outbox *outbox, struct batch *batch, bool *ret_more)
 		Cairn__InstanceFacts *facts;
 		uint8_t *note = NULL;
 		size_t length = 0;
-		int code = objects_next(outbox->connector->objects, &batch->end, &ref, &note, &length, &err);
+		int code = objects_next(
+		    outbox->connector->objects, &batch->end, &ref, &note, &length, &err);
 
 		if (code == CAIRN_ENOTFOUND) {
 			*ret_more = false;
@@ -92,8 +93,8 @@ gather(struct outbox *outbox, struct batch *batch, bool *ret_more)
 		if (facts != NULL)
 			add(batch, facts, &ref);
 		else if (length > 0)
-			cairn_log(CAIRN_LOG_ERROR, "outbox: the facts of %s cannot be read; passing over them",
-			    ref.key);
+			cairn_log(CAIRN_LOG_ERROR,
+			    "outbox: the facts of %s cannot be read; passing over them", ref.key);
 		batch->bytes += length;
 	}
 	return 0;
@@ -123,8 +124,8 @@ put_done(void *arg, int code, const char *text, const void *body, size_t length)
 	if (outbox->connector->stopping)
 		return; /* the store may be closed; what the cursor does not pass is put again */
 	if (code != 0) {
-		cairn_log(CAIRN_LOG_WARNING, "outbox: the kernel did not take the facts (%s); trying again",
-		    text);
+		cairn_log(CAIRN_LOG_WARNING,
+		    "outbox: the kernel did not take the facts (%s); trying again", text);
 		outbox->kicked = true;
 		uv_timer_start(&outbox->timer, on_timer, RETRY_MS, 0);
 		return;

@@ -3,10 +3,10 @@
 #define DICOM_OUTBOX_H
 
 /*
- * The transactional outbox: the facts of an instance lie in the object store beside it, made durable
- * by the same sync.  The outbox goes through them in order and puts them on the queue `facts`, a
- * batch at a time; its cursor moves when the kernel says that a batch is on disk.  After a crash it
- * goes on from the cursor, so every stored instance's facts arrive at least once.
+ * The transactional outbox: the facts of an instance lie in the object store beside it, made
+ * durable by the same sync.  The outbox goes through them in order and puts them on the queue
+ * `facts`, a batch at a time; its cursor moves when the kernel says that a batch is on disk.  After
+ * a crash it goes on from the cursor, so every stored instance's facts arrive at least once.
  */
 
 #include "connector.h"

@@ -64,8 +64,8 @@ patients_free(struct patients *patients)
 }
 
 static int
-make_key(struct patients *patients, const char *identifier, const char *issuer,
-    uint8_t ret[KEY_BYTES])
+make_key(
+    struct patients *patients, const char *identifier, const char *issuer, uint8_t ret[KEY_BYTES])
 {
 	EVP_MD_CTX *context = patients->context;
 
@@ -105,7 +105,8 @@ answered(void *arg, int code, const char *text, const void *body, size_t length)
 	waiter->patients->waiting--;
 	if (code == 0)
 		answer = cairn__pseudonym_answer__unpack(NULL, length, body);
-	if (answer != NULL && text_copy(slot->pseudonym, sizeof slot->pseudonym, answer->pseudonym)) {
+	if (answer != NULL &&
+	    text_copy(slot->pseudonym, sizeof slot->pseudonym, answer->pseudonym)) {
 		slot->used = true;
 		slot->shift = answer->date_shift_days;
 		memcpy(slot->key, waiter->key, KEY_BYTES);
@@ -133,8 +134,8 @@ ask(struct patients *patients, const char *identifier, const char *issuer, struc
 	if (length > sizeof body)
 		return CAIRN_ELIMIT;
 	cairn__pseudonym_request__pack(&request, body);
-	return cairn_call(patients->cairn, "pseudonym.patient", body, length, ASK_TIMEOUT_MS, answered,
-	    waiter);
+	return cairn_call(
+	    patients->cairn, "pseudonym.patient", body, length, ASK_TIMEOUT_MS, answered, waiter);
 }
 
 int
@@ -165,7 +166,8 @@ patients_find(struct patients *patients, const char *identifier, const char *iss
 	if (code != 0) {
 		patients->waiting--;
 		free(waiter);
-		return cairn_error_set(err, code, "cannot ask for a pseudonym: %s", cairn_code_text(code));
+		return cairn_error_set(
+		    err, code, "cannot ask for a pseudonym: %s", cairn_code_text(code));
 	}
 	return 0;
 }

@@ -14,8 +14,8 @@
 #define PATIENTS_WAITING_MAX 4096
 
 /* `code` 0 with the patient, valid during the callback. */
-typedef void (*patients_fn)(void *arg, int code, const char *text,
-    const struct deid_patient *patient);
+typedef void (*patients_fn)(
+    void *arg, int code, const char *text, const struct deid_patient *patient);
 
 int patients_new(struct patients **ret, struct cairn *cairn, struct cairn_error *err);
 void patients_free(struct patients *patients);

@@ -31,7 +31,8 @@ find(struct cairn *fixture, const char *identifier, const char *issuer, struct t
 	struct cairn_error err = {0};
 	bool now = false;
 
-	assert_ok(patients_find(fixture->connector.patients, identifier, issuer, tell, told, &now, &err),
+	assert_ok(
+	    patients_find(fixture->connector.patients, identifier, issuer, tell, told, &now, &err),
 	    &err);
 	return now;
 }
@@ -83,7 +84,8 @@ the_question_names_identifier_and_issuer(void **state)
 	fixture_start(&fixture, OBJECTS_SEGMENTS, false);
 	find(&fixture, "17", "A", &told);
 	assert_string_equal(fixture.asked[0].subject, "pseudonym.patient");
-	request = cairn__pseudonym_request__unpack(NULL, fixture.asked[0].length, fixture.asked[0].body);
+	request =
+	    cairn__pseudonym_request__unpack(NULL, fixture.asked[0].length, fixture.asked[0].body);
 	assert_string_equal(request->identifier_type, "patient-id");
 	assert_string_equal(request->identifier, "17");
 	assert_string_equal(request->issuer, "A");

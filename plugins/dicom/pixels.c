@@ -22,7 +22,8 @@ pixels_init(struct pixels *pixels, uint32_t length)
 static int
 take_head(struct pixels *pixels, struct cairn_error *err)
 {
-	uint32_t tag = DCM_TAG(dcm_read_u16(pixels->head, false), dcm_read_u16(pixels->head + 2, false));
+	uint32_t tag =
+	    DCM_TAG(dcm_read_u16(pixels->head, false), dcm_read_u16(pixels->head + 2, false));
 	uint32_t length = dcm_read_u32(pixels->head + 4, false);
 
 	pixels->head_length = 0;
@@ -32,8 +33,8 @@ take_head(struct pixels *pixels, struct cairn_error *err)
 	}
 	if (tag != ITEM || length == DCM_UNDEFINED)
 		return cairn_error_set(err, CAIRN_ECORRUPT,
-		    "(%04x,%04x) where a fragment of the pixel data should begin", (unsigned)(tag >> 16),
-		    (unsigned)(tag & 0xffff));
+		    "(%04x,%04x) where a fragment of the pixel data should begin",
+		    (unsigned)(tag >> 16), (unsigned)(tag & 0xffff));
 	pixels->remaining = length;
 	return 0;
 }

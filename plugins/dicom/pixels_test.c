@@ -5,8 +5,8 @@
 #include "pixels.h"
 
 /* An empty item, one of four bytes that look like the end, the end, and two bytes that follow. */
-static const uint8_t fragments[] = {0xfe, 0xff, 0x00, 0xe0, 0, 0, 0, 0, 0xfe, 0xff, 0x00, 0xe0, 4, 0,
-    0, 0, 0xfe, 0xff, 0xdd, 0xe0, 0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0, 0xfc, 0xff};
+static const uint8_t fragments[] = {0xfe, 0xff, 0x00, 0xe0, 0, 0, 0, 0, 0xfe, 0xff, 0x00, 0xe0, 4,
+    0, 0, 0, 0xfe, 0xff, 0xdd, 0xe0, 0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0, 0xfc, 0xff};
 #define FRAGMENTS_LENGTH (sizeof fragments - 2)
 
 static void
@@ -22,8 +22,9 @@ fragments_end_at_the_delimiter_in_pieces_of_any_size(void **state)
 			size_t rest = sizeof fragments - at;
 
 			assert_true(rest > 0);
-			assert_int_equal(pixels_take(&pixels, fragments + at, rest < piece ? rest : piece,
-			                     &taken, NULL), 0);
+			assert_int_equal(pixels_take(&pixels, fragments + at,
+					     rest < piece ? rest : piece, &taken, NULL),
+			    0);
 			at += taken;
 		}
 		assert_int_equal(at, FRAGMENTS_LENGTH);

@@ -21,7 +21,8 @@ load_options(struct connector *connector, unsigned *ret, struct cairn_error *err
 		unsigned bit = deid_option_find(name);
 
 		if (bit == 0)
-			return cairn_error_set(err, CAIRN_EINVAL, "deid.options: no option '%s'", name);
+			return cairn_error_set(
+			    err, CAIRN_EINVAL, "deid.options: no option '%s'", name);
 		options |= bit;
 	}
 	*ret = options;
@@ -33,8 +34,9 @@ open_profile(struct connector *connector, struct cairn_error *err)
 {
 	const char *safe[DEID_SAFE_PRIVATE_MAX];
 	size_t count = cairn_config_list_length(connector->cairn, "deid.safe_private");
-	struct deid_config config = {
-	    .project = cairn_project(connector->cairn), .safe_private = safe, .safe_private_count = count};
+	struct deid_config config = {.project = cairn_project(connector->cairn),
+	    .safe_private = safe,
+	    .safe_private_count = count};
 	size_t key_length = 0;
 	int code = load_options(connector, &config.options, err);
 
@@ -61,9 +63,11 @@ open_objects(struct connector *connector, struct cairn_error *err)
 	if (options.dir == NULL)
 		return cairn_error_set(err, CAIRN_EFORBIDDEN, "no capability objects:write");
 	options.durability = strcmp(cairn_config_string(cairn, "durability"), "process") == 0
-	    ? OBJECTS_PROCESS : OBJECTS_POWER;
-	options.layout = strcmp(cairn_config_string(cairn, "store"), "files") == 0 ? OBJECTS_FILES
-	                                                                         : OBJECTS_SEGMENTS;
+	    ? OBJECTS_PROCESS
+	    : OBJECTS_POWER;
+	options.layout = strcmp(cairn_config_string(cairn, "store"), "files") == 0
+	    ? OBJECTS_FILES
+	    : OBJECTS_SEGMENTS;
 	options.memory_max = (uint64_t)cairn_config_integer(cairn, "memory_mb") << 20;
 	return objects_open(&connector->objects, cairn_loop(cairn), &options, err);
 }
@@ -76,7 +80,7 @@ pixel_risk(struct cairn *cairn)
 	if (strcmp(text, "accept") == 0)
 		return PIXEL_RISK_ACCEPT;
 	return strcmp(text, "refuse-suspected") == 0 ? PIXEL_RISK_REFUSE_SUSPECTED
-	                                             : PIXEL_RISK_REFUSE_DECLARED;
+						     : PIXEL_RISK_REFUSE_DECLARED;
 }
 
 /* On failure the process ends, so nothing is undone here. */
@@ -120,8 +124,8 @@ cancel(void *self, struct cairn_request *req)
 	import_cancel(self, req);
 }
 
-/* Associations end; what is not whole is given up and what is whole becomes durable; then the outbox
- * rests and the imports, whose workers may still be reading, have their callers told. */
+/* Associations end; what is not whole is given up and what is whole becomes durable; then the
+ * outbox rests and the imports, whose workers may still be reading, have their callers told. */
 static void
 rested(struct connector *connector)
 {
@@ -168,7 +172,8 @@ stop(void *self)
 
 CAIRN_PLUGIN("dicom", "0.1.0",
     "kind: connector\n"
-    "summary: Receives DICOM images (C-STORE and folders), de-identifies them in flight, stores them\n"
+    "summary: Receives DICOM images (C-STORE and folders), de-identifies them in flight, stores "
+    "them\n"
     "serves:\n"
     "  - {subject: imaging.import, guarded: true, request: cairn.ImportRequest}\n"
     "capabilities: [listen:tcp, objects:write, secret:uid, call:pseudonym.patient, put:facts]\n"
@@ -192,12 +197,15 @@ CAIRN_PLUGIN("dicom", "0.1.0",
     "  idle_s: {type: integer, default: 300, min: 5, max: 86400,\n"
     "    help: An association on which nothing comes for so long is aborted (seconds)}\n"
     "  store: {type: string, default: segments, choices: [segments, files],\n"
-    "    help: 'segments: append-only, fast; files: a plain tree by project, patient, study, series'}\n"
+    "    help: 'segments: append-only, fast; files: a plain tree by project, patient, study, "
+    "series'}\n"
     "  durability: {type: string, default: power, choices: [power, process],\n"
-    "    help: 'When a store is acknowledged: on disk (power), or written (survives a crash of the\n"
+    "    help: 'When a store is acknowledged: on disk (power), or written (survives a crash of "
+    "the\n"
     "      program, not of the power)'}\n"
     "  memory_mb: {type: integer, default: 64, min: 8, max: 65536,\n"
-    "    help: 'Memory for instances on their way to the disk, and as much for their headers (MiB)'}\n"
+    "    help: 'Memory for instances on their way to the disk, and as much for their headers "
+    "(MiB)'}\n"
     "  deid.options: {type: list, default: [retain-longitudinal-modified-dates,\n"
     "    retain-patient-characteristics],\n"
     "    choices: [retain-safe-private, retain-uids, retain-device-identity,\n"

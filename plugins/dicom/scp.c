@@ -57,7 +57,8 @@ scp_peer_allowed(const char *const *peers, size_t count, const char *calling, co
 static void
 choose_transfer(struct ul_context *context)
 {
-	if (ul_context_choose(context, DCM_EXPLICIT_LE) || ul_context_choose(context, DCM_IMPLICIT_LE))
+	if (ul_context_choose(context, DCM_EXPLICIT_LE) ||
+	    ul_context_choose(context, DCM_IMPLICIT_LE))
 		return;
 	for (size_t i = 0; i < context->transfer_count; i++) {
 		if (dcm_syntax_find(context->transfers[i]) != NULL &&
@@ -94,7 +95,8 @@ on_associate(void *arg, struct ul_assoc *assoc, struct ul_request *request)
 	}
 	if (!scp_peer_allowed(scp->peers, scp->peer_count, request->calling, ul_peer(assoc))) {
 		cairn_log(CAIRN_LOG_WARNING,
-		    "scp: '%s' at %s is not among `peers`; rejecting (allow it in plugins/available/dicom.yaml)",
+		    "scp: '%s' at %s is not among `peers`; rejecting (allow it in "
+		    "plugins/available/dicom.yaml)",
 		    request->calling, ul_peer(assoc));
 		ul_reject(assoc, UL_REJECT_PERMANENT, UL_REJECT_USER, UL_REJECT_CALLING);
 		return;
@@ -140,9 +142,10 @@ sink_done(void *arg, const struct ingest_result *result)
 	if (result->paused)
 		sink_resume(store);
 	if (result->code != 0)
-		cairn_log(CAIRN_LOG_WARNING, "scp: an instance from '%s' was refused (status %04XH): %s",
-		    store->assoc == NULL ? "a peer that left" : ul_calling(store->assoc), result->status,
-		    result->reason);
+		cairn_log(CAIRN_LOG_WARNING,
+		    "scp: an instance from '%s' was refused (status %04XH): %s",
+		    store->assoc == NULL ? "a peer that left" : ul_calling(store->assoc),
+		    result->status, result->reason);
 	dimse_store_respond(store, result->status, result->code == 0 ? NULL : result->reason);
 }
 
@@ -152,8 +155,8 @@ static void
 on_store_begin(void *arg, struct dimse_store *store)
 {
 	struct scp *scp = arg;
-	struct ingest_claim claim = {dcm_syntax_find(store->transfer_syntax), store->sop_class,
-	    store->sop_instance, true};
+	struct ingest_claim claim = {
+	    dcm_syntax_find(store->transfer_syntax), store->sop_class, store->sop_instance, true};
 	struct ingest *ingest = NULL;
 
 	if (claim.syntax == NULL || scp->connector->stopping ||
@@ -216,8 +219,8 @@ load_peers(struct scp *scp, struct cairn *cairn)
 int
 scp_new(struct scp **ret, struct connector *connector, struct cairn_error *err)
 {
-	static const struct dimse_ops ops = {on_associate, on_store_begin, on_store_data, on_store_end,
-	    on_closed};
+	static const struct dimse_ops ops = {
+	    on_associate, on_store_begin, on_store_data, on_store_end, on_closed};
 	struct cairn *cairn = connector->cairn;
 	struct scp *scp = calloc(1, sizeof *scp);
 	struct ul_options options;
@@ -237,7 +240,8 @@ scp_new(struct scp **ret, struct connector *connector, struct cairn_error *err)
 	options.max_per_peer = (size_t)cairn_config_integer(cairn, "max_per_peer");
 	options.max_pdu = (uint32_t)cairn_config_integer(cairn, "max_pdu");
 	options.idle_ms = (unsigned)cairn_config_integer(cairn, "idle_s") * 1000;
-	code = dimse_listen(cairn_loop(cairn), address, port, &options, &ops, scp, &scp->dimse, err);
+	code =
+	    dimse_listen(cairn_loop(cairn), address, port, &options, &ops, scp, &scp->dimse, err);
 	if (code != 0) {
 		free(scp->peers);
 		free(scp);

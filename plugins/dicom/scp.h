@@ -11,10 +11,10 @@ int scp_new(struct scp **ret, struct connector *connector, struct cairn_error *e
 void scp_free(struct scp *scp, void (*freed)(void *arg), void *arg);
 
 /*
- * Whether a peer is on the allow-list: "AET" (from anywhere), "AET@10.1.2.3", "*@10.1.2.3".  With an
- * empty list only this machine itself is.
+ * Whether a peer is on the allow-list: "AET" (from anywhere), "AET@10.1.2.3", "*@10.1.2.3".  With
+ * an empty list only this machine itself is.
  */
-bool scp_peer_allowed(const char *const *peers, size_t count, const char *calling,
-    const char *address);
+bool scp_peer_allowed(
+    const char *const *peers, size_t count, const char *calling, const char *address);
 
 #endif

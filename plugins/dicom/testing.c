@@ -75,7 +75,8 @@ ask(struct cairn *cairn, const void *body, size_t length, cairn_call_fn done, vo
 	struct asked *asked = &cairn->asked[cairn->asked_count++];
 
 	assert_true(cairn->asked_count <= ASKED_MAX);
-	*asked = (struct asked){.body = malloc(length + 1), .length = length, .done = done, .arg = arg};
+	*asked =
+	    (struct asked){.body = malloc(length + 1), .length = length, .done = done, .arg = arg};
 	assert_non_null(asked->body);
 	memcpy(asked->body, body, length);
 	return asked;
@@ -160,7 +161,8 @@ void
 fixture_start(struct cairn *fixture, enum objects_layout layout, bool outbox)
 {
 	struct connector *connector = &fixture->connector;
-	const struct deid_config config = {.uid_key = uid_key, .project = "tests",
+	const struct deid_config config = {.uid_key = uid_key,
+	    .project = "tests",
 	    .options = DEID_MODIFIED_DATES | DEID_PATIENT_CHARACTERISTICS};
 	struct objects_options options = {.durability = OBJECTS_PROCESS, .layout = layout};
 	struct cairn_error err = {0};
@@ -339,7 +341,8 @@ source_send(struct source *source, struct cairn *fixture, const struct buf *byte
 		more = ingest_data(source->ingest, copy, length);
 		assert_int_equal(more, !source->done);
 		free(copy);
-		while (source->pauses > source->resumes && !source->done && fixture->asked_count > 0)
+		while (
+		    source->pauses > source->resumes && !source->done && fixture->asked_count > 0)
 			fixture_answer(fixture, 0);
 	}
 }
@@ -375,8 +378,8 @@ static void
 put_pixels(struct dcm_writer *w, bool encapsulated, const uint8_t *bytes, size_t length)
 {
 	if (!encapsulated) {
-		assert_int_equal(dcm_put_bytes(w, DCM_TAG(0x7fe0, 0x0010), DCM_VR('O', 'W'), bytes, length),
-		    0);
+		assert_int_equal(
+		    dcm_put_bytes(w, DCM_TAG(0x7fe0, 0x0010), DCM_VR('O', 'W'), bytes, length), 0);
 		return;
 	}
 	assert_int_equal(

@@ -73,11 +73,11 @@ struct source {
 };
 
 void source_begin(struct source *source, struct cairn *fixture, const char *syntax);
-void source_begin_claim(struct source *source, struct cairn *fixture,
-    const struct ingest_claim *claim);
+void source_begin_claim(
+    struct source *source, struct cairn *fixture, const struct ingest_claim *claim);
 /* In pieces of `piece` bytes; answers for the pseudonym when paused. */
-void source_send(struct source *source, struct cairn *fixture, const struct buf *bytes,
-    size_t piece);
+void source_send(
+    struct source *source, struct cairn *fixture, const struct buf *bytes, size_t piece);
 /* All of it and its end; waits for the result. */
 void source_store(struct source *source, struct cairn *fixture, const char *syntax,
     const struct buf *bytes, size_t piece);
@@ -89,8 +89,8 @@ void source_store(struct source *source, struct cairn *fixture, const char *synt
 #define SAMPLE_UID "1.2.3.4.5.6"
 #define SAMPLE_SECRET "Zyxwvut"
 
-/* A CT with a patient's name, `pixels` bytes of pixel data (0: none, and an SR) and attributes behind
- * them.  Encapsulated syntaxes get them in three fragments, an empty one among them. */
+/* A CT with a patient's name, `pixels` bytes of pixel data (0: none, and an SR) and attributes
+ * behind them.  Encapsulated syntaxes get them in three fragments, an empty one among them. */
 void sample_make(struct buf *ret, const char *syntax, const char *uid, size_t pixels);
 uint8_t sample_pixel(size_t index);
 

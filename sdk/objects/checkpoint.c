@@ -46,8 +46,8 @@ apply_item(struct index_write *write, const struct checkpoint_item *item)
 	if (!item->erase) {
 		code = objects_index_look(write, item->key, &old);
 		/* Only the log can bring a second record of one key: the last one counts. */
-		if (code == 0 && (old.segment != item->entry.segment ||
-		        old.logical != item->entry.logical))
+		if (code == 0 &&
+		    (old.segment != item->entry.segment || old.logical != item->entry.logical))
 			code = objects_index_add_dead(write, old.segment,
 			    RECORD_HEADER_SIZE + (old.kind == RECORD_OBJECT ? old.length : 0));
 		if (code != 0 && code != CAIRN_ENOTFOUND)
@@ -71,8 +71,8 @@ objects_batch_apply(const struct checkpoint_batch *batch, struct objects_index *
 	for (size_t i = 0; code == 0 && i < batch->count; i++)
 		code = apply_item(write, &batch->items[i]);
 	for (size_t i = 0; code == 0 && i < batch->cursors_count; i++)
-		code = objects_index_set_cursor(write, batch->cursors[i].name,
-		    &batch->cursors[i].cursor);
+		code = objects_index_set_cursor(
+		    write, batch->cursors[i].name, &batch->cursors[i].cursor);
 	if (code == 0 && batch->watermark.segment != 0)
 		code = objects_index_set_watermark(write, &batch->watermark);
 	if (code != 0) {
@@ -82,8 +82,8 @@ objects_batch_apply(const struct checkpoint_batch *batch, struct objects_index *
 	return objects_index_commit(write);
 }
 
-/* The index may only speak of what is on the disk.  Segments before the watermark's were synced when
- * they were finished. */
+/* The index may only speak of what is on the disk.  Segments before the watermark's were synced
+ * when they were finished. */
 static int
 sync_segment(struct checkpoint *checkpoint, const struct checkpoint_batch *batch)
 {
@@ -101,8 +101,9 @@ sync_segment(struct checkpoint *checkpoint, const struct checkpoint_batch *batch
 		return CAIRN_EIO;
 	if (!checkpoint->suspect && checkpoint->io->datasync(fd) != 0)
 		checkpoint->suspect = true;
-	if (checkpoint->suspect && objects_mend(checkpoint->dirs, checkpoint->io, mark->segment,
-	        checkpoint->synced.offset, mark->offset) != 0)
+	if (checkpoint->suspect &&
+	    objects_mend(checkpoint->dirs, checkpoint->io, mark->segment, checkpoint->synced.offset,
+		mark->offset) != 0)
 		return CAIRN_EIO;
 	checkpoint->suspect = false;
 	checkpoint->synced = *mark;

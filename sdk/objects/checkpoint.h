@@ -58,8 +58,9 @@ struct checkpoint {
 	uv_async_t *async;
 	enum objects_durability durability;
 	/* The thread's own. */
-	struct objects_cursor synced; /* with process durability: the log up to here is on the disk */
-	bool suspect;                 /* a sync failed and was not made good */
+	struct objects_cursor
+	    synced;   /* with process durability: the log up to here is on the disk */
+	bool suspect; /* a sync failed and was not made good */
 };
 
 /* Room for one more; NULL when out of memory. */

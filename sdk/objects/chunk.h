@@ -29,8 +29,8 @@ struct chunk_pool {
 	size_t cached_max;
 };
 
-/* A chunk with room for at least `want` bytes: a small one, or a big one if `big` or need be, or one
- * made to measure.  NULL when out of memory. */
+/* A chunk with room for at least `want` bytes: a small one, or a big one if `big` or need be, or
+ * one made to measure.  NULL when out of memory. */
 struct chunk *objects_chunk_take(struct chunk_pool *pool, size_t want, bool big);
 void objects_chunk_give(struct chunk_pool *pool, struct chunk *chunk);
 /* A whole list; the next one to use first is the one used last. */

@@ -3,10 +3,10 @@
 #define OBJECTS_COMMIT_H
 
 /*
- * Group commit.  Puts that the loop hands over are hashed by one thread and appended by another: all
- * that are hashed when the appender comes back from its last sync are one group, written by one call
- * and made durable by one sync.  Hashing runs while the disk works; an appender with nothing else to
- * do helps hashing.  The order between puts is not kept; nobody may depend on it.
+ * Group commit.  Puts that the loop hands over are hashed by one thread and appended by another:
+ * all that are hashed when the appender comes back from its last sync are one group, written by one
+ * call and made durable by one sync.  Hashing runs while the disk works; an appender with nothing
+ * else to do helps hashing.  The order between puts is not kept; nobody may depend on it.
  */
 
 #include <openssl/evp.h>
@@ -30,9 +30,9 @@ struct objects_put {
 	struct spill *spill; /* of RECORD_BLOB */
 	size_t memory;       /* what it counts for under memory_max */
 	bool hashed;
-	bool was_pending;    /* an erasure of what the index does not know yet */
-	int code;      /* how it ended */
-	int cause;     /* errno, if not 0 */
+	bool was_pending; /* an erasure of what the index does not know yet */
+	int code;         /* how it ended */
+	int cause;        /* errno, if not 0 */
 	uint32_t segment; /* where its record is */
 	uint64_t end;     /* log position behind its group */
 	objects_durable_fn durable;

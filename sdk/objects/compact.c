@@ -51,8 +51,8 @@ tombstone_needed(struct move *move, const struct record *record)
 		move->applied = (struct objects_cursor){0};
 		move->asked = record->target_segment;
 		if (objects_index_generation(move->read, move->asked, &generation) == 0 &&
-		    objects_dirs_scan(move->compact->dirs, move->asked, generation, O_RDONLY,
-		        &target) == 0) {
+		    objects_dirs_scan(
+			move->compact->dirs, move->asked, generation, O_RDONLY, &target) == 0) {
 			move->applied = target.header.applied;
 			close(target.fd);
 		}
@@ -154,7 +154,8 @@ move_segment(struct move *move)
 
 	objects_segment_name(move->from.header.id, move->from.header.generation + 1, name);
 	snprintf(temporary, sizeof temporary, "%s.new", name);
-	move->to = openat(dirs->segments, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	move->to =
+	    openat(dirs->segments, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (move->to < 0 || getrandom(&move->salt, sizeof move->salt, 0) != sizeof move->salt) {
 		file_close(&move->to);
 		return CAIRN_EIO;
@@ -181,7 +182,8 @@ follow_records(struct index_write *write, struct scan *scan)
 		code = objects_index_look(write, record.key, &entry);
 		if (code == CAIRN_ENOTFOUND)
 			continue;
-		if (code == 0 && entry.segment == scan->header.id && entry.logical == record.logical) {
+		if (code == 0 && entry.segment == scan->header.id &&
+		    entry.logical == record.logical) {
 			entry.physical = record.at;
 			code = objects_index_put(write, record.key, &entry);
 		}
@@ -192,8 +194,8 @@ follow_records(struct index_write *write, struct scan *scan)
 }
 
 int
-objects_compact_switch(const struct objects_dirs *dirs, struct objects_index *index, uint32_t id,
-    uint32_t generation)
+objects_compact_switch(
+    const struct objects_dirs *dirs, struct objects_index *index, uint32_t id, uint32_t generation)
 {
 	struct index_write *write;
 	struct scan scan;
@@ -271,7 +273,8 @@ consider(struct move *move, const struct segment_file *file)
 		code = objects_index_dead(move->read, file->id, &dead);
 	if (code == 0)
 		code = objects_index_generation(move->read, file->id, &generation);
-	if (code == 0 && file->id < move->mark.segment && generation == file->generation && dead > 0 &&
+	if (code == 0 && file->id < move->mark.segment && generation == file->generation &&
+	    dead > 0 &&
 	    objects_dirs_scan(move->compact->dirs, file->id, generation, O_RDONLY, &scan) == 0) {
 		size = scan.end;
 		close(scan.fd);

@@ -4,9 +4,9 @@
 
 /*
  * Compaction writes the live records of a segment to its next generation, syncs it, gives it its
- * name, and then switches the index over in one transaction.  A stop before the name leaves a ".new"
- * file that is removed; a stop after it leaves two generations: recovery keeps the higher one, which
- * is complete, and does the switch again.
+ * name, and then switches the index over in one transaction.  A stop before the name leaves a
+ * ".new" file that is removed; a stop after it leaves two generations: recovery keeps the higher
+ * one, which is complete, and does the switch again.
  */
 
 #include "objects/dirs.h"
@@ -26,7 +26,7 @@ struct compact {
 int objects_compact_run(struct compact *compact);
 
 /* Makes the index follow a segment's file of this generation. */
-int objects_compact_switch(const struct objects_dirs *dirs, struct objects_index *index, uint32_t id,
-    uint32_t generation);
+int objects_compact_switch(
+    const struct objects_dirs *dirs, struct objects_index *index, uint32_t id, uint32_t generation);
 
 #endif

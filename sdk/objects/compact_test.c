@@ -77,8 +77,8 @@ compact(struct fixture *f, unsigned percent)
 	struct outcome outcome = {.done = false};
 
 	assert_int_equal(objects_compact(f->objects, percent, on_compacted, &outcome, NULL), 0);
-	assert_int_equal(objects_compact(f->objects, percent, on_compacted, &outcome, NULL),
-	    CAIRN_EAGAIN);
+	assert_int_equal(
+	    objects_compact(f->objects, percent, on_compacted, &outcome, NULL), CAIRN_EAGAIN);
 	while (!outcome.done)
 		uv_run(&f->loop, UV_RUN_ONCE);
 	assert_int_equal(outcome.code, 0);
@@ -194,8 +194,7 @@ count_notes(struct fixture *f, struct objects_cursor *cursor, unsigned limit)
 	size_t length;
 	unsigned count = 0;
 
-	while (count < limit &&
-	    objects_next(f->objects, cursor, &ref, &note, &length, NULL) == 0) {
+	while (count < limit && objects_next(f->objects, cursor, &ref, &note, &length, NULL) == 0) {
 		free(note);
 		count++;
 	}

@@ -121,8 +121,8 @@ store_one(struct writer *writer)
 	struct put_arg *arg = calloc(1, sizeof *arg);
 	struct objects_put *put;
 	char key[32], path[64];
-	size_t length = dice(&writer->random, 8) == 0 ? dice(&writer->random, sizeof bytes) :
-	    dice(&writer->random, 9000);
+	size_t length = dice(&writer->random, 8) == 0 ? dice(&writer->random, sizeof bytes)
+						      : dice(&writer->random, 9000);
 
 	*arg = (struct put_arg){.writer = writer, .key = writer->next++};
 	key_text(arg->key, key);

@@ -23,11 +23,10 @@ open_sub(int root, const char *name, bool create)
 }
 
 int
-objects_dirs_open(struct objects_dirs *dirs, const char *path, bool create,
-    struct cairn_error *err)
+objects_dirs_open(struct objects_dirs *dirs, const char *path, bool create, struct cairn_error *err)
 {
-	*dirs = (struct objects_dirs){.root = -1, .segments = -1, .blobs = -1, .files = -1,
-	    .incoming = -1};
+	*dirs = (struct objects_dirs){
+	    .root = -1, .segments = -1, .blobs = -1, .files = -1, .incoming = -1};
 	if (!text_copy(dirs->path, sizeof dirs->path, path))
 		return cairn_error_set(err, CAIRN_ELIMIT, "path is too long: %s", path);
 	if (create && file_mkdirs(path, 0750, err) != 0)
@@ -44,7 +43,8 @@ objects_dirs_open(struct objects_dirs *dirs, const char *path, bool create,
 	if (dirs->incoming < 0 || (create && fsync(dirs->root) != 0)) {
 		int code = errno == ENOENT ? CAIRN_ENOTFOUND : CAIRN_EIO;
 
-		cairn_error_set(err, code, "cannot open object store %s: %s", path, strerror(errno));
+		cairn_error_set(
+		    err, code, "cannot open object store %s: %s", path, strerror(errno));
 		objects_dirs_close(dirs);
 		return code;
 	}
@@ -59,8 +59,8 @@ objects_dirs_close(struct objects_dirs *dirs)
 	file_close(&dirs->blobs);
 	file_close(&dirs->files);
 	file_close(&dirs->incoming);
-	*dirs = (struct objects_dirs){.root = -1, .segments = -1, .blobs = -1, .files = -1,
-	    .incoming = -1};
+	*dirs = (struct objects_dirs){
+	    .root = -1, .segments = -1, .blobs = -1, .files = -1, .incoming = -1};
 }
 
 int
@@ -73,8 +73,8 @@ objects_dirs_segment(const struct objects_dirs *dirs, uint32_t id, uint32_t gene
 }
 
 int
-objects_dirs_scan(const struct objects_dirs *dirs, uint32_t id, uint32_t generation, int flags,
-    struct scan *ret)
+objects_dirs_scan(
+    const struct objects_dirs *dirs, uint32_t id, uint32_t generation, int flags, struct scan *ret)
 {
 	struct scan scan;
 	int fd = objects_dirs_segment(dirs, id, generation, flags);
@@ -169,8 +169,8 @@ list_into(DIR *dir, int fd, bool clean, struct segment_file **list, size_t *coun
 }
 
 int
-objects_dirs_list(const struct objects_dirs *dirs, bool clean, struct segment_file **ret,
-    size_t *ret_count)
+objects_dirs_list(
+    const struct objects_dirs *dirs, bool clean, struct segment_file **ret, size_t *ret_count)
 {
 	int fd = openat(dirs->segments, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);

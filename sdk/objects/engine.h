@@ -41,12 +41,12 @@ struct objects {
 	struct objects_commit commit;
 	struct checkpoint checkpoint;
 
-	uint64_t memory;  /* of all puts */
-	size_t busy;      /* callbacks owed */
-	uint64_t count;   /* of objects */
+	uint64_t memory;               /* of all puts */
+	size_t busy;                   /* callbacks owed */
+	uint64_t count;                /* of objects */
 	struct objects_cursor durable; /* end of the log as far as it has been answered */
-	uint64_t begun;   /* puts since the start */
-	bool nearly_full; /* as of the last look */
+	uint64_t begun;                /* puts since the start */
+	bool nearly_full;              /* as of the last look */
 
 	struct checkpoint_batch *batch; /* being gathered */
 	bool checkpointing;             /* one is with the thread */
@@ -79,7 +79,7 @@ void objects_flow_async(uv_async_t *async);
 void objects_flow_timer(uv_timer_t *timer);
 void objects_flow_push(struct objects *objects, struct objects_put *put);
 void objects_flow_schedule(struct objects *objects); /* a checkpoint, now or later */
-void objects_flow_owe(struct objects *objects);  /* a callback, which keeps the loop alive */
+void objects_flow_owe(struct objects *objects);      /* a callback, which keeps the loop alive */
 void objects_flow_paid(struct objects *objects);
 void objects_flow_end_if_idle(struct objects *objects);
 void objects_outbox_fini(struct objects *objects);

@@ -277,7 +277,8 @@ a_large_object_whose_sync_fails_is_refused_and_removed(void **state)
 	fixture_remove(&f);
 }
 
-/* The real thing, as far as it goes without a disk to fill: the kernel refuses to let the file grow. */
+/* The real thing, as far as it goes without a disk to fill: the kernel refuses to let the file
+ * grow. */
 static void
 a_file_that_may_not_grow_refuses_and_keeps_what_it_has(void **state)
 {

@@ -74,7 +74,8 @@ stage_write(int fd, const struct objects_put *put, enum objects_durability durab
 {
 	int code = 0;
 
-	for (const struct chunk *chunk = put->first; code == 0 && chunk != NULL; chunk = chunk->next)
+	for (const struct chunk *chunk = put->first; code == 0 && chunk != NULL;
+	     chunk = chunk->next)
 		code = file_write_all(fd, chunk->bytes, chunk->used);
 	if (code == 0 && durability == OBJECTS_POWER && fdatasync(fd) != 0)
 		code = CAIRN_EIO;
@@ -82,8 +83,8 @@ stage_write(int fd, const struct objects_put *put, enum objects_durability durab
 }
 
 static bool
-path_taken(const struct objects_dirs *dirs, const struct objects_put *put,
-    const struct objects_put *first)
+path_taken(
+    const struct objects_dirs *dirs, const struct objects_put *put, const struct objects_put *first)
 {
 	const char *name;
 	struct stat st;
@@ -98,8 +99,8 @@ path_taken(const struct objects_dirs *dirs, const struct objects_put *put,
 }
 
 static void
-stage(const struct objects_dirs *dirs, enum objects_durability durability,
-    struct objects_put *put, const struct objects_put *first)
+stage(const struct objects_dirs *dirs, enum objects_durability durability, struct objects_put *put,
+    const struct objects_put *first)
 {
 	char name[STAGE_NAME];
 	const char *unused;
@@ -113,8 +114,8 @@ stage(const struct objects_dirs *dirs, enum objects_durability durability,
 	}
 	stage_name(put->record.target, name);
 	dir = walk(dirs, put->path, true, &unused);
-	fd = dir < 0 ? -1 : openat(dirs->incoming, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-	    0640);
+	fd = dir < 0 ? -1
+		     : openat(dirs->incoming, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd >= 0 && stage_write(fd, put, durability) == 0)
 		return;
 	put->code = CAIRN_EIO;
@@ -123,8 +124,8 @@ stage(const struct objects_dirs *dirs, enum objects_durability durability,
 }
 
 void
-objects_files_stage(const struct objects_dirs *dirs, enum objects_durability durability,
-    struct objects_put *first)
+objects_files_stage(
+    const struct objects_dirs *dirs, enum objects_durability durability, struct objects_put *first)
 {
 	bool any = false;
 
@@ -176,8 +177,8 @@ last_of_run(const struct objects_put *put)
 }
 
 void
-objects_files_publish(const struct objects_dirs *dirs, enum objects_durability durability,
-    struct objects_put *first)
+objects_files_publish(
+    const struct objects_dirs *dirs, enum objects_durability durability, struct objects_put *first)
 {
 	for (struct objects_put *put = first; put != NULL; put = put->next) {
 		char name[STAGE_NAME];

@@ -12,17 +12,17 @@
 
 #include "objects/commit.h"
 
-/* Relative, at most RECORD_PATH_MAX bytes, components of at most 200 bytes that are not empty and do
- * not begin with a dot, no control characters and no backslash. */
+/* Relative, at most RECORD_PATH_MAX bytes, components of at most 200 bytes that are not empty and
+ * do not begin with a dot, no control characters and no backslash. */
 bool objects_path_valid(const char *path);
 
 /* For every RECORD_FILE put of the list: writes the file aside; sets put->code where that fails. */
-void objects_files_stage(const struct objects_dirs *dirs, enum objects_durability durability,
-    struct objects_put *first);
-/* For those with code 0, gives the file its name (or removes what a tombstone names); for the others
- * removes the file. */
-void objects_files_publish(const struct objects_dirs *dirs, enum objects_durability durability,
-    struct objects_put *first);
+void objects_files_stage(
+    const struct objects_dirs *dirs, enum objects_durability durability, struct objects_put *first);
+/* For those with code 0, gives the file its name (or removes what a tombstone names); for the
+ * others removes the file. */
+void objects_files_publish(
+    const struct objects_dirs *dirs, enum objects_durability durability, struct objects_put *first);
 
 /* Recovery: gives a recorded file its name, if it has not got it yet. */
 int objects_files_finish(const struct objects_dirs *dirs, uint64_t target, const char *path);

@@ -49,8 +49,8 @@ hostile_paths_are_refused(void **state)
 	(void)state;
 	make(&f);
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		assert_int_equal(objects_begin(f.objects, "k", bad[i], &put, NULL, NULL),
-		    CAIRN_EINVAL);
+		assert_int_equal(
+		    objects_begin(f.objects, "k", bad[i], &put, NULL, NULL), CAIRN_EINVAL);
 	assert_int_equal(fixture_put_at(&f, "k", "good", 10, NULL), 0);
 	fixture_remove(&f);
 }

@@ -20,8 +20,8 @@ fixture_try(struct fixture *fixture)
 {
 	struct cairn_error err = {0};
 
-	return objects_open_io(&fixture->objects, &fixture->loop, &fixture->options, &fixture->io,
-	    &err);
+	return objects_open_io(
+	    &fixture->objects, &fixture->loop, &fixture->options, &fixture->io, &err);
 }
 
 void
@@ -29,8 +29,9 @@ fixture_open(struct fixture *fixture)
 {
 	struct cairn_error err = {0};
 
-	assert_ok(objects_open_io(&fixture->objects, &fixture->loop, &fixture->options,
-	    &fixture->io, &err), &err);
+	assert_ok(objects_open_io(
+		      &fixture->objects, &fixture->loop, &fixture->options, &fixture->io, &err),
+	    &err);
 }
 
 static void
@@ -83,8 +84,7 @@ fixture_answered(void *arg, int code, const struct objects_ref *ref)
 }
 
 static int
-push_at(struct fixture *fixture, const char *key, const char *path, size_t length,
-    const char *note)
+push_at(struct fixture *fixture, const char *key, const char *path, size_t length, const char *note)
 {
 	uint8_t *bytes = malloc(length + 1);
 	struct objects_put *put = NULL;
@@ -103,8 +103,8 @@ push_at(struct fixture *fixture, const char *key, const char *path, size_t lengt
 		objects_abort(put);
 		return code;
 	}
-	return objects_commit(put, note, note == NULL ? 0 : strlen(note), fixture_answered, fixture,
-	    NULL);
+	return objects_commit(
+	    put, note, note == NULL ? 0 : strlen(note), fixture_answered, fixture, NULL);
 }
 
 int
@@ -121,8 +121,8 @@ fixture_wait(struct fixture *fixture, unsigned count)
 }
 
 int
-fixture_put_at(struct fixture *fixture, const char *key, const char *path, size_t length,
-    const char *note)
+fixture_put_at(
+    struct fixture *fixture, const char *key, const char *path, size_t length, const char *note)
 {
 	int code = push_at(fixture, key, path, length, note);
 

@@ -33,8 +33,8 @@ void fixture_bytes(const char *key, uint8_t *ret, size_t length);
 /* Begins, writes and commits; the callback counts in fixture->answers. */
 int fixture_push(struct fixture *fixture, const char *key, size_t length, const char *note);
 /* The same with a path, then waits for the answer and returns its code. */
-int fixture_put_at(struct fixture *fixture, const char *key, const char *path, size_t length,
-    const char *note);
+int fixture_put_at(
+    struct fixture *fixture, const char *key, const char *path, size_t length, const char *note);
 int fixture_put(struct fixture *fixture, const char *key, size_t length, const char *note);
 int fixture_erase(struct fixture *fixture, const char *key);
 void fixture_answered(void *arg, int code, const struct objects_ref *ref);

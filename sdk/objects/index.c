@@ -66,8 +66,11 @@ code_of(int rc)
 void
 objects_index_entry(const struct record *record, uint32_t segment, struct index_entry *ret)
 {
-	*ret = (struct index_entry){.kind = record->kind, .segment = segment,
-	    .logical = record->logical, .physical = record->at, .length = record->length,
+	*ret = (struct index_entry){.kind = record->kind,
+	    .segment = segment,
+	    .logical = record->logical,
+	    .physical = record->at,
+	    .length = record->length,
 	    .target = record->target};
 	memcpy(ret->sha256, record->sha256, 32);
 }
@@ -148,8 +151,8 @@ open_env(struct objects_index *index, const char *path, bool writer)
 }
 
 int
-objects_index_open(struct objects_index **ret, const char *dir, bool writer,
-    struct cairn_error *err)
+objects_index_open(
+    struct objects_index **ret, const char *dir, bool writer, struct cairn_error *err)
 {
 	char path[PATH_MAX - 16];
 	struct objects_index *index = calloc(1, sizeof *index);
@@ -164,7 +167,8 @@ objects_index_open(struct objects_index **ret, const char *dir, bool writer,
 	}
 	if (writer && mkdir(path, 0750) != 0 && errno != EEXIST) {
 		free(index);
-		return cairn_error_set(err, CAIRN_EIO, "cannot create %s: %s", path, strerror(errno));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot create %s: %s", path, strerror(errno));
 	}
 	rc = open_env(index, path, writer);
 	if (rc != 0) {
@@ -196,8 +200,8 @@ objects_index_remove(const char *dir, struct cairn_error *err)
 		if (file_join(path, sizeof path, dir, names[i]) != 0)
 			return cairn_error_set(err, CAIRN_ELIMIT, "path is too long: %s", dir);
 		if (unlink(path) != 0 && errno != ENOENT)
-			return cairn_error_set(err, CAIRN_EIO, "cannot remove %s: %s", path,
-			    strerror(errno));
+			return cairn_error_set(
+			    err, CAIRN_EIO, "cannot remove %s: %s", path, strerror(errno));
 	}
 	return 0;
 }
@@ -429,8 +433,7 @@ objects_index_look(struct index_write *write, const char *key, struct index_entr
 }
 
 int
-objects_index_delete(struct index_write *write, const char *key, uint32_t segment,
-    uint64_t logical)
+objects_index_delete(struct index_write *write, const char *key, uint32_t segment, uint64_t logical)
 {
 	MDB_val k = {.mv_size = strlen(key), .mv_data = (void *)(uintptr_t)key};
 	struct index_entry entry;
@@ -450,8 +453,8 @@ objects_index_set_watermark(struct index_write *write, const struct objects_curs
 }
 
 int
-objects_index_set_cursor(struct index_write *write, const char *name,
-    const struct objects_cursor *cursor)
+objects_index_set_cursor(
+    struct index_write *write, const char *name, const struct objects_cursor *cursor)
 {
 	char key[NAME_MAX_];
 

@@ -6,9 +6,9 @@
  * The LMDB index: key -> place, and how far in the log it is complete (the watermark).
  *
  * It is written seldom, in batches, by one background thread, each batch a synced transaction that
- * moves the watermark too.  An LMDB written without syncing may be damaged as a whole by a power cut
- * and has no checksums to find out; this one is always a true picture of the log up to its watermark,
- * and whatever is behind that is read from the log.
+ * moves the watermark too.  An LMDB written without syncing may be damaged as a whole by a power
+ * cut and has no checksums to find out; this one is always a true picture of the log up to its
+ * watermark, and whatever is behind that is read from the log.
  */
 
 #include <stdbool.h>
@@ -34,8 +34,8 @@ void objects_index_ref(const char *key, const struct index_entry *entry, struct 
 
 /* `fd_dir` is OBJECTS_DIR.  A writer creates what is missing.  CAIRN_ECORRUPT when the files are no
  * usable index: throw them away (objects_index_remove) and rebuild. */
-int objects_index_open(struct objects_index **ret, const char *dir, bool writer,
-    struct cairn_error *err);
+int objects_index_open(
+    struct objects_index **ret, const char *dir, bool writer, struct cairn_error *err);
 void objects_index_close(struct objects_index *index);
 int objects_index_remove(const char *dir, struct cairn_error *err);
 bool objects_index_replaced(const struct objects_index *index); /* the file was exchanged */
@@ -61,12 +61,12 @@ struct index_write;
 int objects_index_write_begin(struct objects_index *index, struct index_write **ret);
 int objects_index_put(struct index_write *write, const char *key, const struct index_entry *entry);
 /* Removes `key` if it is in the place that `segment` and `logical` say. */
-int objects_index_delete(struct index_write *write, const char *key, uint32_t segment,
-    uint64_t logical);
+int objects_index_delete(
+    struct index_write *write, const char *key, uint32_t segment, uint64_t logical);
 int objects_index_look(struct index_write *write, const char *key, struct index_entry *ret);
 int objects_index_set_watermark(struct index_write *write, const struct objects_cursor *watermark);
-int objects_index_set_cursor(struct index_write *write, const char *name,
-    const struct objects_cursor *cursor);
+int objects_index_set_cursor(
+    struct index_write *write, const char *name, const struct objects_cursor *cursor);
 int objects_index_set_generation(struct index_write *write, uint32_t segment, uint32_t generation);
 int objects_index_add_dead(struct index_write *write, uint32_t segment, uint64_t bytes);
 int objects_index_set_dead(struct index_write *write, uint32_t segment, uint64_t bytes);

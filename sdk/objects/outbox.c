@@ -34,7 +34,8 @@ open_segment(struct objects *objects, uint32_t id, struct scan *ret)
 	return code != 0 ? code : objects_dirs_scan(&objects->dirs, id, generation, O_RDONLY, ret);
 }
 
-/* Where a segment of the first generation ends: the next one says it, or what was answered so far. */
+/* Where a segment of the first generation ends: the next one says it, or what was answered so far.
+ */
 static uint64_t
 segment_end(struct objects *objects, uint32_t id)
 {
@@ -161,7 +162,8 @@ objects_next(struct objects *objects, struct objects_cursor *cursor, struct obje
 			return cairn_error_set(err, code, "cannot read segment %u", at.segment);
 		if (code != 0) {
 			if (code != CAIRN_ENOTFOUND)
-				log_error("objects", "segment %u cannot be read, ignoring it", at.segment);
+				log_error("objects", "segment %u cannot be read, ignoring it",
+				    at.segment);
 			if (at.segment == objects->durable.segment)
 				break;
 			at = (struct objects_cursor){.segment = at.segment + 1};
@@ -194,8 +196,8 @@ find_cursor(struct objects *objects, const char *name)
 }
 
 int
-objects_cursor_get(struct objects *objects, const char *name, struct objects_cursor *ret,
-    struct cairn_error *err)
+objects_cursor_get(
+    struct objects *objects, const char *name, struct objects_cursor *ret, struct cairn_error *err)
 {
 	const struct checkpoint_cursor *known = find_cursor(objects, name);
 	int code;
@@ -209,8 +211,9 @@ objects_cursor_get(struct objects *objects, const char *name, struct objects_cur
 		code = objects_index_cursor(objects->read, name, ret);
 		objects_index_read_end(objects->read);
 	}
-	return code == 0 ? 0 : cairn_error_set(err, code, "cursor '%.64s': %s", name,
-	    cairn_code_text(code));
+	return code == 0
+	    ? 0
+	    : cairn_error_set(err, code, "cursor '%.64s': %s", name, cairn_code_text(code));
 }
 
 int
@@ -224,7 +227,8 @@ objects_cursor_set(struct objects *objects, const char *name, const struct objec
 			return cairn_error_set(err, CAIRN_EINVAL,
 			    "a cursor's name is 1 to %d characters", CURSOR_NAME_MAX);
 		if (objects->cursors_count == CURSORS_MAX)
-			return cairn_error_set(err, CAIRN_ELIMIT, "more than %d cursors", CURSORS_MAX);
+			return cairn_error_set(
+			    err, CAIRN_ELIMIT, "more than %d cursors", CURSORS_MAX);
 		known = &objects->cursors[objects->cursors_count++];
 		memcpy(known->name, name, strlen(name) + 1);
 	}

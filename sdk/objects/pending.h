@@ -26,8 +26,8 @@ int objects_pending_new(struct pending **ret);
 void objects_pending_free(struct pending *pending);
 struct pending_entry *objects_pending_find(const struct pending *pending, const char *key);
 /* The key must not be there.  NULL when out of memory. */
-struct pending_entry *objects_pending_add(struct pending *pending, const char *key,
-    enum pending_state state);
+struct pending_entry *objects_pending_add(
+    struct pending *pending, const char *key, enum pending_state state);
 void objects_pending_remove(struct pending *pending, struct pending_entry *entry);
 size_t objects_pending_count(const struct pending *pending);
 

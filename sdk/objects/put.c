@@ -47,8 +47,8 @@ check_space(struct objects *objects, struct cairn_error *err)
 		uint64_t free_bytes;
 
 		if (fstatvfs(objects->dirs.root, &vfs) != 0)
-			return cairn_error_set(err, CAIRN_EIO, "cannot ask for the free space of %s",
-			    objects->dirs.path);
+			return cairn_error_set(err, CAIRN_EIO,
+			    "cannot ask for the free space of %s", objects->dirs.path);
 		free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
 		objects->nearly_full = free_bytes < objects->disk_reserve;
 	}
@@ -60,16 +60,18 @@ check_space(struct objects *objects, struct cairn_error *err)
 }
 
 static int
-check_key(struct objects *objects, const char *key, struct objects_ref *ret_ref,
-    struct cairn_error *err)
+check_key(
+    struct objects *objects, const char *key, struct objects_ref *ret_ref, struct cairn_error *err)
 {
 	const struct pending_entry *pending;
 	struct index_entry entry;
 	int code;
 
 	if (!objects_key_valid(key, strlen(key)))
-		return cairn_error_set(err, CAIRN_EINVAL, "not an object key: 1 to %d of letters, "
-		    "digits, dot, underscore and hyphen are", OBJECTS_KEY_MAX);
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    "not an object key: 1 to %d of letters, "
+		    "digits, dot, underscore and hyphen are",
+		    OBJECTS_KEY_MAX);
 	pending = objects_pending_find(objects->pending, key);
 	if (pending != NULL && pending->state != PENDING_DURABLE)
 		return cairn_error_set(err, CAIRN_EAGAIN, "an object of this key is under way");
@@ -107,15 +109,14 @@ set_path(struct objects_put *put, const char *path, struct cairn_error *err)
 	put->record.kind = RECORD_FILE;
 	put->record.path_length = (uint16_t)strlen(path);
 	put->path = strdup(path);
-	if (put->path == NULL ||
-	    getrandom(&put->record.target, 8, 0) != 8)
+	if (put->path == NULL || getrandom(&put->record.target, 8, 0) != 8)
 		return cairn_error_set(err, CAIRN_ENOMEM, "no memory for an object");
 	return 0;
 }
 
 int
-objects_begin(struct objects *objects, const char *key, const char *path,
-    struct objects_put **ret, struct objects_ref *ret_ref, struct cairn_error *err)
+objects_begin(struct objects *objects, const char *key, const char *path, struct objects_put **ret,
+    struct objects_ref *ret_ref, struct cairn_error *err)
 {
 	struct objects_put *put;
 	int code = check_key(objects, key, ret_ref, err);
@@ -149,8 +150,8 @@ objects_begin(struct objects *objects, const char *key, const char *path,
 static int
 add_chunk(struct objects_put *put, size_t want, struct cairn_error *err)
 {
-	struct chunk *chunk = objects_chunk_take(&put->objects->pool, want,
-	    put->record.length >= CHUNK_SMALL / 2);
+	struct chunk *chunk =
+	    objects_chunk_take(&put->objects->pool, want, put->record.length >= CHUNK_SMALL / 2);
 
 	if (chunk == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "no memory for an object");
@@ -176,9 +177,12 @@ spill_if_large(struct objects_put *put, struct cairn_error *err)
 		if (put->record.length <= objects->large_size && !tight)
 			return 0;
 		if (objects->layout == OBJECTS_FILES)
-			return put->memory <= objects->memory_max ? 0 :
-			    cairn_error_set(err, CAIRN_ELIMIT, "an object of a tree of files is larger "
-			        "than %llu MiB", (unsigned long long)(objects->memory_max >> 20));
+			return put->memory <= objects->memory_max
+			    ? 0
+			    : cairn_error_set(err, CAIRN_ELIMIT,
+				  "an object of a tree of files is larger "
+				  "than %llu MiB",
+				  (unsigned long long)(objects->memory_max >> 20));
 		if (objects_spill_begin(put, err) != 0)
 			return CAIRN_EIO;
 	} else if (put->memory < SPILL_PIECE && !tight) {
@@ -270,8 +274,8 @@ objects_commit(struct objects_put *put, const void *note, size_t note_length,
 	int code = 0;
 
 	if (note_length > OBJECTS_NOTE_MAX)
-		code = cairn_error_set(err, CAIRN_ELIMIT, "a note of %zu bytes is too long",
-		    note_length);
+		code = cairn_error_set(
+		    err, CAIRN_ELIMIT, "a note of %zu bytes is too long", note_length);
 	else if (put->objects->closing)
 		code = cairn_error_set(err, CAIRN_ECANCELLED, "the object store is closing");
 	else if (objects_put_meta(put, note, note_length) != 0)

@@ -214,8 +214,8 @@ has_successor(struct objects_reader *reader, uint32_t id, uint64_t *ret_end)
 	return true;
 }
 
-/* Reads on in one segment.  Where the writer may be at work, the first thing that is no whole record
- * is the end; in a finished segment it is damage. */
+/* Reads on in one segment.  Where the writer may be at work, the first thing that is no whole
+ * record is the end; in a finished segment it is damage. */
 static int
 read_segment(struct objects_reader *reader, bool finished)
 {
@@ -227,8 +227,8 @@ read_segment(struct objects_reader *reader, bool finished)
 	if (reader->scan.header.generation == 0 && start >= SEGMENT_HEADER_SIZE)
 		reader->scan.at = start;
 	for (;;) {
-		code = finished ? objects_scan_good(&reader->scan, &record, &damaged) :
-		    objects_scan_next(&reader->scan, &record);
+		code = finished ? objects_scan_good(&reader->scan, &record, &damaged)
+				: objects_scan_next(&reader->scan, &record);
 		if (code != 0)
 			break;
 		if (record.logical < start)
@@ -260,8 +260,8 @@ read_on(struct objects_reader *reader)
 			return code;
 		if (!finished)
 			return 0;
-		reader->at = (struct objects_cursor){.segment = reader->at.segment + 1,
-		    .offset = SEGMENT_HEADER_SIZE};
+		reader->at = (struct objects_cursor){
+		    .segment = reader->at.segment + 1, .offset = SEGMENT_HEADER_SIZE};
 	}
 }
 
@@ -334,9 +334,10 @@ load_record(struct objects_reader *reader, const char *key, const struct index_e
 	code = objects_scan_next(&reader->scan, ret);
 	if (code == CAIRN_ENOTFOUND)
 		return CAIRN_ECORRUPT;
-	if (code == 0 && (ret->kind != entry->kind || strcmp(ret->key, key) != 0 ||
-	        ret->length != entry->length || ret->logical != entry->logical ||
-	        memcmp(ret->sha256, entry->sha256, 32) != 0))
+	if (code == 0 &&
+	    (ret->kind != entry->kind || strcmp(ret->key, key) != 0 ||
+		ret->length != entry->length || ret->logical != entry->logical ||
+		memcmp(ret->sha256, entry->sha256, 32) != 0))
 		return CAIRN_ECORRUPT;
 	return code;
 }
@@ -375,20 +376,20 @@ open_source(struct objects_reader *reader, const struct objects_ref *ref, struct
 	struct record record;
 	int code = locate(reader, ref->key, &entry);
 
-	if (code == 0 && (entry.segment != ref->segment ||
-	        entry.logical + RECORD_HEADER_SIZE != ref->offset))
+	if (code == 0 &&
+	    (entry.segment != ref->segment || entry.logical + RECORD_HEADER_SIZE != ref->offset))
 		return CAIRN_ENOTFOUND;
 	if (code == 0)
 		code = load_record(reader, ref->key, &entry, &record);
 	if (code != 0)
 		return code;
 	if (record.kind == RECORD_OBJECT) {
-		*source = (struct source){.fd = reader->scan.fd,
-		    .offset = record.at + RECORD_HEADER_SIZE};
+		*source = (struct source){
+		    .fd = reader->scan.fd, .offset = record.at + RECORD_HEADER_SIZE};
 		return 0;
 	}
-	code = record.kind == RECORD_FILE ? open_file(reader, &record, source) :
-	    open_blob(reader, &record, source);
+	code = record.kind == RECORD_FILE ? open_file(reader, &record, source)
+					  : open_blob(reader, &record, source);
 	return code == CAIRN_ENOTFOUND ? CAIRN_ECORRUPT : code;
 }
 
@@ -457,8 +458,7 @@ copy_checked(const struct source *source, const struct objects_ref *ref,
 
 int
 objects_reader_get(struct objects_reader *reader, const struct objects_ref *ref,
-    int (*sink)(void *arg, const uint8_t *bytes, size_t length), void *arg,
-    struct cairn_error *err)
+    int (*sink)(void *arg, const uint8_t *bytes, size_t length), void *arg, struct cairn_error *err)
 {
 	struct source source = {.fd = -1};
 	int code = find_source(reader, ref, &source, err);
@@ -469,10 +469,10 @@ objects_reader_get(struct objects_reader *reader, const struct objects_ref *ref,
 			close(source.fd);
 	}
 	if (code == CAIRN_ECORRUPT)
-		return cairn_error_set(err, code, "object %.64s is damaged: throw away what was read",
-		    ref->key);
+		return cairn_error_set(
+		    err, code, "object %.64s is damaged: throw away what was read", ref->key);
 	if (code != 0)
-		return cairn_error_set(err, code, "cannot read object %.64s: %s", ref->key,
-		    cairn_code_text(code));
+		return cairn_error_set(
+		    err, code, "cannot read object %.64s: %s", ref->key, cairn_code_text(code));
 	return 0;
 }

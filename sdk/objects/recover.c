@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening: the index is taken as true up to its watermark, and the log is read from there.  An index
- * that cannot be used, or that does not fit the segments, is thrown away and made again from all of
- * them.  Behind the last good record of the last segment is what a stopped writer had not finished:
- * it is cut off.  Damage before that stays where it is and is only stepped over.
+ * Opening: the index is taken as true up to its watermark, and the log is read from there.  An
+ * index that cannot be used, or that does not fit the segments, is thrown away and made again from
+ * all of them.  Behind the last good record of the last segment is what a stopped writer had not
+ * finished: it is cut off.  Damage before that stays where it is and is only stepped over.
  */
 
 #include <dirent.h>
@@ -85,7 +85,8 @@ open_segment(const struct recovery *recovery, size_t index, struct scan *scan)
 {
 	const struct segment_file *file = &recovery->segments[index];
 
-	return objects_dirs_scan(&recovery->objects->dirs, file->id, file->generation, O_RDWR, scan);
+	return objects_dirs_scan(
+	    &recovery->objects->dirs, file->id, file->generation, O_RDWR, scan);
 }
 
 /* The segment after it says where a segment ends: what a failed sync left behind does not count. */
@@ -133,8 +134,8 @@ check_blob(const struct objects_dirs *dirs, const struct record *record, bool ve
 
 /* Will a later record of the log have a file in this place? */
 static bool
-path_comes_again(const struct recovery *recovery, size_t index, const struct scan *from,
-    const char *path)
+path_comes_again(
+    const struct recovery *recovery, size_t index, const struct scan *from, const char *path)
 {
 	bool found = false;
 
@@ -150,7 +151,8 @@ path_comes_again(const struct recovery *recovery, size_t index, const struct sca
 		while (!found && objects_scan_good(&scan, &record, &damaged) == 0) {
 			uint8_t *meta = NULL;
 
-			if (record.kind == RECORD_FILE && objects_scan_meta(scan.fd, &record, &meta) == 0)
+			if (record.kind == RECORD_FILE &&
+			    objects_scan_meta(scan.fd, &record, &meta) == 0)
 				found = strcmp((const char *)meta, path) == 0;
 			free(meta);
 		}
@@ -162,8 +164,8 @@ path_comes_again(const struct recovery *recovery, size_t index, const struct sca
 /* Finishes what belongs to a record outside the segment.  Only erasures near the end can have been
  * interrupted before they removed their file. */
 static int
-check_meta(struct recovery *recovery, size_t index, const struct scan *scan,
-    const struct record *record)
+check_meta(
+    struct recovery *recovery, size_t index, const struct scan *scan, const struct record *record)
 {
 	const struct objects_dirs *dirs = &recovery->objects->dirs;
 	bool recent = !recovery->whole || index + 1 == recovery->count;
@@ -184,8 +186,8 @@ check_meta(struct recovery *recovery, size_t index, const struct scan *scan,
 }
 
 static int
-check_record(struct recovery *recovery, size_t index, const struct scan *scan,
-    const struct record *record)
+check_record(
+    struct recovery *recovery, size_t index, const struct scan *scan, const struct record *record)
 {
 	/* All segments but the last were synced before the next was begun; the one before it is
 	 * looked at to be sure. */
@@ -193,8 +195,8 @@ check_record(struct recovery *recovery, size_t index, const struct scan *scan,
 	int code = check_meta(recovery, index, scan, record);
 
 	if (code == 0 && record->kind == RECORD_OBJECT && verify)
-		code = objects_scan_digest(scan->fd, record->at + RECORD_HEADER_SIZE, record->length,
-		    record->sha256);
+		code = objects_scan_digest(
+		    scan->fd, record->at + RECORD_HEADER_SIZE, record->length, record->sha256);
 	if (code == 0 && record->kind == RECORD_BLOB)
 		code = check_blob(&recovery->objects->dirs, record, verify);
 	return code;
@@ -214,8 +216,8 @@ take_record(struct recovery *recovery, uint32_t segment, const struct record *re
 		item->entry.segment = record->target_segment;
 		item->entry.logical = record->target;
 	}
-	recovery->batch->watermark = (struct objects_cursor){.segment = segment,
-	    .offset = record->logical + objects_record_size(record)};
+	recovery->batch->watermark = (struct objects_cursor){
+	    .segment = segment, .offset = record->logical + objects_record_size(record)};
 	return recovery->batch->count < BATCH_ITEMS ? 0 : flush(recovery);
 }
 
@@ -321,8 +323,8 @@ adopt_tail(struct recovery *recovery)
 		tail->salt = scan.header.salt;
 		tail->at = recovery->tail;
 		if (code == 0 && !scan.salvaged)
-			tail->fd = objects_dirs_segment(&objects->dirs, last->id, last->generation,
-			    O_RDWR | O_APPEND);
+			tail->fd = objects_dirs_segment(
+			    &objects->dirs, last->id, last->generation, O_RDWR | O_APPEND);
 		close(scan.fd);
 	}
 	if (code != 0 && code != CAIRN_ECORRUPT)
@@ -376,8 +378,8 @@ settle_generations(struct recovery *recovery)
 			objects_index_read_end(objects->read);
 		}
 		if (code == 0 && known != file->generation)
-			code = objects_compact_switch(&objects->dirs, objects->index, file->id,
-			    file->generation);
+			code = objects_compact_switch(
+			    &objects->dirs, objects->index, file->id, file->generation);
 		if (code != 0 && code != CAIRN_ECORRUPT)
 			return code;
 	}
@@ -418,8 +420,10 @@ settle_index(struct recovery *recovery, struct cairn_error *err)
 	if (code == 0 && index_fits(recovery))
 		return 0;
 	if (recovery->count > 0)
-		log_warning("objects", "index of %s is missing or damaged, rebuilding it from %zu "
-		    "segments", objects->dirs.path, recovery->count);
+		log_warning("objects",
+		    "index of %s is missing or damaged, rebuilding it from %zu "
+		    "segments",
+		    objects->dirs.path, recovery->count);
 	recovery->whole = true;
 	recovery->from = (struct objects_cursor){0};
 	return new_index(objects, err);
@@ -474,8 +478,8 @@ recover(struct recovery *recovery, struct cairn_error *err)
 	int code = list_segments(recovery);
 
 	if (code != 0)
-		return cairn_error_set(err, code, "cannot list the segments of %s",
-		    objects->dirs.path);
+		return cairn_error_set(
+		    err, code, "cannot list the segments of %s", objects->dirs.path);
 	code = settle_index(recovery, err);
 	if (code != 0)
 		return code;

@@ -205,7 +205,8 @@ a_damaged_note_is_not_handed_out(void **state)
 	assert_int_equal(objects_next(f.objects, &cursor, &ref, &note, &length, NULL), 0);
 	assert_string_equal(ref.key, "b");
 	free(note);
-	assert_int_equal(objects_next(f.objects, &cursor, &ref, &note, &length, NULL), CAIRN_ENOTFOUND);
+	assert_int_equal(
+	    objects_next(f.objects, &cursor, &ref, &note, &length, NULL), CAIRN_ENOTFOUND);
 	fixture_remove(&f);
 }
 

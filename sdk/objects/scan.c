@@ -79,8 +79,11 @@ objects_scan_init(struct scan *scan, int fd, uint64_t end)
 	}
 	if (code != 0)
 		return code == CAIRN_ENOTFOUND ? CAIRN_ECORRUPT : code;
-	*scan = (struct scan){.fd = fd, .at = SEGMENT_HEADER_SIZE, .end = (uint64_t)st.st_size,
-	    .header = header, .salvaged = salvaged};
+	*scan = (struct scan){.fd = fd,
+	    .at = SEGMENT_HEADER_SIZE,
+	    .end = (uint64_t)st.st_size,
+	    .header = header,
+	    .salvaged = salvaged};
 	if (end < scan->end)
 		scan->end = end;
 	return 0;

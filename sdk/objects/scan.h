@@ -3,9 +3,9 @@
 #define OBJECTS_SCAN_H
 
 /*
- * Walking through the records of one segment file.  Positions here are physical.  Everything read is
- * taken for hostile: a record is returned only when its header's checksum holds and all of it lies
- * before `end`.
+ * Walking through the records of one segment file.  Positions here are physical.  Everything read
+ * is taken for hostile: a record is returned only when its header's checksum holds and all of it
+ * lies before `end`.
  */
 
 #include "objects/segment.h"
@@ -27,12 +27,12 @@ void objects_segment_name(uint32_t id, uint32_t generation, char ret[SEGMENT_NAM
 /* All of `length` at `offset`: 0, CAIRN_EIO, or CAIRN_ENOTFOUND when the file ends before. */
 int objects_read_at(int fd, void *bytes, size_t length, uint64_t offset);
 
-/* Reads and checks the segment header; `end` is the file's size, or less if the caller says so.  Of a
- * damaged header the salt is recovered from the first record, which repeats it. */
+/* Reads and checks the segment header; `end` is the file's size, or less if the caller says so.  Of
+ * a damaged header the salt is recovered from the first record, which repeats it. */
 int objects_scan_init(struct scan *scan, int fd, uint64_t end);
 
-/* The record at scan->at, which is moved behind it.  CAIRN_ENOTFOUND at the end; CAIRN_ECORRUPT when
- * no whole record is there (scan->at stays). */
+/* The record at scan->at, which is moved behind it.  CAIRN_ENOTFOUND at the end; CAIRN_ECORRUPT
+ * when no whole record is there (scan->at stays). */
 int objects_scan_next(struct scan *scan, struct record *ret);
 
 /* Moves scan->at, which holds no record, to the next whole one.  CAIRN_ENOTFOUND when there is none
@@ -42,7 +42,8 @@ int objects_scan_resync(struct scan *scan);
 /* The next whole record, over damage, which is counted in `*damaged` bytes.  CAIRN_ENOTFOUND. */
 int objects_scan_good(struct scan *scan, struct record *ret, uint64_t *damaged);
 
-/* Path and note of a record, checked; `*ret` is malloc'ed: path, zero, note.  Never NULL at success. */
+/* Path and note of a record, checked; `*ret` is malloc'ed: path, zero, note.  Never NULL at
+ * success. */
 int objects_scan_meta(int fd, const struct record *record, uint8_t **ret);
 
 /* SHA-256 over `length` bytes at `offset` against `expected`: 0, CAIRN_ECORRUPT, CAIRN_EIO. */

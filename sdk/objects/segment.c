@@ -19,7 +19,7 @@ objects_key_valid(const char *key, size_t length)
 		char c = key[i];
 
 		if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-		        c == '.' || c == '_' || c == '-'))
+			c == '.' || c == '_' || c == '-'))
 			return false;
 	}
 	return true;

@@ -26,16 +26,17 @@
  *                                             184   4  reserved
  *                                             188   4  CRC-32C of bytes 0..187
  *
- * The salt is new for every segment file and known to nobody outside, so that bytes inside an object
- * cannot pass for a record when a damaged segment is searched for the next good one.
+ * The salt is new for every segment file and known to nobody outside, so that bytes inside an
+ * object cannot pass for a record when a damaged segment is searched for the next good one.
  *
  * The logical offset is where the record stood when it was first written.  Compaction moves records
  * within a segment and keeps it, so cursors and references stay valid.  Each compaction makes the
  * segment's next generation in a file of its own; `applied` is the place in the log up to which
  * erasures have been carried out in it.
  *
- * A tombstone erases its key; `target` says which record it killed, the path which file goes.  A RECORD_BLOB's object is in
- * blobs/KEY-BLOB (BLOB as 16 hexadecimal digits), a RECORD_FILE's in files/PATH.
+ * A tombstone erases its key; `target` says which record it killed, the path which file goes.  A
+ * RECORD_BLOB's object is in blobs/KEY-BLOB (BLOB as 16 hexadecimal digits), a RECORD_FILE's in
+ * files/PATH.
  */
 
 #include <stdbool.h>
@@ -87,11 +88,11 @@ void objects_segment_encode(const struct segment_header *header, uint8_t ret[SEG
 /* CAIRN_ECORRUPT, or CAIRN_EUNSUPPORTED for a version that we do not know. */
 int objects_segment_decode(const uint8_t bytes[SEGMENT_HEADER_SIZE], struct segment_header *ret);
 
-void objects_record_encode(const struct record *record, uint64_t salt,
-    uint8_t ret[RECORD_HEADER_SIZE]);
+void objects_record_encode(
+    const struct record *record, uint64_t salt, uint8_t ret[RECORD_HEADER_SIZE]);
 /* Everything but `at`.  CAIRN_ECORRUPT. */
-int objects_record_decode(const uint8_t bytes[RECORD_HEADER_SIZE], uint64_t salt,
-    struct record *ret);
+int objects_record_decode(
+    const uint8_t bytes[RECORD_HEADER_SIZE], uint64_t salt, struct record *ret);
 
 /* Sizes of a record within limits; none of these can overflow. */
 uint64_t objects_record_inline(const struct record *record); /* object bytes in the segment */

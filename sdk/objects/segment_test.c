@@ -32,9 +32,16 @@ crc32c_with_and_without_the_instruction_agree(void **state)
 static struct record
 sample(void)
 {
-	struct record record = {.kind = RECORD_FILE, .key = "2.25.1", .path_length = 5,
-	    .note_length = 77, .meta_crc = 0x12345678, .length = 1000000, .logical = 64,
-	    .target_segment = 3, .target = 0x1122334455667788, .wall_ms = 1790000000000};
+	struct record record = {.kind = RECORD_FILE,
+	    .key = "2.25.1",
+	    .path_length = 5,
+	    .note_length = 77,
+	    .meta_crc = 0x12345678,
+	    .length = 1000000,
+	    .logical = 64,
+	    .target_segment = 3,
+	    .target = 0x1122334455667788,
+	    .wall_ms = 1790000000000};
 
 	memset(record.sha256, 0xab, 32);
 	return record;
@@ -91,8 +98,12 @@ a_record_of_another_segment_is_refused(void **state)
 static void
 every_flipped_bit_of_a_segment_header_is_found(void **state)
 {
-	struct segment_header header = {.id = 7, .generation = 2, .salt = 99, .previous_end = 1000,
-	    .applied = {.segment = 8, .offset = 64}}, again;
+	struct segment_header header = {.id = 7,
+				  .generation = 2,
+				  .salt = 99,
+				  .previous_end = 1000,
+				  .applied = {.segment = 8, .offset = 64}},
+			      again;
 	uint8_t bytes[SEGMENT_HEADER_SIZE];
 
 	(void)state;
@@ -115,12 +126,12 @@ a_record_that_claims_too_much_is_refused(void **state)
 	uint8_t bytes[RECORD_HEADER_SIZE];
 
 	(void)state;
-#define REFUSED(change)                                                                        \
-	do {                                                                                    \
-		record = good;                                                                  \
-		change;                                                                         \
-		objects_record_encode(&record, 1, bytes);                                       \
-		assert_int_equal(objects_record_decode(bytes, 1, &again), CAIRN_ECORRUPT);      \
+#define REFUSED(change)                                                                    \
+	do {                                                                               \
+		record = good;                                                             \
+		change;                                                                    \
+		objects_record_encode(&record, 1, bytes);                                  \
+		assert_int_equal(objects_record_decode(bytes, 1, &again), CAIRN_ECORRUPT); \
 	} while (0)
 	REFUSED(record.length = UINT64_MAX);
 	REFUSED(record.note_length = OBJECTS_NOTE_MAX + 1);
@@ -135,7 +146,8 @@ a_record_that_claims_too_much_is_refused(void **state)
 #undef REFUSED
 }
 
-/* An object that holds a whole record of its own segment could only be made by who knows the salt. */
+/* An object that holds a whole record of its own segment could only be made by who knows the salt.
+ */
 static void
 bytes_inside_an_object_do_not_pass_for_a_record(void **state)
 {
@@ -164,8 +176,8 @@ static void
 paths_that_lead_out_of_the_tree_are_refused(void **state)
 {
 	char longest[RECORD_PATH_MAX + 2], component[210];
-	const char *const bad[] = {"", "/", "/etc/passwd", "..", "../x", "a/../b", "a/..", "./a", "a//b",
-	    "a/", ".hidden", "a/.hidden", "a\\b", "a\nb", "a\x7f", longest, component};
+	const char *const bad[] = {"", "/", "/etc/passwd", "..", "../x", "a/../b", "a/..", "./a",
+	    "a//b", "a/", ".hidden", "a/.hidden", "a\\b", "a\nb", "a\x7f", longest, component};
 
 	(void)state;
 	memset(longest, 'a', sizeof longest - 1);

@@ -78,8 +78,8 @@ objects_spill_begin(struct objects_put *put, struct cairn_error *err)
 		int cause = errno;
 
 		objects_spill_free(spill);
-		return cairn_error_set(err, CAIRN_EIO, "cannot create a file for a large object: %s",
-		    strerror(cause));
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot create a file for a large object: %s", strerror(cause));
 	}
 	put->spill = spill;
 	put->record.kind = RECORD_BLOB;
@@ -270,8 +270,9 @@ objects_spill_more(struct objects_put *put, struct cairn_error *err)
 	else if (backlog > 0)
 		queue(spill);
 	count_freed(spill);
-	return code == 0 ? 0 : cairn_error_set(err, code, "cannot write a large object: %s",
-	    strerror(cause));
+	return code == 0
+	    ? 0
+	    : cairn_error_set(err, code, "cannot write a large object: %s", strerror(cause));
 }
 
 void

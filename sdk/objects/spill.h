@@ -4,8 +4,9 @@
 
 /*
  * Objects too large to be held in memory stream into blobs/KEY-BLOB while they arrive: full chunks
- * are hashed and written on libuv's work threads, one at a time per object.  Should more come in than
- * the disk takes, the loop thread writes too: memory has a bound, and nothing else would keep it.
+ * are hashed and written on libuv's work threads, one at a time per object.  Should more come in
+ * than the disk takes, the loop thread writes too: memory has a bound, and nothing else would keep
+ * it.
  */
 
 #include "objects/engine.h"

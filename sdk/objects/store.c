@@ -21,8 +21,8 @@ or_default(uint64_t value, uint64_t otherwise)
 }
 
 static void
-take_options(struct objects *objects, const struct objects_options *options,
-    const struct objects_io *io)
+take_options(
+    struct objects *objects, const struct objects_options *options, const struct objects_io *io)
 {
 	objects->io = io == NULL ? objects_io_system : *io;
 	objects->durability = options->durability;
@@ -31,12 +31,14 @@ take_options(struct objects *objects, const struct objects_options *options,
 	objects->large_size = or_default(options->large_size, 16 * MIB);
 	objects->memory_max = or_default(options->memory_max, 64 * MIB);
 	objects->disk_reserve = or_default(options->disk_reserve, 64 * MIB);
-	objects->pool.cached_max = objects->memory_max < POOL_MAX ? (size_t)objects->memory_max :
-	    POOL_MAX;
+	objects->pool.cached_max =
+	    objects->memory_max < POOL_MAX ? (size_t)objects->memory_max : POOL_MAX;
 	objects->commit.durability = objects->durability;
 	objects->commit.async = &objects->async;
-	objects->commit.tail = (struct objects_tail){.dirs = &objects->dirs, .io = &objects->io,
-	    .segment_size = objects->segment_size, .fd = -1};
+	objects->commit.tail = (struct objects_tail){.dirs = &objects->dirs,
+	    .io = &objects->io,
+	    .segment_size = objects->segment_size,
+	    .fd = -1};
 	objects->checkpoint.dirs = &objects->dirs;
 	objects->checkpoint.io = &objects->io;
 	objects->checkpoint.async = &objects->async;
@@ -52,8 +54,8 @@ take_lock(struct objects *objects, struct cairn_error *err)
 		return cairn_error_set(err, CAIRN_EIO, "cannot create the lock of %s: %s",
 		    objects->dirs.path, strerror(errno));
 	if (flock(objects->lock, LOCK_EX | LOCK_NB) != 0)
-		return cairn_error_set(err, CAIRN_EAGAIN, "another process writes to %s",
-		    objects->dirs.path);
+		return cairn_error_set(
+		    err, CAIRN_EAGAIN, "another process writes to %s", objects->dirs.path);
 	return 0;
 }
 
@@ -75,8 +77,8 @@ open_parts(struct objects *objects, const char *dir, struct cairn_error *err)
 	return code;
 }
 
-/* The threads have nothing to wake the loop for before the first put, so the handles can come last: a
- * handle that was started could not simply be freed should something fail after it. */
+/* The threads have nothing to wake the loop for before the first put, so the handles can come last:
+ * a handle that was started could not simply be freed should something fail after it. */
 static int
 start_threads(struct objects *objects, struct cairn_error *err)
 {
@@ -200,8 +202,8 @@ objects_compact(struct objects *objects, unsigned dead_percent, objects_compact_
 /* Opens the entry's segment at its record.  Place and generation have to come from one state of the
  * index, since compaction changes both. */
 static int
-open_record(struct objects *objects, const char *key, const struct index_entry *entry,
-    struct scan *ret)
+open_record(
+    struct objects *objects, const char *key, const struct index_entry *entry, struct scan *ret)
 {
 	struct index_entry now;
 	uint32_t generation = 0;
@@ -266,8 +268,8 @@ mark_erasing(struct objects *objects, struct objects_put *put, const struct inde
 	put->pending = objects_pending_find(objects->pending, put->record.key);
 	put->was_pending = put->pending != NULL;
 	if (put->pending == NULL)
-		put->pending = objects_pending_add(objects->pending, put->record.key,
-		    PENDING_ERASING);
+		put->pending =
+		    objects_pending_add(objects->pending, put->record.key, PENDING_ERASING);
 	if (put->pending == NULL)
 		return CAIRN_ENOMEM;
 	put->pending->state = PENDING_ERASING;
@@ -288,8 +290,8 @@ objects_erase(struct objects *objects, const char *key, objects_durable_fn done,
 		return cairn_error_set(err, CAIRN_ECANCELLED, "the object store is closing");
 	if (pending != NULL && pending->state != PENDING_DURABLE)
 		return cairn_error_set(err, CAIRN_EAGAIN, "an object of this key is under way");
-	code = objects_key_valid(key, strlen(key)) ? objects_locate(objects, key, &entry) :
-	    CAIRN_ENOTFOUND;
+	code = objects_key_valid(key, strlen(key)) ? objects_locate(objects, key, &entry)
+						   : CAIRN_ENOTFOUND;
 	if (code != 0)
 		return cairn_error_set(err, code, "no such object");
 	put = calloc(1, sizeof *put);

@@ -3,23 +3,23 @@
 #define OBJECTS_STORE_H
 
 /*
- * The object store: de-identified instances in append-only segments, OBJECTS_DIR/segments/NNNNNNNN.seg,
- * with an index in LMDB (OBJECTS_DIR/index).
+ * The object store: de-identified instances in append-only segments,
+ * OBJECTS_DIR/segments/NNNNNNNN.seg, with an index in LMDB (OBJECTS_DIR/index).
  *
  * Creating a file per instance is what limits every peer, so instances of all associations are
  * appended to one open file and made durable by one fdatasync for a whole group.  Each record in a
- * segment describes itself (header with lengths, key, SHA-256 of the object and CRC-32C of header and
- * note), so the index is only an index: it is committed without syncing, and what it lacks after a
- * power cut is read again from the segments' tails.  A torn tail is cut off at open.
+ * segment describes itself (header with lengths, key, SHA-256 of the object and CRC-32C of header
+ * and note), so the index is only an index: it is committed without syncing, and what it lacks
+ * after a power cut is read again from the segments' tails.  A torn tail is cut off at open.
  *
  * The note is the writer's own bytes stored with the object in the same record: the transactional
- * outbox.  A connector puts the facts of an instance there, so that instance and job become durable in
- * one sync; after a crash it goes through the notes from its cursor and puts the jobs again.
+ * outbox.  A connector puts the facts of an instance there, so that instance and job become durable
+ * in one sync; after a crash it goes through the notes from its cursor and puts the jobs again.
  *
  * Objects larger than `large_size` stream into a segment of their own.
  *
- * One process writes (a lock file says so); any number read.  All calls of a writer from one thread,
- * except where said; syncing happens on a worker thread.
+ * One process writes (a lock file says so); any number read.  All calls of a writer from one
+ * thread, except where said; syncing happens on a worker thread.
  */
 
 #include <stdbool.h>
@@ -43,17 +43,18 @@ enum objects_durability {
 
 enum objects_layout {
 	OBJECTS_SEGMENTS,
-	OBJECTS_FILES, /* a plain tree OBJECTS_DIR/files/PATH, one file per object; notes still in segments */
+	OBJECTS_FILES, /* a plain tree OBJECTS_DIR/files/PATH, one file per object; notes still in
+			  segments */
 };
 
 struct objects_options {
 	const char *dir;
 	enum objects_durability durability;
 	enum objects_layout layout;
-	uint64_t segment_size;  /* a new segment is begun after this; 0 means 1 GiB */
-	uint64_t large_size;    /* 0 means 16 MiB */
-	uint64_t memory_max;    /* of all objects under way; 0 means 64 MiB; more is CAIRN_EAGAIN */
-	uint64_t disk_reserve;  /* refuse new objects when less is free; 0 means 64 MiB */
+	uint64_t segment_size; /* a new segment is begun after this; 0 means 1 GiB */
+	uint64_t large_size;   /* 0 means 16 MiB */
+	uint64_t memory_max;   /* of all objects under way; 0 means 64 MiB; more is CAIRN_EAGAIN */
+	uint64_t disk_reserve; /* refuse new objects when less is free; 0 means 64 MiB */
 };
 
 struct objects_ref {
@@ -76,8 +77,8 @@ int objects_begin(struct objects *objects, const char *key, const char *path,
     struct objects_put **ret, struct objects_ref *ret_ref, struct cairn_error *err);
 
 /* Appends bytes.  Copies. */
-int objects_write(struct objects_put *put, const void *bytes, size_t length,
-    struct cairn_error *err);
+int objects_write(
+    struct objects_put *put, const void *bytes, size_t length, struct cairn_error *err);
 
 /* Room for the caller to fill in place of objects_write: at least `want` bytes, then say how many
  * were used.  Saves a copy for streamed pixel data. */
@@ -101,12 +102,13 @@ struct objects_cursor {
 
 /* The next durable record after `*cursor`, which is advanced.  `*ret_note` is malloc'ed.
  * CAIRN_ENOTFOUND at the end. */
-int objects_next(struct objects *objects, struct objects_cursor *cursor, struct objects_ref *ret_ref,
-    uint8_t **ret_note, size_t *ret_note_length, struct cairn_error *err);
+int objects_next(struct objects *objects, struct objects_cursor *cursor,
+    struct objects_ref *ret_ref, uint8_t **ret_note, size_t *ret_note_length,
+    struct cairn_error *err);
 
 /* A named cursor kept in the index; written without sync (repeating is harmless). */
-int objects_cursor_get(struct objects *objects, const char *name, struct objects_cursor *ret,
-    struct cairn_error *err);
+int objects_cursor_get(
+    struct objects *objects, const char *name, struct objects_cursor *ret, struct cairn_error *err);
 int objects_cursor_set(struct objects *objects, const char *name,
     const struct objects_cursor *cursor, struct cairn_error *err);
 
@@ -119,9 +121,9 @@ int objects_erase(struct objects *objects, const char *key, objects_durable_fn d
 
 /* Rewrites the segments of which at least `dead_percent` percent were erased, so that their space
  * comes back and what was erased is no longer on the disk (the file system may still hold the freed
- * blocks).  The segment that is being appended to, and one with damage, are left alone.  Runs in the
- * background; erasures and the index wait for it, puts do not.  Needs room for one segment.  `done` is
- * called on the loop.  References stay valid.  CAIRN_EAGAIN while another one runs. */
+ * blocks).  The segment that is being appended to, and one with damage, are left alone.  Runs in
+ * the background; erasures and the index wait for it, puts do not.  Needs room for one segment.
+ * `done` is called on the loop.  References stay valid.  CAIRN_EAGAIN while another one runs. */
 struct objects_compacted {
 	uint32_t segments; /* rewritten */
 	uint64_t bytes;    /* given back */
@@ -139,8 +141,8 @@ struct objects_reader;
 int objects_reader_open(struct objects_reader **ret, const char *dir, struct cairn_error *err);
 /* In the writer's own process, where the index must not be opened twice.  From any thread; close it
  * before the store. */
-int objects_reader_share(struct objects_reader **ret, struct objects *objects,
-    struct cairn_error *err);
+int objects_reader_share(
+    struct objects_reader **ret, struct objects *objects, struct cairn_error *err);
 void objects_reader_close(struct objects_reader *reader);
 int objects_reader_find(struct objects_reader *reader, const char *key, struct objects_ref *ret,
     struct cairn_error *err);

@@ -128,8 +128,8 @@ keys_that_could_name_files_elsewhere_are_refused(void **state)
 	fixture_make(&f);
 	fixture_open(&f);
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		assert_int_equal(objects_begin(f.objects, bad[i], NULL, &put, NULL, NULL),
-		    CAIRN_EINVAL);
+		assert_int_equal(
+		    objects_begin(f.objects, bad[i], NULL, &put, NULL, NULL), CAIRN_EINVAL);
 	fixture_remove(&f);
 }
 

@@ -75,8 +75,8 @@ new_segment(struct objects_tail *tail)
 	return 0;
 }
 
-/* Every segment but the last is on the disk, whatever the durability: so recovery need look for torn
- * records only at the end. */
+/* Every segment but the last is on the disk, whatever the durability: so recovery need look for
+ * torn records only at the end. */
 static int
 finish_segment(struct objects_tail *tail)
 {

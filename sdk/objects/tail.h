@@ -6,8 +6,8 @@
  * The segment that is being appended to; used by one thread.
  *
  * A write that failed is taken back by cutting the file.  After a failed sync nobody knows which
- * pages reached the disk, and a second sync that succeeds proves nothing: the segment ends where the
- * last good sync left it, a new one is begun, and its header says so.
+ * pages reached the disk, and a second sync that succeeds proves nothing: the segment ends where
+ * the last good sync left it, a new one is begun, and its header says so.
  */
 
 #include <sys/uio.h>
@@ -26,14 +26,15 @@ struct objects_tail {
 	const struct objects_dirs *dirs;
 	const struct objects_io *io;
 	uint64_t segment_size;
-	int fd;           /* -1: the next group needs a new segment */
-	uint32_t id;      /* of the last segment, open or not; 0 before the first */
+	int fd;      /* -1: the next group needs a new segment */
+	uint32_t id; /* of the last segment, open or not; 0 before the first */
 	uint64_t salt;
-	uint64_t at;      /* end of what is written and acknowledged, or will be */
-	bool suspect;     /* a sync of acknowledged records failed and was not made good */
+	uint64_t at;  /* end of what is written and acknowledged, or will be */
+	bool suspect; /* a sync of acknowledged records failed and was not made good */
 };
 
-/* Makes room for a group of `need` bytes: begins a new segment where there is none or it is full. */
+/* Makes room for a group of `need` bytes: begins a new segment where there is none or it is full.
+ */
 int objects_tail_ready(struct objects_tail *tail, uint64_t need);
 /* Appends; the bytes count only after objects_tail_advance. */
 int objects_tail_write(struct objects_tail *tail, struct iovec *iov, size_t count);

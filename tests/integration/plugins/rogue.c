@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A plugin that misbehaves when asked to.  Each subject is one way of doing so; what the API does not
- * let it say, it writes to its connection to the kernel by itself (ROGUE.forge).
+ * A plugin that misbehaves when asked to.  Each subject is one way of doing so; what the API does
+ * not let it say, it writes to its connection to the kernel by itself (ROGUE.forge).
  */
 #include <cairn/plugin.h>
 
@@ -56,7 +56,8 @@ find_connection(void)
 
 		memset(&address, 0, sizeof address);
 		if (getpeername(fd, (struct sockaddr *)&address, &length) == 0 &&
-		    address.sun_family == AF_UNIX && strstr(address.sun_path, "/run/" ROGUE ".") != NULL)
+		    address.sun_family == AF_UNIX &&
+		    strstr(address.sun_path, "/run/" ROGUE ".") != NULL)
 			return fd;
 	}
 	return -1;
@@ -111,7 +112,8 @@ try_put(struct rogue *rogue, struct cairn_request *req, char *text)
 	int code;
 
 	for (size_t i = 0; i < count; i++)
-		jobs[i] = (struct cairn_job_put){.queue = queue, .key = "", .body = body, .length = bytes};
+		jobs[i] = (struct cairn_job_put){
+		    .queue = queue, .key = "", .body = body, .length = bytes};
 	code = cairn_job_put(rogue->cairn, jobs, count, called, req);
 	free(jobs);
 	free(body);
@@ -131,9 +133,9 @@ static int
 show(struct rogue *rogue, struct cairn_request *req)
 {
 	char text[160];
-	int wrote = snprintf(text, sizeof text, "cancelled=%u held=%zu jobs=%zu events=%u principal=%s",
-	    rogue->cancelled, rogue->held_count, rogue->job_count, rogue->events,
-	    cairn_request_principal(req));
+	int wrote = snprintf(text, sizeof text,
+	    "cancelled=%u held=%zu jobs=%zu events=%u principal=%s", rogue->cancelled,
+	    rogue->held_count, rogue->job_count, rogue->events, cairn_request_principal(req));
 
 	return cairn_reply(req, text, (size_t)wrote);
 }
