@@ -64,6 +64,7 @@ cairn_project(struct cairn *cairn)
 }
 
 /* wide: it is the ABI's signature */
+/* wide: the ABI's own signature */
 int
 cairn_call(struct cairn *cairn, const char *subject, const void *body, size_t length,
     unsigned timeout_ms, cairn_call_fn done, void *arg)

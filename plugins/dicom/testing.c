@@ -83,6 +83,7 @@ ask(struct cairn *cairn, const void *body, size_t length, cairn_call_fn done, vo
 }
 
 /* wide: it is the ABI's signature */
+/* wide: the ABI's own signature */
 int
 cairn_call(struct cairn *cairn, const char *subject, const void *body, size_t length,
     unsigned timeout_ms, cairn_call_fn done, void *arg)
