@@ -141,6 +141,40 @@ load_plugin(const struct node_config *node, const char *name, struct plugin_conf
 	return load_values(node, name, config, err);
 }
 
+static const struct manifest *
+find_server(const struct plugin_config *configs, size_t count, const char *subject)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct manifest *manifest = configs[i].manifest;
+
+		for (size_t j = 0; j < manifest->serve_count; j++) {
+			if (strcmp(manifest->serves[j].subject, subject) == 0)
+				return manifest;
+		}
+	}
+	return NULL;
+}
+
+/* Which of two plugins answers, and whether the policy is asked, must not hang on their order. */
+static int
+check_subjects(const struct plugin_config *configs, size_t count, struct cairn_error *err)
+{
+	for (size_t i = 1; i < count; i++) {
+		const struct manifest *manifest = configs[i].manifest;
+
+		for (size_t j = 0; j < manifest->serve_count; j++) {
+			const char *subject = manifest->serves[j].subject;
+			const struct manifest *other = find_server(configs, i, subject);
+
+			if (other != NULL)
+				return cairn_error_set(err, CAIRN_EEXIST,
+				    "plugins '%s' and '%s' both serve '%s'; disable one of them",
+				    other->name, manifest->name, subject);
+		}
+	}
+	return 0;
+}
+
 int
 plugin_configs_load(const struct node_config *node, struct plugin_config **ret, size_t *ret_count,
     struct cairn_error *err)
@@ -156,6 +190,8 @@ plugin_configs_load(const struct node_config *node, struct plugin_config **ret, 
 	}
 	for (size_t i = 0; i < names.count && code == 0; i++)
 		code = load_plugin(node, names.names[i], &configs[i], err);
+	if (code == 0)
+		code = check_subjects(configs, names.count, err);
 	if (code != 0) {
 		plugin_configs_free(configs, names.count);
 	} else {
