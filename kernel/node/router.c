@@ -91,12 +91,7 @@ refuse_unknown(struct router *router, const struct router_origin *origin, const 
 	const char *near = text_suggest(subject, known_subject, &subjects);
 	char text[CAIRN_ERROR_TEXT_MAX];
 
-	/* A disabled plugin's subjects are still known. */
-	if (near != NULL && strcmp(near, subject) == 0)
-		snprintf(text, sizeof text,
-		    "nobody here serves '%.100s' now: its plugin is disabled (cairn plugin list)",
-		    subject);
-	else if (near != NULL)
+	if (near != NULL)
 		snprintf(text, sizeof text, "nobody here serves '%.100s'; did you mean '%s'?",
 		    subject, near);
 	else

@@ -95,7 +95,7 @@ def test_plugins_are_disabled_and_enabled_while_the_node_runs():
         node.cairn("plugin", "disable", "cohort")
         node.count("*", status=1)
         contains(node.cairn("--json", "count", "*", "--purpose", "operations", status=1),
-                 "its plugin is disabled", "the answer without the engine")
+                 "nobody here serves 'cohort.count'; is the plugin enabled?", "the answer without the engine")
         node.cairn("plugin", "enable", "cohort")
         node.wait_ready()
         equal(node.count("*", level="instances")["count"], 0, "an empty index")
