@@ -66,6 +66,9 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
 
 /* Prints `value` as one line of JSON, releases it, returns CLI_DONE. */
 int cli_print_json(json_t *value);
+/* A JSON string of text from outside: what is no UTF-8 becomes '?'.  For "o" in json_pack(), where
+ * "s" would lose the whole object. */
+json_t *cli_text(const char *text);
 
 /* ---- options ---------------------------------------------------------------------------- */
 

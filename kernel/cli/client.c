@@ -12,16 +12,18 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "depth.h"
 
 #define FRAME_MAX (16u << 20)
-#define GRACE_MS 2000u /* the node itself answers at the deadline; this is for a node that hangs \
-			*/
+#define JSON_TIMEOUT_MS 10000u
+/* The node itself answers at the deadline; this is for a node that hangs. */
+#define GRACE_MS 2000u
 
 static int
 connect_to(const char *home, int *ret_fd, struct cairn_error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd;
+	int fd, reason;
 
 	if (file_join(address.sun_path, sizeof address.sun_path, home, "run/control.sock") != 0)
 		return cairn_error_set(err, CAIRN_EINVAL, "the home's path is too long: %s", home);
@@ -32,8 +34,9 @@ connect_to(const char *home, int *ret_fd, struct cairn_error *err)
 		*ret_fd = fd;
 		return 0;
 	}
+	reason = errno;
 	close(fd);
-	if (errno == EACCES)
+	if (reason == EACCES)
 		return cairn_error_set(err, CAIRN_EDENIED,
 		    "the node in %s belongs to another user; ask as that user", home);
 	if (!file_exists(home))
@@ -43,6 +46,23 @@ connect_to(const char *home, int *ret_fd, struct cairn_error *err)
 		    home, home);
 	return cairn_error_set(err, CAIRN_EUNAVAILABLE,
 	    "no node is running in %s; start it with: cairn --home %s run", home, home);
+}
+
+/* Not file_write_all(): a node that hangs up must not end us by SIGPIPE before we have read why. */
+static int
+send_all(int fd, const uint8_t *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t sent = send(fd, bytes, length, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return errno == EPIPE || errno == ECONNRESET ? 0 : CAIRN_EIO;
+		bytes += sent;
+		length -= (size_t)sent;
+	}
+	return 0;
 }
 
 static int
@@ -75,9 +95,11 @@ send_call(int fd, const struct client_call *call, struct cairn_error *err)
 	for (unsigned i = 0; i < 4; i++)
 		frame[i] = (uint8_t)(length >> (24 - 8 * i));
 	cairn__envelope__pack(&envelope, frame + 4);
-	code = file_write_all(fd, frame, length + 4);
+	code = send_all(fd, frame, length + 4);
 	free(frame);
-	return code == 0 ? 0 : cairn_error_set(err, CAIRN_EIO, "the node closed the connection");
+	return code == 0
+	    ? 0
+	    : cairn_error_set(err, CAIRN_EIO, "cannot send to the node: %s", strerror(errno));
 }
 
 /* Reads exactly `length` bytes before the monotonic `deadline`. */
@@ -89,9 +111,12 @@ read_before(int fd, void *bytes, size_t length, uint64_t deadline, struct cairn_
 	while (length > 0) {
 		uint64_t now = clock_monotonic_ms();
 		struct pollfd ready = {.fd = fd, .events = POLLIN};
+		int polled = now >= deadline ? 0 : poll(&ready, 1, (int)(deadline - now));
 		ssize_t got;
 
-		if (now >= deadline || poll(&ready, 1, (int)(deadline - now)) == 0)
+		if (polled < 0 && errno == EINTR)
+			continue;
+		if (polled <= 0)
 			return cairn_error_set(err, CAIRN_ETIMEOUT, "the node does not answer");
 		got = read(fd, at, length);
 		if (got < 0 && errno == EINTR)
@@ -116,12 +141,16 @@ read_envelope(int fd, uint64_t deadline, Cairn__Envelope **ret, struct cairn_err
 	if (code != 0)
 		return code;
 	length = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
-	if (length > FRAME_MAX || (body = malloc(length + 1)) == NULL)
+	if (length > FRAME_MAX)
 		return cairn_error_set(
 		    err, CAIRN_EPROTO, "the node sent a frame of %zu bytes", length);
+	body = malloc(length + 1);
+	if (body == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	code = read_before(fd, body, length, deadline, err);
 	if (code == 0) {
-		*ret = cairn__envelope__unpack(NULL, length, body);
+		*ret = (Cairn__Envelope *)proto_unpack(
+		    &cairn__envelope__descriptor, NULL, body, length);
 		if (*ret == NULL)
 			code = cairn_error_set(err, CAIRN_EPROTO, "the node sent no Envelope");
 	}
@@ -157,16 +186,16 @@ client_call(const char *home, const struct client_call *call, Cairn__Envelope **
 }
 
 int
-client_json(
-    const char *home, const char *subject, json_t *request, json_t **ret, struct cairn_error *err)
+client_json(const struct cli *cli, const char *subject, json_t *request, json_t **ret,
+    struct cairn_error *err)
 {
 	char *text = request == NULL ? NULL : json_dumps(request, JSON_COMPACT);
 	struct client_call call = {.subject = subject,
 	    .body = text,
 	    .length = text == NULL ? 0 : strlen(text),
-	    .timeout_ms = 10000};
+	    .timeout_ms = cli->timeout_ms != 0 ? cli->timeout_ms : JSON_TIMEOUT_MS};
 	Cairn__Envelope *reply = NULL;
-	int code = client_call(home, &call, &reply, err);
+	int code = client_call(cli->home, &call, &reply, err);
 
 	free(text);
 	json_decref(request);

@@ -26,9 +26,9 @@ struct client_call {
 int client_call(const char *home, const struct client_call *call, Cairn__Envelope **ret_reply,
     struct cairn_error *err);
 
-/* A kernel.* call: JSON in (may be NULL, released), JSON out. */
-int client_json(
-    const char *home, const char *subject, json_t *request, json_t **ret, struct cairn_error *err);
+/* A kernel.* call: JSON in (may be NULL, released), JSON out; --timeout, else 10 s. */
+int client_json(const struct cli *cli, const char *subject, json_t *request, json_t **ret,
+    struct cairn_error *err);
 
 /* True when a node answers in `home`. */
 bool client_running(const char *home);

@@ -8,15 +8,26 @@
 
 #define CALL_TIMEOUT_MS 10000
 
+/* As text, up to the first zero: who wants bytes takes them without --json. */
+static int
+print_answer_json(const Cairn__Envelope *reply)
+{
+	char *text =
+	    strndup(reply->body.len == 0 ? "" : (const char *)reply->body.data, reply->body.len);
+	json_t *body = text == NULL ? NULL : cli_text(text);
+
+	free(text);
+	return cli_print_json(
+	    json_pack("{s:o, s:o}", "body", body, "request_id", cli_text(reply->request_id)));
+}
+
 static int
 print_answer(const struct cli *cli, const Cairn__Envelope *reply)
 {
 	if (reply->code != 0)
 		return cli_failf(cli, reply->code, "%s", reply->text);
 	if (cli->json)
-		return cli_print_json(json_pack("{s:o, s:s}", "body",
-		    json_stringn((const char *)reply->body.data, reply->body.len), "request_id",
-		    reply->request_id));
+		return print_answer_json(reply);
 	for (size_t i = 0; i < reply->body.len; i++) {
 		uint8_t c = reply->body.data[i];
 

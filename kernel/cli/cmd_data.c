@@ -13,6 +13,7 @@
 #include "cli/client.h"
 #include "cli/question.h"
 #include "cohort/expr.h"
+#include "depth.h"
 
 #define IMPORT_TIMEOUT_MS 86400000u
 #define BAR_WIDTH 30
@@ -49,12 +50,18 @@ print_refusals(const struct cli *cli, const Cairn__ImportProgress *progress)
 	}
 }
 
+static Cairn__ImportProgress *
+unpack_progress(const ProtobufCBinaryData *body)
+{
+	return (Cairn__ImportProgress *)proto_unpack(
+	    &cairn__import_progress__descriptor, NULL, body->data, body->len);
+}
+
 static void
 import_progress(void *arg, const Cairn__Envelope *envelope)
 {
 	const struct cli *cli = arg;
-	Cairn__ImportProgress *progress =
-	    cairn__import_progress__unpack(NULL, envelope->body.len, envelope->body.data);
+	Cairn__ImportProgress *progress = unpack_progress(&envelope->body);
 
 	if (progress == NULL || cli->json) {
 		if (progress != NULL)
@@ -67,6 +74,7 @@ import_progress(void *arg, const Cairn__Envelope *envelope)
 	else
 		printf("%" PRIu64 " of %" PRIu64 " files done\n", progress->files_done,
 		    progress->files_total);
+	fflush(stdout); /* who reads a pipe wants it now, too */
 	cairn__import_progress__free_unpacked(progress, NULL);
 }
 
@@ -86,9 +94,8 @@ print_imported(const struct cli *cli, const Cairn__ImportProgress *done)
 	refusals = json_array();
 	for (size_t i = 0; i < done->n_refusals; i++)
 		json_array_append_new(refusals,
-		    json_pack("{s:s%, s:s%}", "path", done->refusals[i]->path,
-			strlen(done->refusals[i]->path), "reason", done->refusals[i]->reason,
-			strlen(done->refusals[i]->reason)));
+		    json_pack("{s:o, s:o}", "path", cli_text(done->refusals[i]->path), "reason",
+			cli_text(done->refusals[i]->reason)));
 	return cli_print_json(
 	    json_pack("{s:I, s:I, s:I, s:I, s:o}", "files", (json_int_t)done->files_done,
 		"imported", (json_int_t)done->imported, "duplicates", (json_int_t)done->duplicates,
@@ -128,7 +135,7 @@ send_import(struct cli *cli, const char *purpose, const Cairn__ImportRequest *re
 
 	if (status != CLI_DONE)
 		return status;
-	done = cairn__import_progress__unpack(NULL, reply->body.len, reply->body.data);
+	done = unpack_progress(&reply->body);
 	cairn__envelope__free_unpacked(reply, NULL);
 	if (done == NULL)
 		return cli_failf(cli, CAIRN_EPROTO, "the node's answer is no ImportProgress");
@@ -183,13 +190,14 @@ answer_json(const Cairn__CountAnswer *answer, const Cairn__Envelope *reply, cons
 	json_t *criteria = json_array();
 
 	for (size_t i = 0; i < answer->n_criteria; i++)
-		json_array_append_new(criteria, json_string(answer->criteria[i]));
-	return json_pack("{s:s, s:o, s:s, s:I, s:I, s:o, s:s, s:s, s:s, s:s}", "answer",
+		json_array_append_new(criteria, cli_text(answer->criteria[i]));
+	return json_pack("{s:s, s:o, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "answer",
 	    (unsigned)answer->kind < 4 ? kinds[answer->kind] : "unknown", "count",
 	    counted ? json_integer((json_int_t)answer->count) : json_null(), "level",
 	    level_names[(unsigned)answer->level & 3], "rounded_to", (json_int_t)answer->rounded_to,
-	    "min_cell", (json_int_t)answer->min_cell, "criteria", criteria, "expression", text,
-	    "rule", reply->rule, "reason", reply->reason, "request_id", reply->request_id);
+	    "min_cell", (json_int_t)answer->min_cell, "criteria", criteria, "expression",
+	    cli_text(text), "rule", cli_text(reply->rule), "reason", cli_text(reply->reason),
+	    "request_id", cli_text(reply->request_id));
 }
 
 static void
@@ -229,16 +237,16 @@ answer_status(const Cairn__CountAnswer *answer)
 }
 
 static int
-ask_count(struct question *question, const Cairn__CountRequest *request, const char *text)
+ask_count(struct question *question, const char *text)
 {
 	Cairn__Envelope *reply = NULL;
 	Cairn__CountAnswer *answer;
 	int status = question_ask(question, &reply);
 
-	(void)request;
 	if (status != CLI_DONE)
 		return status;
-	answer = cairn__count_answer__unpack(NULL, reply->body.len, reply->body.data);
+	answer = (Cairn__CountAnswer *)proto_unpack(
+	    &cairn__count_answer__descriptor, NULL, reply->body.data, reply->body.len);
 	if (answer == NULL) {
 		status =
 		    cli_failf(question->cli, CAIRN_EPROTO, "the node's answer is no CountAnswer");
@@ -287,7 +295,7 @@ run_count(struct cli *cli, int argc, char **argv)
 	request.expression = expression;
 	request.level = (Cairn__Level)level;
 	question.message = &request.base;
-	status = ask_count(&question, &request, argv[0]);
+	status = ask_count(&question, argv[0]);
 	cairn__expression__free_unpacked(expression, NULL);
 	return status;
 }

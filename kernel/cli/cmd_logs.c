@@ -34,8 +34,14 @@ tail_start(const struct buf *text, int64_t lines)
 static void
 print_lines(const uint8_t *bytes, size_t length)
 {
-	for (size_t i = 0; i < length; i++)
-		putchar(bytes[i] < 32 && bytes[i] != '\n' && bytes[i] != '\t' ? '?' : bytes[i]);
+	for (size_t i = 0; i < length; i++) {
+		bool c1 = bytes[i] >= 0x80 && bytes[i] < 0xa0 &&
+		    (i == 0 || bytes[i - 1] < 0x80 ||
+			bytes[i - 1] == 0xc2); /* U+0080 to U+009F, or no UTF-8 */
+		bool c0 = bytes[i] < 32 && bytes[i] != '\n' && bytes[i] != '\t';
+
+		putchar(c0 || c1 || bytes[i] == 127 ? '?' : bytes[i]);
+	}
 	fflush(stdout);
 }
 

@@ -246,7 +246,8 @@ report(struct check *check, const char *what, int code, const char *detail)
 		check->failed++;
 	if (cli->json) {
 		json_array_append_new(check->results,
-		    json_pack("{s:s, s:b, s:s}", "what", what, "ok", code == 0, "detail", detail));
+		    json_pack("{s:s, s:b, s:o}", "what", what, "ok", code == 0, "detail",
+			cli_text(detail)));
 		return;
 	}
 	printf("%s%s%s  %-18s ", cli_colour(cli, code == 0 ? CLI_GREEN : CLI_RED),
@@ -419,7 +420,7 @@ run_status(struct cli *cli, int argc, char **argv)
 	argc = cli_options(cli, options, argc, argv);
 	if (argc != 0)
 		return argc < 0 ? CLI_USAGE : cli_usage(cli, "takes no arguments");
-	if (client_json(cli->home, "kernel.status", NULL, &status, &err) != 0)
+	if (client_json(cli, "kernel.status", NULL, &status, &err) != 0)
 		return cli_fail(cli, &err);
 	if (cli->json)
 		return cli_print_json(status);

@@ -140,11 +140,11 @@ running_state(const json_t *status, const char *name)
 }
 
 static json_t *
-ask_status(const char *home)
+ask_status(const struct cli *cli)
 {
 	json_t *status = NULL;
 
-	if (client_json(home, "kernel.status", NULL, &status, NULL) != 0)
+	if (client_json(cli, "kernel.status", NULL, &status, NULL) != 0)
 		return NULL;
 	return status;
 }
@@ -199,9 +199,9 @@ list_row(
 
 	if (cli->json)
 		json_array_append_new(array,
-		    json_pack("{s:s, s:s, s:b, s:s, s:s}", "name", name, "version", version,
+		    json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", name, "version", version,
 			"enabled", is_enabled(cli->home, name), "state", state, "summary",
-			summary));
+			cli_text(summary)));
 	else
 		cli_table_row(table, readable ? CLI_PLAIN : CLI_RED, 4,
 		    (const char *const[]){name, version, state, summary});
@@ -220,12 +220,15 @@ run_list(struct cli *cli, int argc, char **argv)
 	argc = cli_options(cli, options, argc, argv);
 	if (argc != 0)
 		return argc < 0 ? CLI_USAGE : cli_usage(cli, "takes no arguments");
-	if (names_load(cli->home, &names, &err) != 0)
+	if (names_load(cli->home, &names, &err) != 0) {
+		names_free(&names);
 		return cli_fail(cli, &err);
-	status = ask_status(cli->home);
+	}
+	status = ask_status(cli);
 	array = json_array();
-	cli_table_row(
-	    &table, CLI_DIM, 4, (const char *const[]){"PLUGIN", "VERSION", "STATE", "SUMMARY"});
+	if (!cli->json)
+		cli_table_row(&table, CLI_DIM, 4,
+		    (const char *const[]){"PLUGIN", "VERSION", "STATE", "SUMMARY"});
 	for (size_t i = 0; i < names.count; i++)
 		list_row(cli, &table, array, status, names.list[i]);
 	names_free(&names);
@@ -261,18 +264,19 @@ apply_links(struct cli *cli, int argc, char **argv, bool enable)
 {
 	struct cairn_error err = {0};
 	bool before[NAMES_MAX];
+	int set = 0;
 	bool running = client_running(cli->home);
 	json_t *reply = NULL;
 
-	for (int i = 0; i < argc; i++) {
-		before[i] = is_enabled(cli->home, argv[i]);
-		if (set_link(cli->home, argv[i], enable, &err) != 0)
-			return cli_fail(cli, &err);
+	for (; err.code == 0 && set < argc; set++) {
+		before[set] = is_enabled(cli->home, argv[set]);
+		set_link(cli->home, argv[set], enable, &err);
 	}
-	if (running && client_json(cli->home, "kernel.rescan", NULL, &reply, &err) != 0) {
-		for (int i = 0; i < argc; i++)
-			set_link(cli->home, argv[i], before[i], NULL);
+	if (err.code == 0 && running && client_json(cli, "kernel.rescan", NULL, &reply, &err) != 0)
 		cairn_error_prefix(&err, err.code, "the node refused, nothing was changed");
+	if (err.code != 0) {
+		while (set-- > 0)
+			set_link(cli->home, argv[set], before[set], NULL);
 		return cli_fail(cli, &err);
 	}
 	json_decref(reply);
@@ -334,8 +338,8 @@ run_restart(struct cli *cli, int argc, char **argv)
 	argc = cli_options(cli, options, argc, argv);
 	if (argc != 1)
 		return argc < 0 ? CLI_USAGE : cli_usage(cli, "name one plugin");
-	if (client_json(cli->home, "kernel.plugin.restart", json_pack("{s:s}", "name", argv[0]),
-		&reply, &err) != 0)
+	if (client_json(cli, "kernel.plugin.restart", json_pack("{s:s}", "name", argv[0]), &reply,
+		&err) != 0)
 		return cli_fail(cli, &err);
 	json_decref(reply);
 	if (cli->json)
@@ -412,7 +416,7 @@ run_info(struct cli *cli, int argc, char **argv)
 		code = read_manifest(cli, argv[0], &manifest, &err);
 	if (code != 0)
 		return cli_fail(cli, &err);
-	status = ask_status(cli->home);
+	status = ask_status(cli);
 	if (cli->json)
 		cli_print_json(manifest_json(manifest, state_text(cli, status, argv[0])));
 	else

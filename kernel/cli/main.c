@@ -81,7 +81,8 @@ print_overview(FILE *to)
 	fputs(
 	    "  synth            make plausible, reproducible DICOM series for trying things out\n\n"
 	    "Every command: --home DIR (default $CAIRN_HOME, else /var/lib/cairn), --json,\n"
-	    "--timeout SECONDS, --help.  Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n"
+	    "--timeout SECONDS (for the node's answer), --help.  Exit status: 0 done, 1 refused or "
+	    "failed, 2 wrong usage.\n"
 	    "Start here: cairn init DIR\n",
 	    to);
 }

@@ -27,8 +27,9 @@ static int
 print_denied(const struct cli *cli, const Cairn__Envelope *reply)
 {
 	if (cli->json) {
-		cli_print_json(json_pack("{s:s, s:s, s:s, s:s}", "answer", "denied", "reason",
-		    reply->text, "rule", reply->rule, "request_id", reply->request_id));
+		cli_print_json(json_pack("{s:s, s:o, s:o, s:o}", "answer", "denied", "reason",
+		    cli_text(reply->text), "rule", cli_text(reply->rule), "request_id",
+		    cli_text(reply->request_id)));
 		return CLI_FAILED;
 	}
 	printf("%sdenied%s: ", cli_colour(cli, CLI_RED), cli_colour(cli, CLI_PLAIN));

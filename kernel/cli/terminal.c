@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "node/words.h"
 
 /* ---- errors ----------------------------------------------------------------------------- */
 
@@ -15,8 +16,8 @@ cli_fail(const struct cli *cli, const struct cairn_error *err)
 	const char *name = cli->command == NULL ? "" : cli->command->name;
 
 	if (cli->json) {
-		cli_print_json(json_pack("{s:{s:s, s:i, s:s}}", "error", "kind",
-		    cairn_code_text(err->code), "code", err->code, "text", err->text));
+		cli_print_json(json_pack("{s:{s:s, s:i, s:o}}", "error", "kind",
+		    cairn_code_text(err->code), "code", err->code, "text", cli_text(err->text)));
 		return CLI_FAILED;
 	}
 	fprintf(stderr, "cairn%s%s: ", name[0] == 0 ? "" : " ", name);
@@ -55,21 +56,47 @@ cli_usage(const struct cli *cli, const char *format, ...)
 int
 cli_print_json(json_t *value)
 {
-	json_dumpf(value, stdout, JSON_COMPACT);
-	putchar('\n');
+	int status = CLI_DONE;
+
+	if (value == NULL || json_dumpf(value, stdout, JSON_COMPACT) != 0) {
+		fputs("cairn: the answer could not be put into JSON\n", stderr);
+		status = CLI_FAILED;
+	} else {
+		putchar('\n');
+	}
 	json_decref(value);
-	return CLI_DONE;
+	return status;
+}
+
+static char *
+clean_copy(const char *text, bool lines)
+{
+	size_t size = strlen(text) + 1;
+	char *copy = malloc(size);
+
+	if (copy != NULL)
+		words_clean(copy, size, text, lines);
+	return copy;
+}
+
+json_t *
+cli_text(const char *text)
+{
+	char *copy = clean_copy(text, true);
+	json_t *value = copy == NULL ? NULL : json_string(copy);
+
+	free(copy);
+	return value;
 }
 
 /* Newlines stay: several messages have a second line with a caret. */
 void
 cli_print_safe(FILE *to, const char *text)
 {
-	for (; *text != 0; text++) {
-		unsigned char c = (unsigned char)*text;
+	char *copy = clean_copy(text, true);
 
-		fputc((c < 32 && c != '\n' && c != '\t') || c == 127 ? '?' : c, to);
-	}
+	fputs(copy == NULL ? "(out of memory)" : copy, to);
+	free(copy);
 }
 
 /* ---- options ---------------------------------------------------------------------------- */
@@ -168,7 +195,7 @@ cli_table_row(
 		return CAIRN_ENOMEM;
 	table->colours = colours;
 	for (size_t i = 0; i < columns; i++) {
-		char *copy = strdup(cells[i]);
+		char *copy = clean_copy(cells[i], false);
 
 		if (copy == NULL)
 			return CAIRN_ENOMEM;
@@ -180,13 +207,24 @@ cli_table_row(
 	return 0;
 }
 
+/* In characters; most are one column wide. */
+static size_t
+cell_width(const char *cell)
+{
+	size_t width = 0;
+
+	for (; *cell != 0; cell++)
+		width += ((unsigned char)*cell & 0xc0) != 0x80;
+	return width;
+}
+
 static size_t
 column_width(const struct cli_table *table, size_t column)
 {
 	size_t width = 0;
 
 	for (size_t row = 0; row < table->rows; row++) {
-		size_t length = strlen(table->cells[row * table->columns + column]);
+		size_t length = cell_width(table->cells[row * table->columns + column]);
 
 		width = length > width ? length : width;
 	}
@@ -202,9 +240,9 @@ cli_table_print(const struct cli *cli, struct cli_table *table)
 			char *cell = table->cells[row * table->columns + column];
 			size_t width =
 			    column + 1 < table->columns ? column_width(table, column) + 2 : 0;
-			size_t length = strlen(cell);
+			size_t length = cell_width(cell);
 
-			cli_print_safe(stdout, cell);
+			fputs(cell, stdout);
 			for (; length < width; length++)
 				putchar(' ');
 		}

@@ -20,9 +20,10 @@
 
 #define READ_CHUNK 65536
 #define BACKLOG 128
-#define UNSENT_PAUSE (1u << 20) /* nothing more is taken from a client with so many unread bytes \
-				 */
-#define UNSENT_MAX (64u << 20)  /* when its answers grow to that nevertheless, it is cut off */
+#define UNSENT_PAUSE                                                                            \
+	(1u << 20)             /* nothing more is taken from a client with so many unread bytes \
+				*/
+#define UNSENT_MAX (64u << 20) /* when its answers grow to that nevertheless, it is cut off */
 #define ENVELOPE_MEMORY_MAX ((size_t)48 << 20) /* one Envelope, unpacked */
 #define USER_MAX 64
 #define SOCKET_PATH_MAX 107

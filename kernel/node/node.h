@@ -32,8 +32,9 @@
 #define NODE_PLUGINS_MAX 64
 #define NODE_JOB_WINDOW 256               /* unacknowledged jobs of one plugin */
 #define NODE_JOB_WINDOW_BYTES (16u << 20) /* of their bodies; one job may be beyond */
-#define NODE_REFUSALS_SHOWN 10 /* of one plugin in NODE_REFUSALS_MS; the others are only counted \
-				*/
+#define NODE_REFUSALS_SHOWN                                                  \
+	10 /* of one plugin in NODE_REFUSALS_MS; the others are only counted \
+	    */
 #define NODE_REFUSALS_MS 60000u
 
 struct node;

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: exit codes, JSON whose keys stay, help, and errors that say what to do."""
 
+import os
+import pty
+import re
+import shutil
+import signal
 import subprocess
+import time
 
-from harness import BIN, Node, contains, equal, main
+from harness import BIN, Node, contains, equal, main, synth, wait_for
 
 KEYS = {
     "status": ["ledger", "node", "plugins", "policy", "queues"],
@@ -104,6 +110,173 @@ def test_one_kernel_per_home():
         harness.wait_for("control socket", 10, lambda: (node.home / "run/control.sock").exists())
         _, err = run("--home", str(node.home), "run", status=1)
         contains(err, "a node is running in", "a second kernel")
+
+
+def text(node, *args, status=0):
+    """Standard output for people, checked to hold nothing but text."""
+    out = node.cairn(*args, status=status)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", out), f"control characters: {out!r}"
+    return out
+
+
+def masked(out):
+    """With what differs from run to run in one form."""
+    out = re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", out)
+    out = re.sub(r"\b[0-9a-f]{24}\b", "REQUEST", out)
+    out = re.sub(r"SHA256:\S+", "KEY", out)
+    return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+Z)?", "TIME", out)
+
+
+def test_what_people_read():
+    with Node(plugins=("cohort",)) as node:
+        node.start()
+        equal(masked(text(node, "count", "*", "--purpose", "operations")),
+              "0 patients\n"
+              "  policy   operators see exact counts for operations\n"
+              "  rule     20-operators.lua:operator-count\n"
+              "  record   REQUEST\n", "cairn count")
+        equal(masked(text(node, "count", "*", "--purpose", "employment", status=1)),
+              "denied: purpose 'employment' is prohibited for health data (EHDS Article 54); no permit "
+              "can allow it\n"
+              "  rule     10-purpose.lua:forbidden-purpose\n"
+              "  record   REQUEST\n", "cairn count, denied")
+        contains(text(node, "count", "*", "--purpose", "statistics", "--as", "alice@example.org"),
+                 "suppressed: fewer than 10 patients, which may be none\n", "cairn count, suppressed")
+        equal(text(node, "job", "list"), "no jobs wait\n", "cairn job list")
+        rows = text(node, "plugin", "list").splitlines()
+        equal(rows[0], "PLUGIN  VERSION  STATE     SUMMARY", "the head of cairn plugin list")
+        contains(rows[1], "cohort  0.1.0    ready     ", "a row of cairn plugin list")
+        contains(rows[2], "dicom   0.1.0    disabled  ", "a row of cairn plugin list")
+        status = text(node, "status")
+        contains(status, "Test Hospital (test-hospital), role site, project ", "cairn status")
+        assert re.search(r"^PLUGIN  VERSION  STATE  RESTARTS  MEMORY +LAST ERROR\n"
+                         r"cohort  0\.1\.0    ready  0         \d+\.\d MB  $", status, re.M), status
+        tail = masked(text(node, "ledger", "tail"))
+        contains(tail, "TIME  decision  deny      cohort.count  local:", "cairn ledger tail")
+        contains(tail, "TIME  outcome   done      cohort.count  local:", "cairn ledger tail")
+        last = node.json("ledger", "tail")["records"][-1]
+        shown = text(node, "ledger", "show", "--request", last["request_id"])
+        equal(len(re.findall(r"^record \d+$", shown, re.M)), 2, "records of the last request")
+        contains(masked(shown), "  request      REQUEST\n  min_cell     10\n", "cairn ledger show")
+        contains(masked(text(node, "ledger", "verify")), "intact: ", "cairn ledger verify")
+        contains(text(node, "check"), "ok    node.yaml          test-hospital\n", "cairn check")
+        contains(text(node, "plugin", "info", "cohort"),
+                 "  serves     cohort.count (guarded by the policy)\n", "cairn plugin info")
+        equal(text(node, "plugin", "disable", "cohort"), "disabled cohort\n", "cairn plugin disable")
+        equal(text(node, "plugin", "enable", "cohort"), "enabled cohort\n", "cairn plugin enable")
+
+
+def on_terminal(*args):
+    """What `cairn` writes to a terminal."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(BIN / "cairn", ["cairn", *args])
+    out = b""
+    try:
+        while part := os.read(fd, 4096):
+            out += part
+    except OSError:
+        pass
+    os.close(fd)
+    os.waitpid(pid, 0)
+    return out.decode()
+
+
+def test_colours_are_for_terminals():
+    with Node(plugins=()) as node:
+        contains(on_terminal("--home", str(node.home), "check"), "\x1b[32mok  \x1b[0m", "on a terminal")
+        os.environ["NO_COLOR"] = "1"
+        try:
+            assert "\x1b" not in on_terminal("--home", str(node.home), "check"), "with NO_COLOR"
+        finally:
+            del os.environ["NO_COLOR"]
+
+
+def test_text_from_outside_cannot_control_the_terminal():
+    nasty = b"\x1b]0;owned\x07 \x9b31m \xc2\x9b31m \xff \x7f \xc3\xa4\n"
+    with Node(plugins=("cohort",)) as node:
+        node.start()
+        log = node.home / "log/cohort.log"
+        log.write_bytes(nasty)
+        done = subprocess.run([BIN / "cairn", "--home", node.home, "plugin", "logs", "cohort"],
+                              capture_output=True, check=True)
+        assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]| \x9b", done.stdout), done.stdout
+        contains(done.stdout, "\u00e4".encode(), "what is text stays")
+        equal(len(node.json("plugin", "logs", "cohort")["lines"]), 1, "lines as JSON")
+        policy = node.home / "policies/99-bad.lua"
+        policy.write_bytes(b"error('\x1b[2J\xff')\n")
+        text(node, "check", status=1)
+        checks = node.json("check", status=1)["checks"]
+        assert any(c["what"] == "policies" and not c["ok"] for c in checks), checks
+
+
+def test_the_timeout_holds_for_a_node_that_hangs():
+    with Node(plugins=()) as node:
+        node.start(wait=False)
+        wait_for("answers", 10, lambda: node.json("status", status=None).get("node"))
+        node.process.send_signal(signal.SIGSTOP)
+        try:
+            begin = time.monotonic()
+            contains(node.cairn("--json", "--timeout", "0.2", "status", status=1),
+                     "the node does not answer", "the error")
+            took = time.monotonic() - begin
+            assert took < 5, f"{took:.1f} s"
+        finally:
+            node.process.send_signal(signal.SIGCONT)
+
+
+def test_paths_with_spaces_are_imported():
+    with Node() as node:
+        node.start()
+        files = synth(node.dir / "pacs", 3, matrix=32)
+        first, second = node.dir / "a folder", node.dir / "b \u00e4 'folder'"
+        first.mkdir()
+        second.mkdir()
+        shutil.copy(files[0], first / "one file.dcm")
+        shutil.copy(files[1], second / "-n.dcm")
+        done = node.json("import", str(first / "one file.dcm"), str(second))
+        equal((done["files"], done["imported"]), (2, 2), "files, imported")
+        contains(node.cairn("--json", "import", str(node.dir / "no such"), status=1), "no such",
+                 "the error")
+
+
+def test_an_interrupted_import_is_cancelled():
+    with Node() as node:
+        node.start()
+        files = synth(node.dir / "pacs", 40, matrix=256)
+        command = [BIN / "cairn", "--home", node.home, "import", node.dir / "pacs"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.readline() # the first progress
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+        assert process.returncode != 0, "an interrupted import"
+        wait_for("no call under way", 10, lambda: node.json("status")["node"]["calls"] == 0)
+        outcome = [r for r in node.json("ledger", "tail")["records"] if r["kind"] == "outcome"][-1]
+        equal((outcome["verdict"], outcome["reason"]), ("failed", "cancelled by the caller"), "outcome")
+        log = node.home / "log/dicom.log"
+        line = wait_for("the import ended", 20,
+                        lambda: re.search(r"import: (\d+) imported", log.read_text()))
+        imported = int(line.group(1))
+        assert imported < len(files), f"{imported} of {len(files)} were imported"
+        print(f"        {imported} of {len(files)} imported before the interrupt")
+        equal(node.json("import", str(node.dir / "pacs"))["refused"], 0, "refused by the next import")
+
+
+def test_an_export_leaves_the_same_and_refuses_what_differs():
+    with Node() as node:
+        node.start()
+        synth(node.dir / "pacs", 3, matrix=32)
+        node.cairn("import", str(node.dir / "pacs"))
+        count = node.indexed()
+        args = ["export", "*", str(node.dir / "out"), "--purpose", "operations"]
+        equal(node.json(*args)["written"], count, "written")
+        again = node.json(*args)
+        equal((again["written"], again["present"]), (0, count), "written, present the second time")
+        file = sorted((node.dir / "out").rglob("*.dcm"))[0]
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+        again = node.json(*args, status=1)
+        equal((again["present"], again["failed"]), (count - 1, 1), "present, failed")
+        contains(node.stderr, "is there already and differs", "the error")
 
 
 if __name__ == "__main__":
