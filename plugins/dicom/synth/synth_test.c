@@ -113,8 +113,9 @@ tags_ascend_in_every_instance(void **state)
 		at += meta.dataset_offset;
 		dcm_reader_init(&reader, meta.syntax, 0);
 		do {
-			assert_ok(dcm_reader_next(&reader, all.data + at, all.length - at, true, &token,
-			              &err), &err);
+			assert_ok(dcm_reader_next(
+				      &reader, all.data + at, all.length - at, true, &token, &err),
+			    &err);
 			if (token.depth > 0 || token.kind == DCM_SEQUENCE_END)
 				continue;
 			assert_true(token.tag > last);

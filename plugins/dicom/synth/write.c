@@ -65,8 +65,8 @@ number(struct output *out, uint32_t tag, unsigned value)
 		out->code = dcm_put_u16(&out->writer, tag, DCM_VR('U', 'S'), (uint16_t)value);
 }
 
-/* One coded entry, as the only item of a sequence (PS3.3 8.8); `more` (0: none) is an empty sequence in
- * it. */
+/* One coded entry, as the only item of a sequence (PS3.3 8.8); `more` (0: none) is an empty
+ * sequence in it. */
 static void
 code(struct output *out, uint32_t tag, const char *const entry[3], uint32_t more)
 {
@@ -102,7 +102,8 @@ static const char *const modalities[] = {"CT", "MR", "MG"};
 static const char *const image_types[] = {
     "ORIGINAL\\PRIMARY\\AXIAL", "ORIGINAL\\PRIMARY\\OTHER", "DERIVED\\PRIMARY"};
 
-/* Group 0008: modules SOP Common, General Study, General Series, General Equipment, General Image. */
+/* Group 0008: modules SOP Common, General Study, General Series, General Equipment, General Image.
+ */
 static void
 put_identity(struct output *out, const struct synth_patient *patient,
     const struct synth_series *series, const char *instance)
@@ -281,8 +282,8 @@ put_mammogram(struct output *out, const struct synth_series *series)
 
 	text(out, DCM_TAG(0x0028, 0x1040), "CS", "LIN");
 	if (out->code == 0) /* more X-rays are smaller values */
-		out->code = dcm_put_u16(
-		    &out->writer, DCM_TAG(0x0028, 0x1041), DCM_VR('S', 'S'), 0xffff);
+		out->code =
+		    dcm_put_u16(&out->writer, DCM_TAG(0x0028, 0x1041), DCM_VR('S', 'S'), 0xffff);
 	text(out, DCM_TAG(0x0028, 0x1050), "DS", "2048");
 	text(out, DCM_TAG(0x0028, 0x1051), "DS", "4096");
 	text(out, DCM_TAG(0x0028, 0x1052), "DS", "0");
@@ -294,8 +295,7 @@ put_mammogram(struct output *out, const struct synth_series *series)
 		out->code = dcm_put_sequence_begin(&out->writer, DCM_TAG(0x0040, 0x0555));
 	if (out->code == 0)
 		out->code = dcm_put_sequence_end(&out->writer);
-	code(out, DCM_TAG(0x0054, 0x0220), is_oblique(series) ? mlo : cc,
-	    DCM_TAG(0x0054, 0x0222));
+	code(out, DCM_TAG(0x0054, 0x0220), is_oblique(series) ? mlo : cc, DCM_TAG(0x0054, 0x0222));
 	text(out, DCM_TAG(0x2050, 0x0020), "CS", "IDENTITY");
 }
 
