@@ -9,12 +9,12 @@
 #include "testing.h"
 
 static void
-save(const char *path, const char *uid)
+save(const char *path, const char *uid, size_t pixels)
 {
 	BUF_AUTO file = {.max = 1 << 20}, sample = {0};
 	FILE *out = fopen(path, "wb");
 
-	sample_make(&sample, DCM_EXPLICIT_LE, uid, 400);
+	sample_make(&sample, DCM_EXPLICIT_LE, uid, pixels);
 	assert_non_null(out);
 	assert_int_equal(dcm_meta_write(&file, SAMPLE_CT, uid, DCM_EXPLICIT_LE), 0);
 	assert_int_equal(fwrite(file.data, 1, file.length, out), file.length);
@@ -23,7 +23,7 @@ save(const char *path, const char *uid)
 }
 
 static void
-make_files(struct test_dir *dir, unsigned count)
+make_files(struct test_dir *dir, unsigned count, size_t pixels)
 {
 	test_dir_make(dir);
 	for (unsigned i = 0; i < count; i++) {
@@ -31,7 +31,7 @@ make_files(struct test_dir *dir, unsigned count)
 
 		snprintf(path, sizeof path, "%s/%u.dcm", dir->path, i);
 		snprintf(uid, sizeof uid, "1.2.3.%u", i + 1);
-		save(path, uid);
+		save(path, uid, pixels);
 	}
 }
 
@@ -91,7 +91,7 @@ every_file_of_a_folder_is_imported(void **state)
 
 	(void)state;
 	fixture_start(&fixture, OBJECTS_SEGMENTS, true);
-	make_files(&dir, 50);
+	make_files(&dir, 50, 400);
 	start(&fixture, &req, dir.path);
 	finish(&fixture, &req);
 	message = reply(&req);
@@ -115,7 +115,7 @@ a_file_that_vanishes_is_refused_with_the_reason(void **state)
 
 	(void)state;
 	fixture_start(&fixture, OBJECTS_SEGMENTS, true);
-	make_files(&dir, 3);
+	make_files(&dir, 3, 400);
 	start(&fixture, &req, dir.path);
 	/* The walk only; then one goes. */
 	fixture.works_count = 0;
@@ -143,7 +143,7 @@ a_cancelled_import_ends_wherever_it_is(void **state)
 	struct cairn_request req;
 
 	(void)state;
-	make_files(&dir, 6);
+	make_files(&dir, 6, 400);
 	for (unsigned steps = 0; steps < 12; steps++) {
 		struct cairn fixture;
 
@@ -178,7 +178,7 @@ an_import_that_gets_no_worker_fails_and_is_no_recursion(void **state)
 
 	(void)state;
 	fixture_start(&fixture, OBJECTS_SEGMENTS, true);
-	make_files(&dir, 5);
+	make_files(&dir, 5, 400);
 	start(&fixture, &req, dir.path);
 	fixture.works_count = 0;
 	fixture.works[0].work(fixture.works[0].arg);
@@ -200,7 +200,7 @@ a_stop_ends_an_import_whose_instance_waits(void **state)
 
 	(void)state;
 	fixture_start(&fixture, OBJECTS_SEGMENTS, true);
-	make_files(&dir, 5);
+	make_files(&dir, 5, 400);
 	start(&fixture, &req, dir.path);
 	fixture_run_works(&fixture);
 	assert_true(fixture.asked_count > 0); /* for pseudonyms */
@@ -222,7 +222,7 @@ a_refusal_while_the_source_is_paused_ends_its_file_only(void **state)
 
 	(void)state;
 	fixture_start(&fixture, OBJECTS_SEGMENTS, true);
-	make_files(&dir, 2);
+	make_files(&dir, 2, 600000); /* more than one read */
 	start(&fixture, &req, dir.path);
 	fixture_run_works(&fixture);
 	assert_int_equal(fixture.asked_count, 2);
@@ -247,7 +247,7 @@ paths_must_be_absolute_and_imports_few(void **state)
 
 	(void)state;
 	fixture_start(&fixture, OBJECTS_SEGMENTS, true);
-	make_files(&dir, 0);
+	make_files(&dir, 0, 400);
 	assert_int_equal(begin(&fixture, &reqs[0], "relative", &err), CAIRN_EINVAL);
 	for (int i = 0; i < 4; i++)
 		start(&fixture, &reqs[i], dir.path);
