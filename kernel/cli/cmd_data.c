@@ -36,18 +36,19 @@ print_bar(const Cairn__ImportProgress *progress)
 	fflush(stdout);
 }
 
+/* All that the reply names, at the end, where a person looks. */
 static void
-print_refusals(const struct cli *cli, const Cairn__ImportProgress *progress)
+print_refusals(const struct cli *cli, const Cairn__ImportProgress *done)
 {
-	for (size_t i = 0; i < progress->n_refusals; i++) {
-		if (cli->tty)
-			fputs("\r\033[K", stdout);
+	for (size_t i = 0; i < done->n_refusals; i++) {
 		printf("%srefused%s ", cli_colour(cli, CLI_YELLOW), cli_colour(cli, CLI_PLAIN));
-		cli_print_safe(stdout, progress->refusals[i]->path);
+		cli_print_safe(stdout, done->refusals[i]->path);
 		fputs(": ", stdout);
-		cli_print_safe(stdout, progress->refusals[i]->reason);
+		cli_print_safe(stdout, done->refusals[i]->reason);
 		putchar('\n');
 	}
+	if (done->refused > done->n_refusals)
+		printf("... and %" PRIu64 " more refused\n", done->refused - done->n_refusals);
 }
 
 static Cairn__ImportProgress *
@@ -68,7 +69,6 @@ import_progress(void *arg, const Cairn__Envelope *envelope)
 			cairn__import_progress__free_unpacked(progress, NULL);
 		return;
 	}
-	print_refusals(cli, progress);
 	if (cli->tty)
 		print_bar(progress);
 	else
@@ -86,6 +86,7 @@ print_imported(const struct cli *cli, const Cairn__ImportProgress *done)
 	if (!cli->json) {
 		if (cli->tty)
 			fputs("\r\033[K", stdout);
+		print_refusals(cli, done);
 		printf("%" PRIu64 " files: %" PRIu64 " imported, %" PRIu64 " held already, %" PRIu64
 		       " refused\n",
 		    done->files_done, done->imported, done->duplicates, done->refused);

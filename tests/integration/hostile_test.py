@@ -238,6 +238,8 @@ def test_hostile_files_are_refused_by_the_import():
         equal((done["imported"], done["refused"]), (1, 5), "imported and refused")
         for refusal in done["refusals"]:
             assert len(refusal["reason"]) > 10, refusal
+        text = node.cairn("import", str(folder), status=1)
+        equal(text.count("refused "), 5, "refusals that a person is shown\n" + text)
 
 
 def test_every_real_file_is_taken_or_refused_with_a_reason():
