@@ -9,6 +9,8 @@
 #include "objects/files.h"
 
 #define GROUP_MAX 2048
+#define HASH_MAX 32
+#define HASH_BYTES ((uint64_t)128 * 1024)
 
 void
 objects_put_list_add(struct put_list *list, struct objects_put *put)
@@ -57,8 +59,8 @@ hash_put(EVP_MD_CTX *context, const EVP_MD *sha256, struct objects_put *put)
 	struct record *record = &put->record;
 	int good = 1;
 
-	record->meta_crc = objects_crc32c(0, put->meta, (size_t)record->path_length +
-	        record->note_length);
+	record->meta_crc =
+	    objects_crc32c(0, put->meta, (size_t)record->path_length + record->note_length);
 	if (put->hashed || record->kind == RECORD_TOMBSTONE)
 		return;
 	good &= EVP_DigestInit_ex2(context, sha256, NULL);
@@ -69,16 +71,25 @@ hash_put(EVP_MD_CTX *context, const EVP_MD *sha256, struct objects_put *put)
 		put->code = CAIRN_EINTERNAL;
 }
 
-/* Called and left with the lock held. */
+/* A few small ones at a time, so that lock and wake-ups do not cost more than the hashing.  Called
+ * and left with the lock held. */
 static void
-hash_one(struct objects_commit *commit, EVP_MD_CTX *context)
+hash_some(struct objects_commit *commit, EVP_MD_CTX *context)
 {
-	struct objects_put *put = list_take(&commit->fresh);
+	struct put_list some = {0};
+	uint64_t bytes = 0;
 
+	while (commit->fresh.first != NULL && some.count < HASH_MAX && bytes < HASH_BYTES) {
+		struct objects_put *put = list_take(&commit->fresh);
+
+		bytes += objects_record_size(&put->record);
+		objects_put_list_add(&some, put);
+	}
 	uv_mutex_unlock(&commit->lock);
-	hash_put(context, commit->sha256, put);
+	for (struct objects_put *put = some.first; put != NULL; put = put->next)
+		hash_put(context, commit->sha256, put);
 	uv_mutex_lock(&commit->lock);
-	objects_put_list_add(&commit->ready, put);
+	objects_put_list_join(&commit->ready, &some);
 }
 
 static void
@@ -93,7 +104,7 @@ hasher_main(void *arg)
 			uv_cond_wait(&commit->hash_wake, &commit->lock);
 		if (commit->fresh.first == NULL)
 			break;
-		hash_one(commit, context);
+		hash_some(commit, context);
 		uv_cond_signal(&commit->append_wake);
 	}
 	uv_mutex_unlock(&commit->lock);
@@ -148,8 +159,8 @@ group_write(struct objects_commit *commit, struct put_list *group)
 			if (put->record.kind == RECORD_OBJECT && chunk->used > 0)
 				iov[n++] = (struct iovec){chunk->bytes, chunk->used};
 		if (objects_record_meta(&put->record) > 0)
-			iov[n++] = (struct iovec){put->meta,
-			    (size_t)objects_record_meta(&put->record)};
+			iov[n++] =
+			    (struct iovec){put->meta, (size_t)objects_record_meta(&put->record)};
 	}
 	code = objects_tail_write(&commit->tail, iov, n);
 	free(iov);
@@ -254,7 +265,7 @@ appender_main(void *arg)
 			objects_put_list_join(&commit->done, &group);
 			uv_async_send(commit->async);
 		} else if (commit->fresh.first != NULL && context != NULL) {
-			hash_one(commit, context);
+			hash_some(commit, context);
 		} else if (commit->stop) {
 			break;
 		} else {
@@ -278,8 +289,7 @@ objects_commit_start(struct objects_commit *commit, struct cairn_error *err)
 		return cairn_error_set(err, CAIRN_ENOMEM, "cannot make the store's locks");
 	if (uv_thread_create(&commit->hasher, hasher_main, commit) == 0)
 		commit->threads = 1;
-	if (commit->threads == 1 &&
-	    uv_thread_create(&commit->appender, appender_main, commit) == 0)
+	if (commit->threads == 1 && uv_thread_create(&commit->appender, appender_main, commit) == 0)
 		commit->threads = 2;
 	if (commit->threads == 2)
 		return 0;

@@ -31,9 +31,8 @@ fill(struct fixture *f)
 	fixture_open(f);
 	for (int i = 0; i < KEYS; i++) {
 		key_text(i, key);
-		assert_int_equal(fixture_push(f, key, 9000, key), 0);
+		assert_int_equal(fixture_put(f, key, 9000, key), 0);
 	}
-	fixture_wait(f, KEYS);
 	for (int i = 0; i < KEYS; i++) {
 		key_text(i, key);
 		if (erased(i))

@@ -152,8 +152,10 @@ finish(const struct objects_dirs *dirs, uint64_t target, const char *path, bool 
 	FD_AUTO dir = walk(dirs, path, true, &name);
 
 	stage_name(target, stage);
+	/* Whoever put something else in the way of the path must not keep the store from opening.
+	 */
 	if (dir < 0)
-		return CAIRN_EIO;
+		return errno == ELOOP || errno == ENOTDIR ? CAIRN_ENOTFOUND : CAIRN_EIO;
 	if (renameat(dirs->incoming, stage, dir, name) != 0)
 		return errno == ENOENT ? CAIRN_ENOTFOUND : CAIRN_EIO;
 	return sync_dir && fsync(dir) != 0 ? CAIRN_EIO : 0;
@@ -246,7 +248,8 @@ objects_files_open(const struct objects_dirs *dirs, const char *path)
 	dir = walk(dirs, path, false, &name);
 	fd = dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? CAIRN_ENOTFOUND : CAIRN_EIO;
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? CAIRN_ENOTFOUND
+									     : CAIRN_EIO;
 	return fd;
 }
 

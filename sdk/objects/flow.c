@@ -11,9 +11,9 @@
 #include "objects/engine.h"
 #include "objects/spill.h"
 
-/* A checkpoint is due after so much, or after a while; what is not in the index yet is read from the
- * log when the store is opened, at some gigabyte a second. */
-#define CHECKPOINT_ITEMS 4096
+/* A checkpoint is due after so much, or after a while; what is not in the index yet is read from
+ * the log when the store is opened, at some gigabyte a second. */
+#define CHECKPOINT_ITEMS 16384
 #define CHECKPOINT_BYTES ((uint64_t)256 << 20)
 #define CHECKPOINT_MS 1000
 /* With process durability each checkpoint costs a sync that nobody else needs. */
@@ -66,14 +66,16 @@ batch_item(struct objects *objects, const struct objects_put *put)
 	return item;
 }
 
-/* The log has it, so the answer is yes even if memory is short: then the index is not told any more,
- * and the next open reads the log from where it stands. */
+/* The log has it, so the answer is yes even if memory is short: then the index is not told any
+ * more, and the next open reads the log from where it stands. */
 static void
 batch_lost(struct objects *objects)
 {
 	if (!objects->batch_broken)
-		log_error("objects", "no memory to gather for the index of %s; it stays as it is "
-		    "until the store is opened again", objects->dirs.path);
+		log_error("objects",
+		    "no memory to gather for the index of %s; it stays as it is "
+		    "until the store is opened again",
+		    objects->dirs.path);
 	objects->batch_broken = true;
 }
 
@@ -155,9 +157,11 @@ settle_item(struct objects *objects, struct checkpoint_item *item)
 {
 	struct pending_entry *pending = objects_pending_find(objects->pending, item->key);
 
-	if (pending != NULL && (item->erase ? pending->state == PENDING_ERASING :
-	        pending->state == PENDING_DURABLE && pending->entry.segment == item->entry.segment &&
-	        pending->entry.logical == item->entry.logical))
+	if (pending != NULL &&
+	    (item->erase ? pending->state == PENDING_ERASING
+			 : pending->state == PENDING_DURABLE &&
+			pending->entry.segment == item->entry.segment &&
+			pending->entry.logical == item->entry.logical))
 		objects_pending_remove(objects->pending, pending);
 	if (!item->erase)
 		return;
@@ -240,9 +244,10 @@ objects_flow_schedule(struct objects *objects)
 		objects->checkpointing = true;
 		objects_checkpoint_give(&objects->checkpoint, objects->again);
 		objects->again = NULL;
-	} else if (any && objects->again == NULL && (objects->flush || objects->closing ||
-	               objects->batch->count >= CHECKPOINT_ITEMS * scale ||
-	               objects->batch->bytes >= CHECKPOINT_BYTES * scale)) {
+	} else if (any && objects->again == NULL &&
+	    (objects->flush || objects->closing ||
+		objects->batch->count >= CHECKPOINT_ITEMS * scale ||
+		objects->batch->bytes >= CHECKPOINT_BYTES * scale)) {
 		give_batch(objects);
 	} else if ((any || objects->again != NULL) && !objects->closing &&
 	    !uv_is_active((uv_handle_t *)&objects->timer)) {
@@ -319,7 +324,8 @@ objects_flow_async(uv_async_t *async)
 
 		done.first = put->next;
 		if (put->code == 0)
-			durable = (struct objects_cursor){.segment = put->segment, .offset = put->end};
+			durable =
+			    (struct objects_cursor){.segment = put->segment, .offset = put->end};
 		finish_put(objects, put);
 	}
 	/* Only now: callbacks must not pass over records whose own turn is still to come. */
