@@ -6,6 +6,10 @@ local minimum_cell = setting("minimum_cell", "whole number")
 local rounding = setting("rounding", "whole number")
 local permitted = setting("permitted_purposes", "list")
 
+-- A 0 here would hand out exact, small numbers by mistake. Who wants that writes a rule that says so.
+assert(minimum_cell >= 3, "settings.yaml: minimum_cell must be at least 3")
+assert(rounding >= 1, "settings.yaml: rounding must be at least 1")
+
 -- Names that this site does not know get no answer. Knowing them means a line in settings.yaml.
 rule {
 	name = "known-principal",
