@@ -8,10 +8,8 @@ plain_words_are_short_utf8_without_controls(void **state)
 {
 	static const char *const plain[] = {
 	    "", "alice@example.org", "Universit\xc3\xa4t", "\xe2\x82\xac", "\xf0\x9f\x8c\x8d"};
-	static const char *const others[] = {"a\nb", "\x1b[31m", "\x7f",
-	    "\xc2\x9b"
-	    "31m",
-	    "\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80", "a\xe2\x82"};
+	static const char *const others[] = {"a\nb", "\x1b[31m", "\x7f", "\xc2\x9b[m", "\xff",
+	    "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80", "a\xe2\x82"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
