@@ -9,7 +9,7 @@ import time
 from control import (CALL, CANCEL, ECANCELLED, EDENIED, EFORBIDDEN, EINTERNAL, EINVAL, ELIMIT,
                      ETIMEOUT, EUNAVAILABLE, EVENT, JOB_DONE, JOB_PUT, ME, PROGRESS, REPLY, Control,
                      envelope, number, text, varint)
-from harness import BIN, RESEARCHER, Node, contains, equal, main, need, wait_for
+from harness import BIN, RESEARCHER, Node, contains, equal, main, need, synth, wait_for
 
 PLUGINS = BIN.parent / "lib/cairn/test-plugins"
 POLICY = """rule {
@@ -29,6 +29,13 @@ POLICY = """rule {
 CALLS_MAX = 4096
 
 
+def check_logs(node):
+    """No sanitizer had anything to say in any process of a node."""
+    for log in [node.dir / "node.log", *node.home.glob("log/*.log")]:
+        if "Sanitizer" in log.read_text(errors="replace"):
+            raise AssertionError(f"{log.name}:\n{log.read_text(errors='replace')}")
+
+
 class Rogues(Node):
     """A node with the two rogue plugins, which a policy lets be called."""
 
@@ -41,9 +48,7 @@ class Rogues(Node):
     def stop(self, seconds=60):
         """Orderly, and no sanitizer had anything to say in any process."""
         status = super().stop(seconds)
-        for log in [self.dir / "node.log", *self.home.glob("log/*.log")]:
-            if "Sanitizer" in log.read_text(errors="replace"):
-                raise AssertionError(f"{log.name}:\n{log.read_text(errors='replace')}")
+        check_logs(self)
         return status
 
     def show(self, name="rogue"):
@@ -346,6 +351,18 @@ def test_an_orderly_stop_with_everything_under_way():
             control.start("rogue.guarded", b"hold", purpose="plain")
         control.start("rogue.forge", frame(puts) * 40)
         equal(node.stop(), 0, "exit status")
+
+
+def test_an_orderly_stop_of_the_hospitals_plugins():
+    with Node() as node:
+        node.start()
+        synth(node.dir / "pacs", 3, matrix=32)
+        node.cairn("import", str(node.dir / "pacs"))
+        node.indexed()
+        node.cairn("plugin", "restart", "cohort")
+        node.cairn("plugin", "disable", "dicom")
+        equal(node.stop(), 0, "exit status")
+        check_logs(node)
 
 
 def test_a_stop_while_clients_keep_asking():
