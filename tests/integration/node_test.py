@@ -174,12 +174,12 @@ def test_a_plugins_words_are_cleaned_and_cut_before_they_are_recorded():
         equal(answer.code, 0, "an answer with names nobody knows")
         outcome = node.records(kind="outcome", request_id=answer.request_id)[0]
         assert len(outcome["fields"]) <= 16, outcome
-        forge_long = text(9, b"t" * 300000)
+        forge_long = text(9, b"t" * 80000)
         id = control.start("rogue.guarded", b"hold", purpose="plain")
         with Control(node) as other:
             other.call("rogue.forge", b"".join(frame(envelope(
-                REPLY, generation * CALLS_MAX, code=EINVAL, more=forge_long))
-                for generation in range(1, 20)))
+                REPLY, generation * CALLS_MAX + slot, code=EINVAL, more=forge_long))
+                for generation in range(1, 30) for slot in range(4)))
         answer = control.receive()
         equal((answer.id, answer.code), (id, EINVAL), "a failure with a long text")
         assert len(answer.text) < 600, len(answer.text)
