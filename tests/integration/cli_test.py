@@ -251,7 +251,8 @@ def test_an_interrupted_import_is_cancelled():
         process.communicate()
         assert process.returncode != 0, "an interrupted import"
         wait_for("no call under way", 10, lambda: node.json("status")["node"]["calls"] == 0)
-        outcome = [r for r in node.json("ledger", "tail")["records"] if r["kind"] == "outcome"][-1]
+        outcome = wait_for("the outcome on disk", 10, lambda: [
+            r for r in node.json("ledger", "tail")["records"] if r["kind"] == "outcome"])[-1]
         equal((outcome["verdict"], outcome["reason"]), ("failed", "cancelled by the caller"), "outcome")
         log = node.home / "log/dicom.log"
         line = wait_for("the import ended", 20,
