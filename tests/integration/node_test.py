@@ -60,6 +60,18 @@ class Rogues(Node):
         found = self.json("ledger", "tail", "--records", "100000")["records"]
         return [r for r in found if all(r[k] == v for k, v in wanted.items())]
 
+    def refusals(self, count):
+        """The records of what plugins may not do, once there are so many."""
+        def found():
+            records = self.records(kind="plugin", verdict="refused")
+            return records if len(records) >= count else None
+        return wait_for(f"{count} refusals on disk", 10, found)
+
+    def outcome(self, answer):
+        """The outcome's record, which the answer did not wait for."""
+        return wait_for("the outcome on disk", 10, lambda: self.records(
+            kind="outcome", request_id=answer.request_id))[0]
+
     def queue(self, name):
         queues = self.json("status")["queues"]
         return next(q for q in queues if q["queue"] == name)
@@ -88,7 +100,7 @@ def test_what_was_not_granted_is_refused_and_recorded():
         control.call("rogue.publish", b"imaging.stored")
         control.call("rogue.publish", b"rogue.tick")
         wait_for("the event granted", 5, lambda: node.show("rogue2")["events"] == "1")
-        reasons = [r["reason"] for r in node.records(kind="plugin", verdict="refused")]
+        reasons = [r["reason"] for r in node.refusals(3)]
         equal(reasons, ["plugin 'rogue' has no capability call:cohort.count",
                         "plugin 'rogue' has no capability put:facts",
                         "plugin 'rogue' has no capability publish:imaging.stored"], "records")
@@ -101,7 +113,7 @@ def test_a_flood_of_refusals_fills_neither_log_nor_ledger():
         for _ in range(10):
             forge(control, "rogue", *[envelope(EVENT, subject="not.granted", body=b"x")] * 1000)
         wait_for("all counted", 30, lambda: node.plugin("rogue")["refused"] == 10000)
-        equal(len(node.records(kind="plugin", verdict="refused")), 10, "records")
+        equal(len(node.refusals(10)), 10, "records")
         assert (node.dir / "node.log").stat().st_size < 20000, "the log grew"
 
 
@@ -131,7 +143,7 @@ def test_an_answer_is_withheld_unless_every_obligation_is_reported():
             answer = control.call("rogue.guarded", how.encode(), purpose="cells")
             equal((answer.code, answer.body), (EINTERNAL, b""), how)
             contains(answer.text, "did not say that it fulfilled the obligation 'min_cell'", how)
-            outcome = node.records(kind="outcome", request_id=answer.request_id)[0]
+            outcome = node.outcome(answer)
             equal(outcome["verdict"], "failed", f"the outcome of {how}")
             contains(outcome["reason"], "answer withheld", f"the outcome of {how}")
         answer = control.call("rogue.guarded", b"honest", purpose="other")
@@ -168,11 +180,10 @@ def test_a_plugins_words_are_cleaned_and_cut_before_they_are_recorded():
     with Rogues() as node, Control(node) as control:
         answer = control.call("rogue.guarded", b"garbage", purpose="plain")
         equal(answer.text, "?[31m? words", "the text")
-        outcome = node.records(kind="outcome", request_id=answer.request_id)
-        equal([r["reason"] for r in outcome], ["?[31m? words"], "the outcome's reason")
+        equal(node.outcome(answer)["reason"], "?[31m? words", "the outcome's reason")
         answer = control.call("rogue.guarded", b"names", purpose="cells")
         equal(answer.code, 0, "an answer with names nobody knows")
-        outcome = node.records(kind="outcome", request_id=answer.request_id)[0]
+        outcome = node.outcome(answer)
         assert len(outcome["fields"]) <= 16, outcome
         forge_long = text(9, b"t" * 80000)
         id = control.start("rogue.guarded", b"hold", purpose="plain")
@@ -183,7 +194,7 @@ def test_a_plugins_words_are_cleaned_and_cut_before_they_are_recorded():
         answer = control.receive()
         equal((answer.id, answer.code), (id, EINVAL), "a failure with a long text")
         assert len(answer.text) < 600, len(answer.text)
-        equal(len(node.records(kind="outcome", request_id=answer.request_id)), 1, "its outcome")
+        equal(node.outcome(answer)["verdict"], "failed", "its outcome")
 
 
 # ---- ends of calls -----------------------------------------------------------------------------
