@@ -159,7 +159,7 @@ class Node:
             count = self.count("*", level="instances")["count"]
             same = waiting == 0 and count == last[0]
             last[0] = count
-            time.sleep(0.1)
+            time.sleep(0.5)  # longer than the connector gathers facts for a batch
             return same
         wait_for("facts indexed", seconds, settled)
         return last[0]
