@@ -70,6 +70,10 @@ int cli_print_json(json_t *value);
  * "s" would lose the whole object. */
 json_t *cli_text(const char *text);
 
+/* A member of the node's answer: "" or 0 when it is not there. */
+const char *cli_json_text(const json_t *object, const char *key);
+long long cli_json_number(const json_t *object, const char *key);
+
 /* ---- options ---------------------------------------------------------------------------- */
 
 struct cli_option {

@@ -6,14 +6,6 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 
-static const char *
-text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text == NULL ? "" : text;
-}
-
 static void
 print_jobs(const struct cli *cli, const json_t *jobs)
 {
@@ -31,14 +23,13 @@ print_jobs(const struct cli *cli, const json_t *jobs)
 	{
 		char id[24], attempt[24];
 
-		snprintf(id, sizeof id, "%lld",
-		    (long long)json_integer_value(json_object_get(job, "id")));
-		snprintf(attempt, sizeof attempt, "%lld",
-		    (long long)json_integer_value(json_object_get(job, "attempt")));
+		snprintf(id, sizeof id, "%lld", cli_json_number(job, "id"));
+		snprintf(attempt, sizeof attempt, "%lld", cli_json_number(job, "attempt"));
 		cli_table_row(&table,
-		    strcmp(text_of(job, "state"), "dead") == 0 ? CLI_RED : CLI_PLAIN, 6,
-		    (const char *const[]){id, text_of(job, "queue"), text_of(job, "state"), attempt,
-			text_of(job, "key"), text_of(job, "reason")});
+		    strcmp(cli_json_text(job, "state"), "dead") == 0 ? CLI_RED : CLI_PLAIN, 6,
+		    (const char *const[]){id, cli_json_text(job, "queue"),
+			cli_json_text(job, "state"), attempt, cli_json_text(job, "key"),
+			cli_json_text(job, "reason")});
 	}
 	cli_table_print(cli, &table);
 }

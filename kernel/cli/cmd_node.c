@@ -340,20 +340,6 @@ run_check(struct cli *cli, int argc, char **argv)
 
 /* ---- status ----------------------------------------------------------------------------- */
 
-static const char *
-text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text == NULL ? "" : text;
-}
-
-static long long
-number_of(const json_t *object, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(object, key));
-}
-
 static enum cli_colour
 state_colour(const char *state)
 {
@@ -376,12 +362,13 @@ print_plugins(const struct cli *cli, const json_t *plugins)
 	{
 		char restarts[24], memory[24];
 
-		snprintf(restarts, sizeof restarts, "%lld", number_of(plugin, "restarts"));
+		snprintf(restarts, sizeof restarts, "%lld", cli_json_number(plugin, "restarts"));
 		snprintf(memory, sizeof memory, "%.1f MB",
-		    (double)number_of(plugin, "memory_kb") / 1024);
-		cli_table_row(&table, state_colour(text_of(plugin, "state")), 6,
-		    (const char *const[]){text_of(plugin, "name"), text_of(plugin, "version"),
-			text_of(plugin, "state"), restarts, memory, text_of(plugin, "last_error")});
+		    (double)cli_json_number(plugin, "memory_kb") / 1024);
+		cli_table_row(&table, state_colour(cli_json_text(plugin, "state")), 6,
+		    (const char *const[]){cli_json_text(plugin, "name"),
+			cli_json_text(plugin, "version"), cli_json_text(plugin, "state"), restarts,
+			memory, cli_json_text(plugin, "last_error")});
 	}
 	cli_table_print(cli, &table);
 }
@@ -394,18 +381,20 @@ print_status(const struct cli *cli, const json_t *status)
 	size_t index;
 
 	printf("%s%s%s (%s), role %s, project %s\n", cli_colour(cli, CLI_BOLD),
-	    text_of(node, "name"), cli_colour(cli, CLI_PLAIN), text_of(node, "id"),
-	    text_of(node, "role"), text_of(node, "project"));
+	    cli_json_text(node, "name"), cli_colour(cli, CLI_PLAIN), cli_json_text(node, "id"),
+	    cli_json_text(node, "role"), cli_json_text(node, "project"));
 	printf("  home      %s\n  up        %lld s, pid %lld, %.1f MB, %lld calls under way\n",
-	    text_of(node, "home"), number_of(node, "uptime_ms") / 1000, number_of(node, "pid"),
-	    (double)number_of(node, "memory_kb") / 1024, number_of(node, "calls"));
+	    cli_json_text(node, "home"), cli_json_number(node, "uptime_ms") / 1000,
+	    cli_json_number(node, "pid"), (double)cli_json_number(node, "memory_kb") / 1024,
+	    cli_json_number(node, "calls"));
 	printf("  ledger    %lld records\n  policy    %lld rules\n",
-	    number_of(json_object_get(status, "ledger"), "records"),
-	    number_of(json_object_get(status, "policy"), "rules"));
+	    cli_json_number(json_object_get(status, "ledger"), "records"),
+	    cli_json_number(json_object_get(status, "policy"), "rules"));
 	json_array_foreach(queues, index, queue)
 	    printf("  queue     %s: %lld ready, %lld taken, %lld dead, %lld done\n",
-		text_of(queue, "queue"), number_of(queue, "ready"), number_of(queue, "taken"),
-		number_of(queue, "dead"), number_of(queue, "done"));
+		cli_json_text(queue, "queue"), cli_json_number(queue, "ready"),
+		cli_json_number(queue, "taken"), cli_json_number(queue, "dead"),
+		cli_json_number(queue, "done"));
 	putchar('\n');
 	print_plugins(cli, json_object_get(status, "plugins"));
 }

@@ -99,6 +99,20 @@ cli_print_safe(FILE *to, const char *text)
 	free(copy);
 }
 
+const char *
+cli_json_text(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text == NULL ? "" : text;
+}
+
+long long
+cli_json_number(const json_t *object, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(object, key));
+}
+
 /* ---- options ---------------------------------------------------------------------------- */
 
 static const struct cli_option *
