@@ -65,6 +65,10 @@ struct manifest_serve {
 	char *subject;
 	bool guarded;  /* default true: a plugin must say `guarded: false` */
 	char *request; /* full protobuf message name of the body ("cairn.CountRequest"), or NULL */
+	char *answer;  /* of the answer's body, or NULL */
+	/* Each ends in NULL; NULL where the manifest does not say. */
+	char **record;  /* fields of request and answer that go into the ledger's outcome */
+	char **fulfils; /* the obligations that the handler carries out */
 };
 
 /* The text of a plugin's .cairn.manifest section, checked. */
@@ -74,7 +78,9 @@ struct manifest {
 	unsigned abi;
 	char *kind; /* connector, engine, sink, policy; default engine */
 	char *summary;
-	char *path; /* the shared object it came from */
+	char *path; /* the shared object or NAME.plugin.yaml it came from */
+	/* Of a plugin in another language: a program, "lua" or "sh", and what it runs; or NULL. */
+	char *interpreter, *script;
 	struct manifest_serve *serves;
 	size_t serve_count;
 	char **capabilities; /* "listen:tcp", "job:facts", "call:pseudonym.patient", "secret:uid",
@@ -83,8 +89,8 @@ struct manifest {
 	struct config_schema schema;
 };
 
-/* Reads the ELF section (64-bit, this machine's byte order) without running anything; the file is
- * hostile until proven otherwise. */
+/* Reads the ELF section (64-bit, this machine's byte order), or a file that ends in .plugin.yaml,
+ * without running anything; the file is hostile until proven otherwise. */
 int manifest_read(const char *shared_object, struct manifest **ret, struct cairn_error *err);
 int manifest_parse(const char *text, size_t length, const char *origin, struct manifest **ret,
     struct cairn_error *err);
@@ -109,6 +115,7 @@ struct node_config {
 	unsigned restart_window_s; /* 60 */
 	unsigned stop_timeout_ms;  /* a host that has not stopped by then is killed; 10,000 */
 	unsigned heartbeat_ms;     /* 2,000; three missed are a crash */
+	char **interpreters;       /* that may run plugins, NULL-terminated */
 };
 
 int node_config_load(const char *home, struct node_config **ret, struct cairn_error *err);
@@ -123,8 +130,12 @@ struct plugin_config {
 	struct config_values values;
 };
 
-/* Every link in HOME/plugins/enabled, sorted by name.  Each plugin's shared object is
- * PLUGIN_DIR/NAME.so, or plugin_dir/NAME/NAME.so in a build tree. */
+/* Where a plugin is: PLUGIN_DIR/NAME.so or NAME.plugin.yaml, or either in PLUGIN_DIR/NAME.
+ * CAIRN_ENOTFOUND, CAIRN_ELIMIT. */
+int plugin_file_find(const char *plugin_dir, const char *name, char *ret, size_t size);
+
+/* Every link in HOME/plugins/enabled, sorted by name, each with the file that plugin_file_find()
+ * says. */
 int plugin_configs_load(const struct node_config *node, struct plugin_config **ret,
     size_t *ret_count, struct cairn_error *err);
 void plugin_configs_free(struct plugin_config *configs, size_t count);

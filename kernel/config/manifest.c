@@ -9,11 +9,13 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "config/schema.h"
+#include "config/script.h"
 #include "config/section.h"
 
 #define MANIFEST_TEXT_MAX 65536
 #define SERVES_MAX 256
 #define CAPABILITIES_MAX 128
+#define SERVE_WORDS_MAX 32
 #define SUBJECT_MAX 64
 #define CAPABILITY_MAX 255
 #define SUMMARY_MAX 300
@@ -161,29 +163,71 @@ read_kind(const struct reader *r)
 /* ---- subjects --------------------------------------------------------------------------- */
 
 static int
+read_type(const struct reader *r, const struct tree_node *map, const char *key, char **ret)
+{
+	const struct tree_node *node = tree_find(map, key);
+
+	if (node == NULL)
+		return 0;
+	if (node->kind != TREE_SCALAR ||
+	    !made_of(node->text, ALPHA UPPER, ALPHA UPPER DIGIT "_.", 128))
+		return tree_error(r->tree, node, r->err,
+		    "'%s' must be a message name such as cairn.CountRequest", key);
+	*ret = strdup(node->text);
+	return *ret == NULL ? no_memory(r) : 0;
+}
+
+/* A list of words; `*ret` ends in NULL, also of an empty list. */
+static int
+read_words(const struct reader *r, const struct tree_node *map, const char *key, char ***ret)
+{
+	const struct tree_node *node = tree_find(map, key);
+	size_t count = 0;
+
+	if (node == NULL)
+		return 0;
+	if (node->kind != TREE_LIST || node->count > SERVE_WORDS_MAX)
+		return tree_error(r->tree, node, r->err, "'%s' must be a list of at most %d words",
+		    key, SERVE_WORDS_MAX);
+	*ret = calloc(node->count + 1, sizeof **ret);
+	if (*ret == NULL)
+		return no_memory(r);
+	for (const struct tree_node *at = node->first; at != NULL; at = at->next) {
+		if (at->kind != TREE_SCALAR || !made_of(at->text, ALPHA, ALPHA DIGIT "_", 31))
+			return tree_error(r->tree, at, r->err,
+			    "each entry of '%s' must be a word of at most 31 letters a-z, digits "
+			    "and '_'",
+			    key);
+		(*ret)[count] = strdup(at->text);
+		if ((*ret)[count++] == NULL)
+			return no_memory(r);
+	}
+	return 0;
+}
+
+static int
 read_serve_options(
     const struct reader *r, const struct tree_node *node, struct manifest_serve *serve)
 {
 	const struct tree_node *guarded = tree_find(node, "guarded");
-	const struct tree_node *request = tree_find(node, "request");
+	int code;
 
 	serve->guarded = true;
 	if (guarded != NULL && tree_bool(guarded, &serve->guarded) != 0)
 		return tree_error(r->tree, guarded, r->err, "'guarded' must be true or false");
-	if (request == NULL)
-		return 0;
-	if (request->kind != TREE_SCALAR ||
-	    !made_of(request->text, ALPHA UPPER, ALPHA UPPER DIGIT "_.", 128))
-		return tree_error(r->tree, request, r->err,
-		    "'request' must be a message name such as cairn.CountRequest");
-	serve->request = strdup(request->text);
-	return serve->request == NULL ? no_memory(r) : 0;
+	code = read_type(r, node, "request", &serve->request);
+	if (code == 0)
+		code = read_type(r, node, "answer", &serve->answer);
+	if (code == 0)
+		code = read_words(r, node, "record", &serve->record);
+	return code == 0 ? read_words(r, node, "fulfils", &serve->fulfils) : code;
 }
 
 static int
 read_serve(const struct reader *r, const struct tree_node *node)
 {
-	static const char *const known[] = {"subject", "guarded", "request", NULL};
+	static const char *const known[] = {
+	    "subject", "guarded", "request", "answer", "record", "fulfils", NULL};
 	struct manifest_serve *serve = &r->manifest->serves[r->manifest->serve_count];
 	const struct tree_node *subject;
 	int code;
@@ -250,6 +294,12 @@ path_is_good(const char *path)
 }
 
 static bool
+is_empty(const char *value)
+{
+	return *value == 0;
+}
+
+static bool
 is_among(const char *value, const char *values)
 {
 	size_t length = strlen(value);
@@ -280,6 +330,7 @@ static const struct capability_kind capability_kinds[] = {
     {"publish", NULL, pattern_is_good, "publish:SUBJECT or publish:PREFIX.*"},
     {"subscribe", NULL, pattern_is_good, "subscribe:SUBJECT or subscribe:PREFIX.*"},
     {"exec", NULL, path_is_good, "exec:/ABSOLUTE/PATH"},
+    {"record", NULL, is_empty, "record, without a value"},
 };
 
 static const char *
@@ -348,8 +399,8 @@ read_capabilities(const struct reader *r)
 static int
 read_manifest(const struct reader *r)
 {
-	static const char *const known[] = {
-	    "name", "version", "abi", "kind", "summary", "serves", "capabilities", "config", NULL};
+	static const char *const known[] = {"name", "version", "abi", "kind", "summary", "serves",
+	    "capabilities", "config", "exec", "script", NULL};
 	const struct tree_node *config;
 	int code;
 
@@ -372,6 +423,8 @@ read_manifest(const struct reader *r)
 		code = read_serves(r);
 	if (code == 0)
 		code = read_capabilities(r);
+	if (code == 0)
+		code = script_keys_read(r->tree, r->manifest, r->err);
 	config = tree_find(r->tree->root, "config");
 	if (code == 0 && config != NULL && !tree_is_null(config))
 		code = schema_parse(r->tree, config, &r->manifest->schema, r->err);
@@ -413,8 +466,11 @@ manifest_read(const char *shared_object, struct manifest **ret, struct cairn_err
 	struct manifest *manifest;
 	const uint8_t *end;
 	char *path;
-	int code = section_read(shared_object, ".cairn.manifest", &buf, err);
+	int code;
 
+	if (script_is_manifest(shared_object))
+		return script_manifest_read(shared_object, ret, err);
+	code = section_read(shared_object, ".cairn.manifest", &buf, err);
 	if (code != 0)
 		return code;
 	end = buf.length == 0 ? NULL : memchr(buf.data, 0, buf.length);
@@ -437,6 +493,14 @@ manifest_read(const char *shared_object, struct manifest **ret, struct cairn_err
 	return 0;
 }
 
+static void
+free_words(char **words)
+{
+	for (size_t i = 0; words != NULL && words[i] != NULL; i++)
+		free(words[i]);
+	free(words);
+}
+
 void
 manifest_free(struct manifest *manifest)
 {
@@ -447,9 +511,14 @@ manifest_free(struct manifest *manifest)
 	free(manifest->kind);
 	free(manifest->summary);
 	free(manifest->path);
+	free(manifest->interpreter);
+	free(manifest->script);
 	for (size_t i = 0; i < manifest->serve_count; i++) {
 		free(manifest->serves[i].subject);
 		free(manifest->serves[i].request);
+		free(manifest->serves[i].answer);
+		free_words(manifest->serves[i].record);
+		free_words(manifest->serves[i].fulfils);
 	}
 	free(manifest->serves);
 	for (size_t i = 0; i < manifest->capability_count; i++)

@@ -10,10 +10,13 @@
 static void
 a_manifest_says_what_the_plugin_is(void **state)
 {
-	static const char text[] = HEAD "kind: connector\nsummary: Does a\n"
-					"serves: [{subject: a.b, request: cairn.CountRequest}, "
-					"{subject: a.c, guarded: false}]\n"
-					"capabilities: [listen:tcp, 'call:cohort.*', job:facts]\n";
+	static const char text[] =
+	    HEAD "kind: connector\nsummary: Does a\n"
+		 "serves: [{subject: a.b, request: cairn.CountRequest, "
+		 "answer: cairn.CountAnswer, record: [level, count], "
+		 "fulfils: []}, "
+		 "{subject: a.c, guarded: false}]\n"
+		 "capabilities: [listen:tcp, 'call:cohort.*', job:facts, record]\n";
 	struct manifest *m = NULL;
 	struct cairn_error err = {0};
 
@@ -29,6 +32,12 @@ a_manifest_says_what_the_plugin_is(void **state)
 	assert_string_equal(m->serves[0].request, "cairn.CountRequest");
 	assert_false(m->serves[1].guarded);
 	assert_null(m->serves[1].request);
+	assert_string_equal(m->serves[0].answer, "cairn.CountAnswer");
+	assert_string_equal(m->serves[0].record[1], "count");
+	assert_null(m->serves[0].record[2]);
+	assert_null(m->serves[0].fulfils[0]);
+	assert_null(m->serves[1].fulfils);
+	assert_true(manifest_has(m, "record"));
 	assert_true(manifest_has(m, "call:cohort.count"));
 	assert_true(manifest_has(m, "listen:tcp"));
 	assert_false(manifest_has(m, "call:cohorts.count"));
@@ -76,6 +85,14 @@ a_wrong_manifest_is_refused_with_its_line(void **state)
 		"a.so:4: unknown key 'garded' in 'serves'; did you mean 'guarded'?"},
 	    {HEAD "serves: [{subject: a.b, guarded: no}]\n",
 		"a.so:4: 'guarded' must be true or false"},
+	    {HEAD "serves: [{subject: a.b, fulfils: min_cell}]\n",
+		"a.so:4: 'fulfils' must be a list of at most 32 words"},
+	    {HEAD "serves: [{subject: a.b, record: [expression, Level]}]\n",
+		"a.so:4: each entry of 'record' must be a word of at most 31 letters a-z, digits "
+		"and "
+		"'_'"},
+	    {HEAD "capabilities: ['record:x']\n",
+		"a.so:4: capability 'record:x' must read record, without a value"},
 	    {HEAD "serves: [{subject: a.b, request: 'x y'}]\n",
 		"a.so:4: 'request' must be a message name such as cairn.CountRequest"},
 	    {HEAD "capabilities:\n  - listen:tcp\n  - objcts:read\n",
