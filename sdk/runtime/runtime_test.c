@@ -2,6 +2,7 @@
 /* One plugin with every callback, driven by a fake kernel. */
 #include <uv.h>
 
+#include "cairn/ledger.pb-c.h"
 #include "runtime/channel.h"
 #include "runtime/testing/fake_kernel.h"
 
@@ -314,6 +315,36 @@ a_call_made_gets_its_reply_once(void **state)
 }
 
 static void
+records_go_to_the_kernel_in_one_call(void **state)
+{
+	struct fake_kernel *kernel = open_kernel(NULL);
+	const struct cairn_record_field field = {"stored", "7"};
+	const struct cairn_record records[2] = {{"t.store", "done", NULL, &field, 1},
+	    {.subject = "t.store", .verdict = "refused", .reason = "not allowed"}};
+	Cairn__RecordRequest *request;
+	Cairn__Envelope *sent;
+
+	(void)state;
+	assert_int_equal(cairn_record(plugin.cairn, records, 0, done, NULL), CAIRN_EINVAL);
+	assert_int_equal(
+	    cairn_record(plugin.cairn, records, CAIRN_RECORDS_MAX + 1, done, NULL), CAIRN_EINVAL);
+	assert_int_equal(cairn_record(plugin.cairn, records, 2, done, NULL), 0);
+	sent = fake_kernel_receive(kernel, CAIRN__ENVELOPE__KIND__CALL);
+	assert_string_equal(sent->subject, "kernel.record");
+	request = cairn__record_request__unpack(NULL, sent->body.len, sent->body.data);
+	assert_non_null(request);
+	assert_int_equal(request->n_records, 2);
+	assert_string_equal(request->records[0]->fields[0]->value, "7");
+	assert_string_equal(request->records[1]->reason, "not allowed");
+	send_id(kernel, CAIRN__ENVELOPE__KIND__REPLY, sent->id, "");
+	fake_kernel_settle(kernel);
+	assert_int_equal(plugin.dones, 1);
+	cairn__record_request__free_unpacked(request, NULL);
+	cairn__envelope__free_unpacked(sent, NULL);
+	fake_kernel_stop(kernel);
+}
+
+static void
 a_call_without_reply_times_out_and_is_withdrawn(void **state)
 {
 	struct fake_kernel *kernel = open_kernel(NULL);
@@ -556,6 +587,7 @@ main(void)
 	    cmocka_unit_test(fulfilments_travel_with_the_reply),
 	    cmocka_unit_test(a_cancelled_request_is_told),
 	    cmocka_unit_test(a_call_made_gets_its_reply_once),
+	    cmocka_unit_test(records_go_to_the_kernel_in_one_call),
 	    cmocka_unit_test(a_call_without_reply_times_out_and_is_withdrawn),
 	    cmocka_unit_test(calls_under_way_are_bounded),
 	    cmocka_unit_test(acknowledgements_share_an_envelope),

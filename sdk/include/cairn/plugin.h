@@ -169,6 +169,32 @@ void cairn_job_done(struct cairn_job *job);
 /* Comes again after a growing pause; after the queue's last attempt it is a dead letter. */
 void cairn_job_retry(struct cairn_job *job, const char *reason);
 
+/* ---- the ledger ------------------------------------------------------------------------- */
+
+/* What a plugin did that no call led to (a connection served, a file taken in), for the node's
+ * ledger.  Needs the capability `record`.  Never put patient data in it: a ledger forgets nothing.
+ * The kernel adds the time and the plugin's name; a record is of kind "report". */
+struct cairn_record_field {
+	const char *name; /* at most 31 bytes */
+	const char *value;
+};
+
+struct cairn_record {
+	const char *subject; /* what was done: "imaging.store"; at most 120 bytes */
+	const char *verdict; /* "done", "failed" or "refused" */
+	const char *reason;  /* for people; NULL or "" when there is none */
+	const struct cairn_record_field *fields;
+	size_t field_count; /* at most 32 */
+};
+
+#define CAIRN_RECORDS_MAX 256 /* in one call */
+
+/* All or none.  `done(arg, 0, ...)` says that they are on disk; the ledger commits what waits as
+ * one group, so gather rather than call for each.  Of one plugin the kernel takes 12,000 records a
+ * minute; `done` gets CAIRN_ELIMIT for what is beyond, and may try again later.  Since 0.2. */
+int cairn_record(struct cairn *cairn, const struct cairn_record *records, size_t count,
+    cairn_call_fn done, void *arg);
+
 #pragma GCC visibility pop
 
 /* ---- the entry -------------------------------------------------------------------------- */
