@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provenance/provenance.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include "base/file.h"
+
+#define COPY_CHUNK 65536
+#define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+/* ---- the bytes -------------------------------------------------------------------------- */
+
+static int
+io_error(const char *path, const char *what, struct cairn_error *err)
+{
+	return cairn_error_set(err, CAIRN_EIO, "%s: %s: %s", path, what, strerror(errno));
+}
+
+static int
+open_file(const char *path, int *ret, struct cairn_error *err)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return cairn_error_set(err, errno == ENOENT ? CAIRN_ENOTFOUND : CAIRN_EIO,
+		    "%s: cannot be opened: %s", path, strerror(errno));
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    "%s: not a usable shared object: it is not a regular file", path);
+	}
+	*ret = fd;
+	return 0;
+}
+
+static int
+copy_bytes(int from, int to, const char *path, size_t *ret_size, struct cairn_error *err)
+{
+	uint8_t chunk[COPY_CHUNK];
+	size_t size = 0;
+
+	for (;;) {
+		ssize_t got = read(from, chunk, sizeof chunk);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return io_error(path, "cannot be read", err);
+		if (got == 0)
+			break;
+		size += (size_t)got;
+		if (size > PROVENANCE_FILE_MAX)
+			return cairn_error_set(err, CAIRN_ELIMIT,
+			    "%s: larger than %zu MiB, which is the most that a plugin may be", path,
+			    PROVENANCE_FILE_MAX >> 20);
+		if (file_write_all(to, chunk, (size_t)got) != 0)
+			return io_error(path, "no memory for its bytes", err);
+	}
+	if (size == 0)
+		return cairn_error_set(
+		    err, CAIRN_ECORRUPT, "%s: not a usable shared object: it is empty", path);
+	*ret_size = size;
+	return 0;
+}
+
+/* Sealed before it is digested: until then somebody else could have it open. */
+static int
+seal(struct provenance *p, const char *path, struct cairn_error *err)
+{
+	if (fcntl(p->fd, F_ADD_SEALS, SEALS) != 0)
+		return io_error(path, "its copy in memory cannot be sealed", err);
+	p->bytes = mmap(NULL, p->size, PROT_READ, MAP_PRIVATE, p->fd, 0);
+	if (p->bytes == MAP_FAILED) {
+		p->bytes = NULL;
+		return io_error(path, "its copy in memory cannot be mapped", err);
+	}
+	return signature_digest(p->bytes, p->size, p->digest, err);
+}
+
+/* At least 3, so that it is never taken for one of the standard streams. */
+static int
+make_memory_file(void)
+{
+	int fd = memfd_create("cairn-plugin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int high;
+
+	if (fd < 0 || fd > 2)
+		return fd;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	close(fd);
+	return high;
+}
+
+int
+provenance_open(const char *path, struct provenance **ret, struct cairn_error *err)
+{
+	struct provenance *p = calloc(1, sizeof *p);
+	FD_AUTO from = -1;
+	int code;
+
+	if (p == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "%s: out of memory", path);
+	p->fd = make_memory_file();
+	code =
+	    p->fd < 0 ? io_error(path, "no memory for a copy", err) : open_file(path, &from, err);
+	if (code == 0)
+		code = copy_bytes(from, p->fd, path, &p->size, err);
+	if (code == 0)
+		code = seal(p, path, err);
+	if (code != 0)
+		provenance_free(p);
+	else
+		*ret = p;
+	return code;
+}
+
+void
+provenance_free(struct provenance *provenance)
+{
+	if (provenance == NULL)
+		return;
+	if (provenance->bytes != NULL)
+		munmap(provenance->bytes, provenance->size);
+	if (provenance->fd >= 0)
+		close(provenance->fd);
+	free(provenance);
+}
+
+/* ---- the verdict ------------------------------------------------------------------------ */
+
+static int
+check_signature(struct provenance *p, const char *home, const char *path, struct cairn_error *err)
+{
+	BUF_AUTO text = {.max = SIGNATURE_FILE_MAX};
+	char sig_path[PATH_MAX], publisher[PUBLISHER_NAME_MAX + 1];
+	struct signature signature;
+	EVP_PKEY *key = NULL;
+	int wrote = snprintf(sig_path, sizeof sig_path, "%s.sig", path);
+	int code;
+
+	if (wrote < 0 || wrote >= (int)sizeof sig_path || !file_exists(sig_path))
+		return cairn_error_set(err, CAIRN_ENOTFOUND, "it is neither signed nor pinned");
+	code = file_read(sig_path, &text, err);
+	if (code == 0)
+		code = signature_parse(
+		    (const char *)text.data, text.length, sig_path, &signature, err);
+	if (code == 0 && strcmp(signature.digest, p->digest) != 0)
+		code = cairn_error_set(err, CAIRN_ECORRUPT,
+		    "%s is the signature of %s: the file was changed after it was signed", sig_path,
+		    signature.digest);
+	if (code == 0)
+		code = publisher_find(home, signature.key_id, &key, publisher, err);
+	if (code == 0)
+		code = signature_check(&signature, key, p->bytes, p->size, err);
+	EVP_PKEY_free(key);
+	if (code == 0)
+		memcpy(p->publisher, publisher, sizeof publisher);
+	return code;
+}
+
+static void __attribute__((format(printf, 3, 4)))
+decide(struct provenance *p, enum provenance_verdict verdict, const char *format, ...)
+{
+	va_list args;
+
+	p->verdict = verdict;
+	va_start(args, format);
+	if (vsnprintf(p->text, sizeof p->text, format, args) < 0)
+		p->text[0] = 0;
+	va_end(args);
+}
+
+static void
+refuse(struct provenance *p, const struct trust *trust, const char *name, const char *path,
+    const struct cairn_error *why)
+{
+	const char *pin = trust_first(trust, TRUST_PIN, name);
+
+	if (pin != NULL && why->code == CAIRN_ENOTFOUND)
+		decide(p, PROVENANCE_REFUSED,
+		    "%s is not the file that was accepted: expected %s%s, found %s; if you changed "
+		    "it, accept it with `cairn plugin enable %s --pin`, else find out who did",
+		    path, pin,
+		    trust_count(trust, TRUST_PIN, name) > 1 ? " (or another version)" : "",
+		    p->digest, name);
+	else if (why->code == CAIRN_ENOTFOUND)
+		decide(p, PROVENANCE_REFUSED,
+		    "%s (%s) may not run: %s; accept this file with `cairn plugin enable %s "
+		    "--pin`, or "
+		    "its publisher with `cairn key trust`",
+		    path, p->digest, why->text, name);
+	else
+		decide(
+		    p, PROVENANCE_REFUSED, "%s (%s) may not run: %s", path, p->digest, why->text);
+}
+
+int
+provenance_judge(struct provenance *p, const char *home, const char *name, const char *path,
+    bool development, struct cairn_error *err)
+{
+	struct cairn_error why = {0};
+	struct trust trust = {0};
+	int code = trust_load(home, &trust, err);
+
+	if (code != 0)
+		return code;
+	if (check_signature(p, home, path, &why) == 0)
+		decide(p, PROVENANCE_SIGNED, "signed by %s", p->publisher);
+	else if (trust_has(&trust, TRUST_PIN, name, p->digest))
+		decide(p, PROVENANCE_PINNED, "pinned at %s", p->digest);
+	else if (development)
+		decide(p, PROVENANCE_DEVELOPMENT,
+		    "development mode: %s (%s) is neither signed nor pinned and runs all the same",
+		    path, p->digest);
+	else
+		refuse(p, &trust, name, path, &why);
+	trust_fini(&trust);
+	return 0;
+}
+
+void
+provenance_verdict_text(const struct provenance *p, char ret[PUBLISHER_NAME_MAX + 16])
+{
+	static const char *const texts[] = {[PROVENANCE_REFUSED] = "refused",
+	    [PROVENANCE_PINNED] = "pinned",
+	    [PROVENANCE_SIGNED] = "signed by ",
+	    [PROVENANCE_DEVELOPMENT] = "development"};
+
+	snprintf(ret, PUBLISHER_NAME_MAX + 16, "%s%s", texts[p->verdict],
+	    p->verdict == PROVENANCE_SIGNED ? p->publisher : "");
+}
