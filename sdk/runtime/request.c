@@ -60,16 +60,24 @@ reply_send(struct cairn_request *req, Cairn__Envelope *envelope)
 	runtime_answer(req->cairn, envelope);
 }
 
-static int
-request_end(struct cairn_request *req, Cairn__Envelope *envelope)
+/* Frees nothing: whoever calls it holds the request. */
+static void
+request_answer(struct cairn_request *req, Cairn__Envelope *envelope)
 {
 	if (req->answered) {
 		log_error(RUNTIME_TOPIC, "plugin %s answered a request for %s twice, ignoring",
 		    req->cairn->name, req->message->envelope->subject);
-		return 0;
+		return;
 	}
 	reply_send(req, envelope);
 	req->answered = true;
+}
+
+/* The plugin's answer; while call() runs, requests_dispatch() frees. */
+static int
+request_end(struct cairn_request *req, Cairn__Envelope *envelope)
+{
+	request_answer(req, envelope);
 	if (!req->dispatching)
 		request_free(req);
 	return 0;
@@ -88,27 +96,29 @@ cairn_reply(struct cairn_request *req, const void *body, size_t length)
 	return request_end(req, &envelope);
 }
 
-static int
-fail_text(struct cairn_request *req, int code, const char *text)
+static Cairn__Envelope
+failure(int code, const char *text)
 {
 	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
 
 	envelope.code = code < 0 ? code : CAIRN_EINTERNAL;
 	envelope.text = (char *)(uintptr_t)text;
-	return request_end(req, &envelope);
+	return envelope;
 }
 
 int
 cairn_fail(struct cairn_request *req, int code, const char *format, ...)
 {
 	char text[CAIRN_ERROR_TEXT_MAX];
+	Cairn__Envelope envelope;
 	va_list args;
 
 	va_start(args, format);
 	if (vsnprintf(text, sizeof text, format, args) < 0)
 		text[0] = 0;
 	va_end(args);
-	return fail_text(req, code, text);
+	envelope = failure(code, text);
+	return request_end(req, &envelope);
 }
 
 int
@@ -238,8 +248,12 @@ requests_dispatch(struct cairn *cairn, struct message *message)
 	}
 	req->dispatching = true;
 	code = cairn->plugin.call(cairn->self, req, &err);
-	if (code != 0)
-		fail_text(req, code, err.code != 0 ? err.text : cairn_code_text(code));
+	if (code != 0) {
+		Cairn__Envelope envelope =
+		    failure(code, err.code != 0 ? err.text : cairn_code_text(code));
+
+		request_answer(req, &envelope);
+	}
 	req->dispatching = false;
 	if (req->answered)
 		request_free(req);
