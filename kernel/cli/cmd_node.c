@@ -363,8 +363,11 @@ print_plugins(const struct cli *cli, const json_t *plugins)
 		char restarts[24], memory[24];
 
 		snprintf(restarts, sizeof restarts, "%lld", cli_json_number(plugin, "restarts"));
-		snprintf(memory, sizeof memory, "%.1f MB",
-		    (double)cli_json_number(plugin, "memory_kb") / 1024);
+		if (cli_json_number(plugin, "memory_kb") == 0)
+			snprintf(memory, sizeof memory, "-"); /* not read yet, or no process */
+		else
+			snprintf(memory, sizeof memory, "%.1f MB",
+			    (double)cli_json_number(plugin, "memory_kb") / 1024);
 		cli_table_row(&table, state_colour(cli_json_text(plugin, "state")), 6,
 		    (const char *const[]){cli_json_text(plugin, "name"),
 			cli_json_text(plugin, "version"), cli_json_text(plugin, "state"), restarts,

@@ -89,6 +89,7 @@ close_finish(void *arg)
 	void (*closed)(void *arg) = node->closed;
 	void *closed_arg = node->closed_arg;
 
+	memory_free(node->memory);
 	router_free(node->router);
 	guard_free(node->guard);
 	identity_free(node->identity);
@@ -297,9 +298,11 @@ node_open(struct node **ret, uv_loop_t *loop, const char *home, struct cairn_err
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	node->loop = loop;
 	node->lock = -1;
+	node->memory = memory_new(loop, node_pids, node);
 	node->started_ms = clock_monotonic_ms();
 	code = node_config_load(home, &node->config, err);
 	if (code != 0) {
+		memory_free(node->memory);
 		free(node);
 		return code;
 	}

@@ -27,6 +27,7 @@
 #include "identity/identity.h"
 #include "jobs/jobs.h"
 #include "ledger/ledger.h"
+#include "node/memory.h"
 #include "supervisor/supervisor.h"
 
 #define NODE_PLUGINS_MAX 64
@@ -74,6 +75,7 @@ struct node {
 	struct supervisor *supervisor;
 	struct router *router;
 	struct control *control;
+	struct memory *memory;
 	struct node_plugin *plugins[NODE_PLUGINS_MAX];
 	size_t plugin_count;
 	int lock;            /* descriptor of run/lock */
@@ -114,6 +116,8 @@ void node_plugin_refuse(struct node_plugin *plugin, const char *text);
 /* A record of a plugin's life, best effort. */
 void node_record(struct node *node, const char *kind, const char *subject, const char *verdict,
     const char *reason);
+/* memory_pids_fn, arg is the node: the kernel and every plugin that has a process. */
+size_t node_pids(void *arg, int *ret, size_t max);
 extern const struct supervisor_ops node_supervisor_ops;
 
 /* ---- dispatch.c ------------------------------------------------------------------------- */

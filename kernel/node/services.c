@@ -9,7 +9,6 @@
 #include <jansson.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "cairn/imaging.pb-c.h"
 #include "depth.h"
@@ -23,21 +22,6 @@ typedef int (*json_service_fn)(
     struct node *node, const json_t *request, json_t *reply, struct cairn_error *err);
 
 /* ---- kernel.status ---------------------------------------------------------------------- */
-
-/* Proportional set size, 0 when the process is gone. */
-static json_int_t
-memory_kb(int pid)
-{
-	char path[64];
-	BUF_AUTO text = {.max = 65536};
-	const char *line;
-
-	snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
-	if (file_read(path, &text, NULL) != 0 || buf_text(&text) == NULL)
-		return 0;
-	line = strstr((const char *)text.data, "\nPss:");
-	return line == NULL ? 0 : (json_int_t)strtol(line + 5, NULL, 10);
-}
 
 static json_t *
 plugin_json(const struct node_plugin *plugin)
@@ -54,7 +38,7 @@ plugin_json(const struct node_plugin *plugin)
 	    (json_int_t)info.restarts, "ready_for_ms", (json_int_t)info.ready_for_ms, "jobs_taken",
 	    (json_int_t)plugin->taken_count, "events_dropped", (json_int_t)plugin->events_dropped,
 	    "refused", (json_int_t)plugin->refused, "memory_kb",
-	    info.pid == 0 ? (json_int_t)0 : memory_kb(info.pid), "last_error", last_error);
+	    (json_int_t)memory_kb(plugin->node->memory, info.pid), "last_error", last_error);
 }
 
 static json_t *
@@ -80,6 +64,7 @@ serve_status(struct node *node, const json_t *request, json_t *reply, struct cai
 
 	(void)request;
 	(void)err;
+	memory_ask(node->memory);
 	for (size_t i = 0; i < node->plugin_count; i++) {
 		if (!node->plugins[i]->removed)
 			json_array_append_new(plugins, plugin_json(node->plugins[i]));
@@ -89,7 +74,8 @@ serve_status(struct node *node, const json_t *request, json_t *reply, struct cai
 		config->name, "role", config->role, "project", config->project, "home",
 		config->home, "pid", (int)getpid(), "uptime_ms",
 		(json_int_t)(clock_monotonic_ms() - node->started_ms), "memory_kb",
-		memory_kb((int)getpid()), "calls", (json_int_t)router_calls(node->router)));
+		(json_int_t)memory_kb(node->memory, (int)getpid()), "calls",
+		(json_int_t)router_calls(node->router)));
 	json_object_set_new(reply, "plugins", plugins);
 	json_object_set_new(reply, "queues", queues_json(node));
 	json_object_set_new(

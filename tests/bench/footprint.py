@@ -10,15 +10,18 @@ import statistics
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from harness import Node  # noqa: E402
+from harness import Node, wait_for  # noqa: E402
 
 times, sizes = [], []
 for _ in range(7):
     with Node() as node:
         node.start()
-        status = node.json("status")
-        sizes.append((status["node"]["memory_kb"] + sum(p["memory_kb"] for p in status["plugins"]))
-                     / 1024)
+
+        def figures():
+            status = node.json("status")
+            parts = [part["memory_kb"] for part in [status["node"], *status["plugins"]]]
+            return sum(parts) / 1024 if all(parts) else None
+        sizes.append(wait_for("a memory figure for every process", 10, figures))
         log = (node.dir / "node.log").read_text()
         times.append(int(re.search(r"ready after (\d+) ms", log).group(1)))
 for name, values, unit in (("start to ready", times, "ms"), ("memory (PSS)", sizes, "MB")):
