@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -336,6 +337,24 @@ node_record(struct node *node, const char *kind, const char *subject, const char
 		log_error("node", "not recorded (%s %s %s): %s", kind, subject, verdict, err.text);
 }
 
+size_t
+node_pids(void *arg, int *ret, size_t max)
+{
+	const struct node *node = arg;
+	size_t count = 0;
+
+	ret[count++] = (int)getpid();
+	for (size_t i = 0; i < node->plugin_count && count < max; i++) {
+		struct supervisor_info info = {0};
+
+		if (node->plugins[i]->process != NULL)
+			supervisor_info_get(node->plugins[i]->process, &info);
+		if (info.pid != 0)
+			ret[count++] = info.pid;
+	}
+	return count;
+}
+
 /* ---- what the supervisor tells us ------------------------------------------------------- */
 
 static struct node_plugin *
@@ -354,6 +373,7 @@ on_ready(void *arg, struct supervisor_plugin *process)
 		log_info("node", "ready after %llu ms",
 		    (unsigned long long)(clock_monotonic_ms() - node->started_ms));
 	plugin->was_ready = true;
+	memory_renew(node->memory);
 	dispatch_jobs(plugin);
 }
 
