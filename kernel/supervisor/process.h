@@ -38,8 +38,9 @@ struct process_options {
 
 int process_start(struct process **ret, uv_loop_t *loop, const struct process_options *options,
     struct cairn_error *err);
+/* For what may be dropped while the host is slow: events. */
 int process_send(struct process *process, const Cairn__Envelope *envelope);
-/* For the supervisor's own messages, which are not refused while the host is only slow. */
+/* For what may not be. */
 int process_command(struct process *process, const Cairn__Envelope *envelope);
 void process_kill(struct process *process); /* SIGKILL; `exited` follows */
 int process_pid(const struct process *process);

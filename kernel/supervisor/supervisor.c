@@ -207,9 +207,12 @@ supervisor_restart(struct supervisor_plugin *plugin, struct cairn_error *err)
 int
 supervisor_send(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 {
+	bool droppable = envelope->kind == CAIRN__ENVELOPE__KIND__EVENT;
+
 	if (plugin->state != SUPERVISOR_READY || plugin->process == NULL)
 		return CAIRN_EUNAVAILABLE;
-	return process_send(plugin->process, envelope);
+	return droppable ? process_send(plugin->process, envelope)
+			 : process_command(plugin->process, envelope);
 }
 
 void

@@ -93,7 +93,8 @@ int supervisor_restart(struct supervisor_plugin *plugin, struct cairn_error *err
 int supervisor_set_welcome(
     struct supervisor_plugin *plugin, const Cairn__Welcome *welcome, struct cairn_error *err);
 
-/* CAIRN_EUNAVAILABLE unless ready; CAIRN_ELIMIT when its queue (4,096 messages) is full. */
+/* CAIRN_EUNAVAILABLE unless ready.  CAIRN_ELIMIT for an EVENT when its queue (4,096 messages, 64
+ * MiB) is full; for all else, which a flood of events must not push out, at four times that. */
 int supervisor_send(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope);
 
 struct supervisor_info {

@@ -517,6 +517,34 @@ sending_to_a_host_that_does_not_read_is_bounded(void **state)
 	fixture_close(&f);
 }
 
+/* Events fill their queue; a reply, a job and a cancel still find room. */
+static void
+a_flood_of_events_drops_only_events(void **state)
+{
+	static const Cairn__Envelope__Kind kinds[] = {CAIRN__ENVELOPE__KIND__REPLY,
+	    CAIRN__ENVELOPE__KIND__CALL, CAIRN__ENVELOPE__KIND__JOB, CAIRN__ENVELOPE__KIND__CANCEL};
+	struct fixture f;
+	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
+	int code = 0;
+
+	(void)state;
+	open_echo(&f);
+	fixture_call(&f, f.plugin, "test.hang", "");
+	envelope.kind = CAIRN__ENVELOPE__KIND__EVENT;
+	envelope.subject = (char *)(uintptr_t) "test.tick";
+	for (unsigned sent = 0; code == 0 && sent < 100000; sent++)
+		code = supervisor_send(f.plugin, &envelope);
+	assert_int_equal(code, CAIRN_ELIMIT);
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		envelope.kind = kinds[i];
+		envelope.id = 1u << 20;
+		assert_int_equal(supervisor_send(f.plugin, &envelope), 0);
+	}
+	kill(fixture_pid(&f), SIGKILL);
+	WAIT_FOR(&f, is_ready_twice);
+	fixture_close(&f);
+}
+
 static bool
 has_all_jobs_done(struct fixture *f)
 {
@@ -575,6 +603,7 @@ main(void)
 	    cmocka_unit_test(a_socket_is_private_and_removed),
 	    cmocka_unit_test(a_flooding_plugin_does_not_silence_another),
 	    cmocka_unit_test(sending_to_a_host_that_does_not_read_is_bounded),
+	    cmocka_unit_test(a_flood_of_events_drops_only_events),
 	    cmocka_unit_test(jobs_are_acknowledged),
 	};
 
