@@ -16,14 +16,15 @@ static const struct {
 	enum kind kind;
 	unsigned level; /* where it is usually stated */
 	const char *texts[5];
+	const char *unseen; /* may be asked for, and nobody has it */
 } attributes[] = {
-    {"modality", CODE, 2, {"CT", "MR", "mr", "MG", "ct"}},
-    {"body_part", CODE, 2, {"CHEST", "BREAST", "HEAD", "chest", "LEG"}},
-    {"sex", CODE, 0, {"female", "male", "other", "female", "male"}},
-    {"diagnosis", CODE, 0, {"icd10:C34", "icd10:C50", "x y", "icd10:c34", "\xc3\xa9"}},
-    {"slice_thickness", NUMBER, 2, {0}}, {"age", NUMBER, 1, {0}}, {"volume", NUMBER, 3, {0}},
-    {"study_date", DAY, 1, {0}},
-    {"study_day", NUMBER, 1, {0}}, /* never stated: follows from study_date */
+    {"modality", CODE, 2, {"CT", "MR", "mr", "MG", "ct"}, "US"},
+    {"body_part", CODE, 2, {"CHEST", "BREAST", "HEAD", "chest", "LEG"}, "unseen"},
+    {"sex", CODE, 0, {"female", "male", "FEMALE", "female", "male"}, "other"},
+    {"diagnosis", CODE, 0, {"icd10:C34", "icd10:C50", "x y", "icd10:c34", "\xc3\xa9"}, "unseen"},
+    {"slice_thickness", NUMBER, 2, {0}, NULL}, {"age", NUMBER, 1, {0}, NULL},
+    {"volume", NUMBER, 3, {0}, NULL}, {"study_date", DAY, 1, {0}, NULL},
+    {"study_day", NUMBER, 1, {0}, NULL}, /* never stated: follows from study_date */
 };
 
 #define STATED 8
@@ -214,7 +215,7 @@ random_value(uint64_t *seed, unsigned attribute, char *ret, size_t size)
 	if (attributes[attribute].kind == CODE)
 		snprintf(ret, size, "\"%s\"",
 		    random_below(seed, 12) == 0
-			? "unseen"
+			? attributes[attribute].unseen
 			: attributes[attribute].texts[random_below(seed, 5)]);
 	else if (attributes[attribute].kind == NUMBER)
 		snprintf(ret, size, "%.17g", number);

@@ -7,25 +7,101 @@
 
 #include "base/text.h"
 
+static const char *const sexes[] = {"female", "male", "other", NULL};
+
+/* PS3.3 C.7.3.1.1.1, the usual ones first, since the nearest of equals is suggested; then the
+ * retired ones, because archives keep them. */
+static const char *const modalities[] = {"CT", "MR", "MG", "PT", "US", "NM", "CR", "DX", "XA", "RF",
+    "SM", "SEG", "SR", "PR", "KO", "RTSTRUCT", "RTPLAN", "RTDOSE", "RTIMAGE", "RTRECORD", "REG",
+    "OT", "ANN", "AR", "ASMT", "AU", "BDUS", "BI", "BMD", "CFM", "CTPROTOCOL", "DG", "DMS", "DOC",
+    "ECG", "EEG", "EMG", "EOG", "EPS", "ES", "FID", "GM", "HC", "HD", "IO", "IOL", "IVOCT", "IVUS",
+    "KER", "LEN", "LS", "M3D", "OAM", "OCT", "OP", "OPM", "OPT", "OPTBSV", "OPTENF", "OPV", "OSS",
+    "PA", "PLAN", "POS", "PX", "RESP", "RG", "RTINTENT", "RTRAD", "RTSEGANN", "RWV", "SMR", "SRF",
+    "STAIN", "TEXTUREMAP", "TG", "VA", "XAPROTOCOL", "XC", /* retired: */ "AS", "CD", "CF", "CP",
+    "CS", "DD", "DF", "DM", "DS", "EC", "FA", "FS", "LP", "MA", "MS", "OPR", "ST", "VF", NULL};
+
 static const struct cohort_attribute attributes[] = {
-    {"modality", COHORT_CODE, COHORT_SERIES, "", "Modality (0008,0060), such as CT, MR or MG"},
-    {"body_part", COHORT_CODE, COHORT_SERIES, "",
-	"Body Part Examined (0018,0015), such as CHEST or BREAST"},
-    {"manufacturer", COHORT_CODE, COHORT_SERIES, "",
-	"Manufacturer (0008,0070) of the equipment, upper case"},
-    {"model", COHORT_CODE, COHORT_SERIES, "", "Manufacturer's Model Name (0008,1090)"},
-    {"slice_thickness", COHORT_NUMBER, COHORT_SERIES, "mm", "Slice Thickness (0018,0050)"},
-    {"study_date", COHORT_DAY, COHORT_STUDY, "",
-	"Study Date (0008,0020), shifted by up to 365 days per patient: use wide windows"},
-    {"study_day", COHORT_NUMBER, COHORT_STUDY, "d",
-	"Days since the patient's first study; exact, because shifting keeps intervals"},
-    {"age", COHORT_NUMBER, COHORT_STUDY, "a", "Age of the patient at imaging, in years"},
-    {"sex", COHORT_CODE, COHORT_PATIENT, "", "Patient's Sex (0010,0040): female, male or other"},
-    {"sop_class", COHORT_CODE, COHORT_SERIES, "",
-	"SOP Class UID (0008,0016), or its keyword, such as CTImageStorage"},
+    {.name = "modality",
+	.type = COHORT_CODE,
+	.entity = COHORT_SERIES,
+	.unit = "",
+	.unit_name = "",
+	.codes = modalities,
+	.example = "modality in (CT, MR)",
+	.help = "Modality (0008,0060), such as CT, MR or MG"},
+    {.name = "body_part",
+	.type = COHORT_CODE,
+	.entity = COHORT_SERIES,
+	.unit = "",
+	.unit_name = "",
+	.example = "body_part = BREAST",
+	.help = "Body Part Examined (0018,0015), upper case"},
+    {.name = "manufacturer",
+	.type = COHORT_CODE,
+	.entity = COHORT_SERIES,
+	.unit = "",
+	.unit_name = "",
+	.example = "manufacturer = SIEMENS",
+	.help = "Manufacturer (0008,0070) of the equipment, upper case"},
+    {.name = "model",
+	.type = COHORT_CODE,
+	.entity = COHORT_SERIES,
+	.unit = "",
+	.unit_name = "",
+	.example = "model = \"DISCOVERY CT750 HD\"",
+	.help = "Manufacturer's Model Name (0008,1090), upper case"},
+    {.name = "slice_thickness",
+	.type = COHORT_NUMBER,
+	.entity = COHORT_SERIES,
+	.unit = "mm",
+	.unit_name = "mm",
+	.max = 1000,
+	.example = "slice_thickness <= 2.5",
+	.help = "Slice Thickness (0018,0050)"},
+    {.name = "study_date",
+	.type = COHORT_DAY,
+	.entity = COHORT_STUDY,
+	.unit = "",
+	.unit_name = "",
+	.min = COHORT_DAY_MIN,
+	.max = COHORT_DAY_MAX,
+	.example = "study_date >= 2020-01-01",
+	.help = "Study Date (0008,0020), shifted by up to 365 days per patient: use wide windows"},
+    {.name = "study_day",
+	.type = COHORT_NUMBER,
+	.entity = COHORT_STUDY,
+	.unit = "d",
+	.unit_name = "days",
+	.max = 55000,
+	.example = "study_day between 1 and 90",
+	.help = "Days since the patient's first study; exact, because shifting keeps intervals"},
+    {.name = "age",
+	.type = COHORT_NUMBER,
+	.entity = COHORT_STUDY,
+	.unit = "a",
+	.unit_name = "years",
+	.max = 150,
+	.example = "age between 40 and 60",
+	.help = "Age of the patient at imaging, in years; 90 stands for 90 and older"},
+    {.name = "sex",
+	.type = COHORT_CODE,
+	.entity = COHORT_PATIENT,
+	.unit = "",
+	.unit_name = "",
+	.codes = sexes,
+	.example = "sex = female",
+	.help = "Patient's Sex (0010,0040)"},
+    {.name = "sop_class",
+	.type = COHORT_CODE,
+	.entity = COHORT_SERIES,
+	.unit = "",
+	.unit_name = "",
+	.example = "sop_class = CTImageStorage",
+	.help = "SOP Class UID (0008,0016), or the keyword of a storage class"},
 };
 
 #define ATTRIBUTE_COUNT (sizeof attributes / sizeof attributes[0])
+_Static_assert(ATTRIBUTE_COUNT == COHORT_ATTRIBUTES, "the number that expr.h states");
 
 static const char *const keywords[] = {
     "and",
@@ -70,6 +146,29 @@ cohort_attribute_suggest(const char *name)
 		if (strcasecmp(attributes[i].name, name) == 0)
 			return attributes[i].name;
 	return text_suggest(name, name_at, NULL);
+}
+
+const char *
+cohort_operator_text(Cairn__Leaf__Operator operator_)
+{
+	static const char *const texts[] = {
+	    "=", "!=", "<", "<=", ">", ">=", "in", "between", "exists"};
+
+	return (unsigned)operator_ < sizeof texts / sizeof texts[0] ? texts[operator_] : "";
+}
+
+bool
+cohort_type_takes(enum cohort_type type, Cairn__Leaf__Operator operator_)
+{
+	switch (operator_) {
+	case CAIRN__LEAF__OPERATOR__EQ:
+	case CAIRN__LEAF__OPERATOR__NE:
+	case CAIRN__LEAF__OPERATOR__IN:
+	case CAIRN__LEAF__OPERATOR__EXISTS:
+		return true;
+	default:
+		return type != COHORT_CODE;
+	}
 }
 
 const char *

@@ -5,77 +5,7 @@
  */
 #include "cohort/private.h"
 
-#include <math.h>
 #include <string.h>
-
-#define DAY_MIN (-719162) /* 0001-01-01 */
-#define DAY_MAX 2932896   /* 9999-12-31 */
-
-static size_t
-utf8_length(unsigned char first)
-{
-	if (first < 0x80)
-		return 1;
-	if (first >= 0xc2 && first < 0xe0)
-		return 2;
-	if (first >= 0xe0 && first < 0xf0)
-		return 3;
-	return first >= 0xf0 && first < 0xf5 ? 4 : 0;
-}
-
-/* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
-static bool
-is_utf8_char(const unsigned char *at, size_t length)
-{
-	for (size_t i = 1; i < length; i++)
-		if ((at[i] & 0xc0) != 0x80)
-			return false;
-	if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] >= 0xa0))
-		return false;
-	return !(at[0] == 0xf0 && at[1] < 0x90) && !(at[0] == 0xf4 && at[1] >= 0x90);
-}
-
-bool
-cohort_is_value_text(const char *text)
-{
-	const unsigned char *at = (const unsigned char *)text;
-
-	if (strlen(text) > COHORT_VALUE_MAX)
-		return false;
-	while (*at != 0) {
-		size_t length = utf8_length(*at);
-
-		if (length == 0 || *at < 0x20 || *at == 0x7f || !is_utf8_char(at, length))
-			return false;
-		at += length;
-	}
-	return true;
-}
-
-static int
-check_scalar(const Cairn__Scalar *value, struct cairn_error *err)
-{
-	switch (value->value_case) {
-	case CAIRN__SCALAR__VALUE_TEXT:
-		if (!cohort_is_value_text(value->text))
-			return cairn_error_set(err, CAIRN_EINVAL,
-			    "a value is not UTF-8, holds control characters or is longer than "
-			    "%d bytes",
-			    COHORT_VALUE_MAX);
-		return 0;
-	case CAIRN__SCALAR__VALUE_NUMBER:
-		if (!isfinite(value->number))
-			return cairn_error_set(err, CAIRN_EINVAL, "a number is not finite");
-		return 0;
-	case CAIRN__SCALAR__VALUE_DAY:
-		if (value->day < DAY_MIN || value->day > DAY_MAX)
-			return cairn_error_set(
-			    err, CAIRN_EINVAL, "a date is outside the years 1 to 9999");
-		return 0;
-	default:
-		return cairn_error_set(err, CAIRN_EINVAL, "a value is missing");
-	}
-}
 
 static const char *
 type_text(Cairn__Scalar__ValueCase type)
@@ -85,23 +15,11 @@ type_text(Cairn__Scalar__ValueCase type)
 						   : "a word or quoted text";
 }
 
-static Cairn__Scalar__ValueCase
-expected_type(const struct cohort_attribute *known, const Cairn__Scalar *value)
-{
-	static const Cairn__Scalar__ValueCase types[] = {
-	    [COHORT_CODE] = CAIRN__SCALAR__VALUE_TEXT,
-	    [COHORT_NUMBER] = CAIRN__SCALAR__VALUE_NUMBER,
-	    [COHORT_DAY] = CAIRN__SCALAR__VALUE_DAY,
-	};
-
-	return known != NULL ? types[known->type] : value->value_case;
-}
-
-/* All values of one type, the attribute's where it is known; open ends only where allowed. */
+/* Each as the attribute may have it, where it is known, and all of one type; open ends only where
+ * allowed. */
 static int
-check_types(const Cairn__Leaf *leaf, bool open_ends, struct cairn_error *err)
+check_values(const Cairn__Leaf *leaf, bool open_ends, struct cairn_error *err)
 {
-	const struct cohort_attribute *known = cohort_attribute_find(leaf->attribute);
 	Cairn__Scalar__ValueCase type = CAIRN__SCALAR__VALUE__NOT_SET;
 
 	for (size_t i = 0; i < leaf->n_values; i++) {
@@ -110,17 +28,15 @@ check_types(const Cairn__Leaf *leaf, bool open_ends, struct cairn_error *err)
 
 		if (open_ends && value->value_case == CAIRN__SCALAR__VALUE__NOT_SET)
 			continue;
-		code = check_scalar(value, err);
+		code = cohort_check_value(leaf->attribute, value, NULL, err);
 		if (code != 0)
 			return code;
 		if (type == CAIRN__SCALAR__VALUE__NOT_SET)
-			type = expected_type(known, value);
-		if (value->value_case == type)
-			continue;
-		return cairn_error_set(err, CAIRN_EINVAL,
-		    known != NULL ? "%s takes %s"
-				  : "the values of %s are not all alike: expected %s",
-		    leaf->attribute, type_text(type));
+			type = value->value_case;
+		if (value->value_case != type)
+			return cairn_error_set(err, CAIRN_EINVAL,
+			    "the values of %s are not all alike: expected %s", leaf->attribute,
+			    type_text(type));
 	}
 	if (open_ends && type == CAIRN__SCALAR__VALUE__NOT_SET)
 		return cairn_error_set(err, CAIRN_EINVAL,
@@ -131,23 +47,24 @@ check_types(const Cairn__Leaf *leaf, bool open_ends, struct cairn_error *err)
 static int
 check_between(const Cairn__Leaf *leaf, struct cairn_error *err)
 {
-	const Cairn__Scalar *low, *high;
-
-	if (leaf->n_values != 2)
-		return cairn_error_set(err, CAIRN_EINVAL, "between takes two values");
-	low = leaf->values[0];
-	high = leaf->values[1];
-	if ((low->value_case == CAIRN__SCALAR__VALUE_NUMBER &&
+	const Cairn__Scalar *low = leaf->values[0], *high = leaf->values[1];
+	char from[COHORT_SCALAR_MAX], to[COHORT_SCALAR_MAX];
+	bool empty =
+	    (low->value_case == CAIRN__SCALAR__VALUE_NUMBER &&
 		high->value_case == CAIRN__SCALAR__VALUE_NUMBER && low->number > high->number) ||
 	    (low->value_case == CAIRN__SCALAR__VALUE_DAY &&
-		high->value_case == CAIRN__SCALAR__VALUE_DAY && low->day > high->day))
-		return cairn_error_set(
-		    err, CAIRN_EINVAL, "between takes the lower end first: this range is empty");
-	return 0;
+		high->value_case == CAIRN__SCALAR__VALUE_DAY && low->day > high->day);
+
+	if (!empty)
+		return 0;
+	cohort_scalar_text(low, from);
+	cohort_scalar_text(high, to);
+	return cairn_error_set(err, CAIRN_EINVAL,
+	    "between takes the lower end first: from %s to %s there is nothing", from, to);
 }
 
 static bool
-orders_text(const Cairn__Leaf *leaf)
+has_text(const Cairn__Leaf *leaf)
 {
 	for (size_t i = 0; i < leaf->n_values; i++)
 		if (leaf->values[i]->value_case == CAIRN__SCALAR__VALUE_TEXT)
@@ -177,11 +94,10 @@ cohort_check_leaf(const Cairn__Leaf *leaf, struct cairn_error *err)
 	if (leaf->n_values < least || leaf->n_values > most)
 		return cairn_error_set(err, CAIRN_EINVAL, "%zu values on %s are too %s",
 		    leaf->n_values, leaf->attribute, leaf->n_values < least ? "few" : "many");
-	code = check_types(leaf, between, err);
+	code = check_values(leaf, between, err);
 	if (code != 0)
 		return code;
-	if (leaf->operator_ >= CAIRN__LEAF__OPERATOR__LT &&
-	    leaf->operator_ != CAIRN__LEAF__OPERATOR__IN && orders_text(leaf))
+	if (!cohort_type_takes(COHORT_CODE, leaf->operator_) && has_text(leaf))
 		return cairn_error_set(
 		    err, CAIRN_EINVAL, "%s has no order: use =, !=, in or exists", leaf->attribute);
 	return between ? check_between(leaf, err) : 0;

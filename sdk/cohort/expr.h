@@ -62,6 +62,10 @@ bool cohort_is_value_text(const char *text);
 
 /* ---- the imaging attributes ------------------------------------------------------------- */
 
+#define COHORT_ATTRIBUTES 10     /* in the table */
+#define COHORT_DAY_MIN (-719162) /* 0001-01-01 */
+#define COHORT_DAY_MAX 2932896   /* 9999-12-31 */
+
 enum cohort_type { COHORT_CODE, COHORT_NUMBER, COHORT_DAY };
 enum cohort_entity { COHORT_PATIENT, COHORT_STUDY, COHORT_SERIES, COHORT_INSTANCE };
 
@@ -71,6 +75,9 @@ enum cohort_entity { COHORT_PATIENT, COHORT_STUDY, COHORT_SERIES, COHORT_INSTANC
  * age (NUMBER, study, years at imaging), sex (CODE, patient: female male other),
  * sop_class (CODE, series: UID; the name is accepted in text).
  *
+ * A value that such an attribute cannot have (a code that is not among its `codes`, a number
+ * outside its range, another type) is an error and never a criterion that nobody satisfies.
+ *
  * Dates are shifted by up to 365 days per patient, so that only wide windows of study_date mean
  * anything; study_day is exact, because the shift is the same for all studies of a patient.
  * Codes are kept as written; engines compare them without regard to ASCII case. */
@@ -78,11 +85,28 @@ struct cohort_attribute {
 	const char *name;
 	enum cohort_type type;
 	enum cohort_entity entity;
-	const char *unit; /* UCUM, "" when none */
+	const char *unit;      /* UCUM, "" when none */
+	const char *unit_name; /* for people: "years" */
 	const char *help;
+	const char *const *codes; /* all that a CODE may be, ends with NULL; NULL: any text */
+	double min, max;          /* NUMBER, and DAY in days since 1970-01-01; both included */
+	const char *example;      /* a criterion */
 };
 
 const struct cohort_attribute *cohort_attribute_find(const char *name);
 const struct cohort_attribute *cohort_attribute_at(size_t index); /* NULL past the end */
+/* The name that was probably meant, or NULL. */
+const char *cohort_attribute_suggest(const char *name);
+
+/* As it is written: "=", "between".  "" for no operator at all. */
+const char *cohort_operator_text(Cairn__Leaf__Operator operator_);
+/* Codes have no order. */
+bool cohort_type_takes(enum cohort_type type, Cairn__Leaf__Operator operator_);
+
+#define COHORT_RANGE_MAX 96
+/* "0 to 150", "0001-01-01 to 9999-12-31": for a NUMBER or a DAY. */
+void cohort_range_text(const struct cohort_attribute *attribute, char ret[COHORT_RANGE_MAX]);
+/* One end of it, as a value. */
+void cohort_range_end(const struct cohort_attribute *attribute, double end, Cairn__Scalar *ret);
 
 #endif

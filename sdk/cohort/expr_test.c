@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 static Cairn__Expression *
 parsed(const char *text)
@@ -115,8 +116,122 @@ errors_show_the_place_and_what_was_meant(void **state)
 	    "column 13: \"CTImageStorag\" is neither a UID nor a storage SOP class; did you mean "
 	    "\"CTImageStorage\"?\n  sop_class = CTImageStorag\n              ^");
 	assert_refused("slice_thickness <= thin",
-	    "column 17: slice_thickness takes a number\n  slice_thickness <= thin\n"
-	    "                  ^");
+	    "column 20: slice_thickness takes a number of mm from 0 to 1000; you wrote \"thin\", "
+	    "which is text\n  slice_thickness <= thin\n                     ^");
+}
+
+/* Only the first line of the error: what is wrong. */
+static void
+assert_says(const char *text, const char *words)
+{
+	struct cairn_error err = {0};
+	Cairn__Expression *tree = NULL;
+	const char *said;
+
+	if (cohort_parse(text, &tree, &err) == 0)
+		fail_msg("accepted: %s", text);
+	err.text[strcspn(err.text, "\n")] = 0;
+	said = strstr(err.text, ": ");
+	if (said == NULL || strcmp(said + 2, words) != 0)
+		fail_msg("%s\nsaid:     %s\nexpected: %s", text, err.text, words);
+}
+
+static void
+a_code_that_cannot_be_is_refused_with_those_that_can(void **state)
+{
+	(void)state;
+	assert_says(
+	    "sex = M", "sex takes female, male, other; you wrote \"M\"; did you mean \"male\"?");
+	assert_says(
+	    "sex != F", "sex takes female, male, other; you wrote \"F\"; did you mean \"female\"?");
+	assert_says("sex in (male, femal)",
+	    "sex takes female, male, other; you wrote \"femal\"; did you mean \"female\"?");
+	assert_says("sex = unknown", "sex takes female, male, other; you wrote \"unknown\"");
+	assert_says("sex = \"\"", "sex takes female, male, other; you wrote \"\"");
+	assert_says("sex = 1", "sex takes female, male, other; you wrote \"1\"");
+	assert_says("modality = CTT",
+	    "modality takes one of 97 codes such as CT, MR, MG, PT, US, NM; you wrote \"CTT\"; "
+	    "did you mean \"CT\"?");
+	assert_says("modality = pet",
+	    "modality takes one of 97 codes such as CT, MR, MG, PT, US, NM; you wrote \"pet\"; "
+	    "did you mean \"PT\"?");
+}
+
+static void
+a_code_is_known_in_any_case(void **state)
+{
+	(void)state;
+	assert_prints("modality in (ct, Mr, rtstruct)", "modality in (ct, Mr, rtstruct)");
+	assert_prints("sex = Female", "sex = Female");
+}
+
+static void
+codes_with_an_open_list_stay_open(void **state)
+{
+	(void)state;
+	assert_prints("manufacturer = nobody", "manufacturer = nobody");
+	assert_prints("model = \"X 1\"", "model = \"X 1\"");
+	assert_prints("body_part = ELBOWS", "body_part = ELBOWS");
+	assert_prints("sop_class = 1.3.12.2.1107.5.9.1", "sop_class = 1.3.12.2.1107.5.9.1");
+}
+
+static void
+a_number_or_date_that_cannot_be_is_refused_with_its_range(void **state)
+{
+	(void)state;
+	assert_says("age > 151", "age takes a number of years from 0 to 150; you wrote \"151\"");
+	assert_says("age = 4e2",
+	    "age takes a number of years from 0 to 150; you wrote \"4e2\", which is 400");
+	assert_says(
+	    "age between -1 and 5", "age takes a number of years from 0 to 150; you wrote \"-1\"");
+	assert_says("age = 4O",
+	    "age takes a number of years from 0 to 150; you wrote \"4O\", which is text");
+	assert_says("age >= 2020-01-01",
+	    "age takes a number of years from 0 to 150; you wrote \"2020-01-01\", which is a date");
+	assert_says("study_date > 2020",
+	    "study_date takes a date (2026-01-31) from 0001-01-01 to 9999-12-31; you wrote "
+	    "\"2020\", which is a number");
+	assert_says("study_date > \"2020-01-01\"",
+	    "study_date takes a date (2026-01-31) from 0001-01-01 to 9999-12-31; you wrote "
+	    "\"2020-01-01\", which is text");
+	assert_says("study_date = 2023-02-29",
+	    "the date 2023-02-29 does not exist: dates are year-month-day, from 0001-01-01 to "
+	    "9999-12-31");
+	assert_says("age between 60 and 40",
+	    "between takes the lower end first: from 60 to 40 there is nothing");
+	assert_prints("age between 0 and 150", "age between 0 and 150");
+	assert_prints("study_date <= 9999-12-31", "study_date <= 9999-12-31");
+}
+
+static void
+a_long_wrong_value_is_cut_between_characters(void **state)
+{
+	(void)state;
+	assert_says("sex = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa9\xc3\xa9\"",
+	    "sex takes female, male, other; you wrote "
+	    "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\"");
+}
+
+/* What people are shown must be what is accepted. */
+static void
+every_example_and_every_code_of_the_table_is_accepted(void **state)
+{
+	const struct cohort_attribute *attribute;
+
+	(void)state;
+	for (size_t i = 0; (attribute = cohort_attribute_at(i)) != NULL; i++) {
+		Cairn__Expression *tree = parsed(attribute->example);
+
+		assert_string_equal(tree->leaf->attribute, attribute->name);
+		free_tree(tree);
+		for (size_t c = 0; attribute->codes != NULL && attribute->codes[c] != NULL; c++) {
+			char text[100];
+
+			snprintf(
+			    text, sizeof text, "%s = \"%s\"", attribute->name, attribute->codes[c]);
+			free_tree(parsed(text));
+		}
+	}
 }
 
 static void
@@ -229,7 +344,7 @@ random_text(uint64_t *seed)
 }
 
 static void
-random_value(uint64_t *seed, unsigned type, Cairn__Scalar *value)
+random_value(uint64_t *seed, unsigned type, bool in_range, Cairn__Scalar *value)
 {
 	cairn__scalar__init(value);
 	if (type == 0) {
@@ -237,8 +352,9 @@ random_value(uint64_t *seed, unsigned type, Cairn__Scalar *value)
 		value->text = random_text(seed);
 	} else if (type == 1) {
 		value->value_case = CAIRN__SCALAR__VALUE_NUMBER;
-		value->number =
-		    ((double)below(seed, 1000000) - 500000) / (double)(1 + below(seed, 1000));
+		value->number = in_range
+		    ? (double)below(seed, 150001) / 1000
+		    : ((double)below(seed, 1000000) - 500000) / (double)(1 + below(seed, 1000));
 	} else {
 		value->value_case = CAIRN__SCALAR__VALUE_DAY;
 		value->day = (int32_t)below(seed, 3652058) - 719162;
@@ -266,11 +382,12 @@ random_leaf(uint64_t *seed)
 	static const char *const names[3] = {"model", "age", "study_date"};
 	static const char *const unknown[3] = {"diagnosis", "x.y_1", "a"};
 	unsigned type = (unsigned)below(seed, 3);
+	bool known = below(seed, 2) == 0;
 	Cairn__Leaf *leaf = malloc(sizeof *leaf);
 	size_t count = 1;
 
 	cairn__leaf__init(leaf);
-	leaf->attribute = strdup(below(seed, 2) == 0 ? names[type] : unknown[below(seed, 3)]);
+	leaf->attribute = strdup(known ? names[type] : unknown[below(seed, 3)]);
 	do
 		leaf->operator_ = (Cairn__Leaf__Operator)below(seed, 9);
 	while (type == 0 && leaf->operator_ > CAIRN__LEAF__OPERATOR__NE &&
@@ -285,7 +402,7 @@ random_leaf(uint64_t *seed)
 	leaf->values = calloc(count + 1, sizeof *leaf->values);
 	for (leaf->n_values = 0; leaf->n_values < count; leaf->n_values++) {
 		leaf->values[leaf->n_values] = malloc(sizeof(Cairn__Scalar));
-		random_value(seed, type, leaf->values[leaf->n_values]);
+		random_value(seed, type, known, leaf->values[leaf->n_values]);
 	}
 	if (leaf->operator_ == CAIRN__LEAF__OPERATOR__BETWEEN)
 		set_ends(leaf, seed);
@@ -379,6 +496,15 @@ hostile_trees_are_refused(void **state)
 	tree = parsed("age = 1");
 	tree->leaf->values[0]->number = (double)INFINITY;
 	assert_check_refuses(tree);
+	tree = parsed("age = 1");
+	tree->leaf->values[0]->number = 151;
+	assert_check_refuses(tree);
+	tree = parsed("sex = male");
+	memcpy(tree->leaf->values[0]->text, "mole", 4);
+	assert_check_refuses(tree);
+	tree = parsed("sop_class = 1.2");
+	memcpy(tree->leaf->values[0]->text, "1,2", 3);
+	assert_check_refuses(tree);
 	tree = parsed("age between 1 and 2");
 	tree->leaf->operator_ = CAIRN__LEAF__OPERATOR__EXISTS;
 	assert_check_refuses(tree);
@@ -441,6 +567,12 @@ main(void)
 	    cmocka_unit_test(sop_classes_are_accepted_by_name),
 	    cmocka_unit_test(numbers_are_text_where_the_attribute_is_a_code),
 	    cmocka_unit_test(errors_show_the_place_and_what_was_meant),
+	    cmocka_unit_test(a_code_that_cannot_be_is_refused_with_those_that_can),
+	    cmocka_unit_test(a_code_is_known_in_any_case),
+	    cmocka_unit_test(codes_with_an_open_list_stay_open),
+	    cmocka_unit_test(a_number_or_date_that_cannot_be_is_refused_with_its_range),
+	    cmocka_unit_test(a_long_wrong_value_is_cut_between_characters),
+	    cmocka_unit_test(every_example_and_every_code_of_the_table_is_accepted),
 	    cmocka_unit_test(wrong_texts_are_refused),
 	    cmocka_unit_test(limits_on_depth_and_size_hold),
 	    cmocka_unit_test(an_unknown_attribute_parses_and_is_named),

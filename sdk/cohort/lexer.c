@@ -101,8 +101,10 @@ word_token(struct cohort_lexer *lexer, struct cohort_token *ret, struct cairn_er
 	ret->kind = TOKEN_WORD;
 	if (is_date(ret->text, &ret->day)) {
 		if (ret->day == INT32_MIN)
-			return cohort_error_at(
-			    lexer->text, lexer->at, err, "the date %s does not exist", ret->text);
+			return cohort_error_at(lexer->text, lexer->at, err,
+			    "the date %s does not exist: dates are year-month-day, from "
+			    "0001-01-01 to 9999-12-31",
+			    ret->text);
 		ret->kind = TOKEN_DATE;
 	} else if (text_to_number(ret->text, &ret->number) == 0) {
 		ret->kind = TOKEN_NUMBER;

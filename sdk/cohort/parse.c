@@ -166,6 +166,8 @@ fill_value(struct parser *p, const char *attribute, bool open_end, Cairn__Scalar
 {
 	const struct cohort_attribute *known = cohort_attribute_find(attribute);
 	enum cohort_token_kind kind = p->token.kind;
+	struct cairn_error wrong = {0};
+	int code = 0;
 
 	if (open_end && at_symbol(p, "*"))
 		return advance(p);
@@ -175,10 +177,7 @@ fill_value(struct parser *p, const char *attribute, bool open_end, Cairn__Scalar
 		return unexpected(p, "a value (a keyword as a value goes in double quotes)");
 	if ((known != NULL && known->type == COHORT_CODE) || kind == TOKEN_WORD ||
 	    kind == TOKEN_QUOTED) {
-		int code = text_value(p, attribute, value);
-
-		if (code != 0)
-			return code;
+		code = text_value(p, attribute, value);
 	} else if (kind == TOKEN_NUMBER) {
 		value->number = p->token.number;
 		value->value_case = CAIRN__SCALAR__VALUE_NUMBER;
@@ -186,7 +185,9 @@ fill_value(struct parser *p, const char *attribute, bool open_end, Cairn__Scalar
 		value->day = p->token.day;
 		value->value_case = CAIRN__SCALAR__VALUE_DAY;
 	}
-	return advance(p);
+	if (code == 0 && cohort_check_value(attribute, value, p->token.text, &wrong) != 0)
+		code = cohort_error_at(p->lexer.text, p->token.at, p->err, "%s", wrong.text);
+	return code != 0 ? code : advance(p);
 }
 
 static int
@@ -238,32 +239,32 @@ parse_set(struct parser *p, Cairn__Leaf *leaf)
 	return code != 0 ? code : advance(p);
 }
 
+static bool
+at_operator(const struct parser *p, unsigned operator_)
+{
+	const char *text = cohort_operator_text((Cairn__Leaf__Operator)operator_);
+
+	return at_symbol(p, text) || at_word(p, text);
+}
+
 static int
 parse_comparison(struct parser *p, Cairn__Leaf *leaf)
 {
-	static const char *const symbols[] = {"=", "!=", "<", "<=", ">", ">="};
+	unsigned operator_ = CAIRN__LEAF__OPERATOR__EQ;
 	int code;
 
-	for (unsigned i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
-		if (!at_symbol(p, symbols[i]))
-			continue;
-		leaf->operator_ = (Cairn__Leaf__Operator)i;
-		code = advance(p);
-		return code != 0 ? code : parse_value(p, leaf, false);
-	}
-	if (at_word(p, "in"))
-		leaf->operator_ = CAIRN__LEAF__OPERATOR__IN;
-	else if (at_word(p, "between"))
-		leaf->operator_ = CAIRN__LEAF__OPERATOR__BETWEEN;
-	else if (at_word(p, "exists"))
-		leaf->operator_ = CAIRN__LEAF__OPERATOR__EXISTS;
-	else
+	while (operator_ <= CAIRN__LEAF__OPERATOR__EXISTS && !at_operator(p, operator_))
+		operator_++;
+	if (operator_ > CAIRN__LEAF__OPERATOR__EXISTS)
 		return unexpected(p, "=, !=, <, <=, >, >=, in, between or exists");
+	leaf->operator_ = (Cairn__Leaf__Operator)operator_;
 	code = advance(p);
 	if (code != 0 || leaf->operator_ == CAIRN__LEAF__OPERATOR__EXISTS)
 		return code;
-	return leaf->operator_ == CAIRN__LEAF__OPERATOR__IN ? parse_set(p, leaf)
-							    : parse_between(p, leaf);
+	if (leaf->operator_ == CAIRN__LEAF__OPERATOR__IN)
+		return parse_set(p, leaf);
+	return leaf->operator_ == CAIRN__LEAF__OPERATOR__BETWEEN ? parse_between(p, leaf)
+								 : parse_value(p, leaf, false);
 }
 
 static int

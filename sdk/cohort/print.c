@@ -2,12 +2,10 @@
 /* The canonical text of a tree.  The depth is checked first, so that the recursion is bounded. */
 #include "cohort/private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/text.h"
 
 /* Longest spelling of 4,096 values of 1,024 bytes, all escaped. */
@@ -42,49 +40,26 @@ print_text(struct buf *buf, const char *text)
 	return code != 0 ? code : buf_append(buf, "\"", 1);
 }
 
-/* The shortest digits that read back as the same number. */
-static int
-print_number(struct buf *buf, double number)
-{
-	char text[40];
-	double again;
-
-	for (int digits = 6; digits <= 17; digits++) {
-		snprintf(text, sizeof text, "%.*g", digits, number);
-		if (text_to_number(text, &again) == 0 && again == number)
-			break;
-	}
-	return buf_append_text(buf, text);
-}
-
 static int
 print_value(struct buf *buf, const Cairn__Scalar *value)
 {
-	int year, month, day;
+	char text[COHORT_SCALAR_MAX];
 
-	switch (value->value_case) {
-	case CAIRN__SCALAR__VALUE_TEXT:
+	if (value->value_case == CAIRN__SCALAR__VALUE_TEXT)
 		return print_text(buf, value->text);
-	case CAIRN__SCALAR__VALUE_NUMBER:
-		return print_number(buf, value->number);
-	case CAIRN__SCALAR__VALUE_DAY:
-		clock_date(value->day, &year, &month, &day);
-		return buf_append_format(buf, "%04d-%02d-%02d", year, month, day);
-	default:
-		return buf_append_text(buf, "*");
-	}
+	cohort_scalar_text(value, text);
+	return buf_append_text(buf, text);
 }
 
 static int
 print_leaf(struct buf *buf, const Cairn__Leaf *leaf)
 {
-	static const char *const before[] = {
-	    " = ", " != ", " < ", " <= ", " > ", " >= ", " in (", " between ", " exists"};
 	bool in = leaf->operator_ == CAIRN__LEAF__OPERATOR__IN;
-	int code = buf_append_text(buf, leaf->attribute);
+	int code =
+	    buf_append_format(buf, "%s %s", leaf->attribute, cohort_operator_text(leaf->operator_));
 
-	if (code == 0)
-		code = buf_append_text(buf, before[leaf->operator_]);
+	if (code == 0 && leaf->n_values > 0)
+		code = buf_append_text(buf, in ? " (" : " ");
 	for (size_t i = 0; i < leaf->n_values && code == 0; i++) {
 		if (i > 0)
 			code = buf_append_text(buf, in ? ", " : " and ");
