@@ -100,6 +100,8 @@ fill_home(char *home, const struct init *init, struct cairn_error *err)
 	if (code == 0)
 		code = available_files(init->plugin_dir, ".so", add_plugin, home, err);
 	if (code == 0)
+		code = available_files(init->plugin_dir, ".plugin.yaml", add_plugin, home, err);
+	if (code == 0)
 		code = available_files(policies, ".lua", copy_policy, home, err);
 	if (code == 0)
 		code = available_files(policies, ".yaml", copy_policy, home, err);
@@ -215,7 +217,8 @@ run_init(struct cli *cli, int argc, char **argv)
 static int
 run_run(struct cli *cli, int argc, char **argv)
 {
-	const struct cli_option options[] = {{0}};
+	bool development = false;
+	const struct cli_option options[] = {{"--dev", NULL, &development}, {0}};
 	char program[PATH_MAX];
 
 	argc = cli_options(cli, options, argc, argv);
@@ -225,7 +228,8 @@ run_run(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "takes no arguments");
 	if (paths_program("cairnd", program) != 0)
 		return cli_failf(cli, CAIRN_EIO, "cannot tell where this program lies");
-	execl(program, "cairnd", "--home", cli->home, (char *)NULL);
+	execl(program, "cairnd", "--home", cli->home, development ? "--dev" : (char *)NULL,
+	    (char *)NULL);
 	return cli_failf(cli, CAIRN_ENOTFOUND, "cannot run %s: %s", program, strerror(errno));
 }
 
@@ -304,7 +308,10 @@ check_plugins(struct check *check, const struct node_config *node)
 		char what[64];
 
 		snprintf(what, sizeof what, "plugin %.32s", configs[i].manifest->name);
-		report(check, what, 0, configs[i].manifest->summary);
+		if (configs[i].object->verdict == PROVENANCE_REFUSED)
+			report(check, what, CAIRN_EFORBIDDEN, configs[i].object->text);
+		else
+			report(check, what, 0, configs[i].manifest->summary);
 	}
 	plugin_configs_free(configs, count);
 }
@@ -430,9 +437,11 @@ const struct cli_command cli_node_commands[] = {
 	"Makes keys, node.yaml, the policies and one commented plugins/available/*.yaml for every\n"
 	"installed plugin. A home that is there already is never touched.\n",
 	"cairn init /var/lib/cairn --name 'St. Anna Hospital'", run_init},
-    {"run", "", "run the node in the foreground",
+    {"run", "[--dev]", "run the node in the foreground",
 	"Stops in order on Ctrl-C or SIGTERM. Logs go to standard error, each plugin's to\n"
-	"HOME/log/NAME.log.\n",
+	"HOME/log/NAME.log.\n"
+	"  --dev   also run plugins that nobody signed or accepted, and say so loudly; never where\n"
+	"          patients' data are\n",
 	"cairn --home /var/lib/cairn run", run_run},
     {"check", "", "check the whole configuration without starting anything",
 	"Reads node.yaml, keys, policies and every enabled plugin's settings as the node would.\n",

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/accept.h"
 #include "cli/available.h"
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -64,6 +65,8 @@ names_load(const char *home, struct names *names, struct cairn_error *err)
 		code = available_files(path, ".yaml", names_add, names, err);
 	if (code == 0)
 		code = available_files(node->plugin_dir, ".so", names_add, names, err);
+	if (code == 0)
+		code = available_files(node->plugin_dir, ".plugin.yaml", names_add, names, err);
 	node_config_free(node);
 	qsort(names->list, names->count, sizeof names->list[0], compare_names);
 	return code;
@@ -168,8 +171,13 @@ object_path(const struct cli *cli, const char *name, char ret[PATH_MAX], struct 
 	struct node_config *node = NULL;
 	int code = node_config_load(cli->home, &node, err);
 
-	if (code == 0 && snprintf(ret, PATH_MAX, "%s/%s.so", node->plugin_dir, name) >= PATH_MAX)
-		code = cairn_error_set(err, CAIRN_ELIMIT, "the path is too long");
+	if (code == 0) {
+		code = plugin_object_find(node, name, ret, PATH_MAX);
+		if (code != 0)
+			cairn_error_set(err, code,
+			    "there is no %s/%s.so and no %s.plugin.yaml there", node->plugin_dir,
+			    name, name);
+	}
 	node_config_free(node);
 	return code;
 }
@@ -292,12 +300,15 @@ apply_links(struct cli *cli, int argc, char **argv, bool enable)
 static int
 enable_or_disable(struct cli *cli, int argc, char **argv, bool enable)
 {
-	const struct cli_option options[] = {{0}};
+	struct accept_options accept = {0};
+	const struct cli_option enabling[] = {{"--pin", NULL, &accept.pin},
+	    {"--yes", NULL, &accept.yes}, {"--grant", &accept.grant, NULL}, {0}};
+	const struct cli_option disabling[] = {{0}};
 	struct cairn_error err = {0};
 	struct names names = {0};
 	int code;
 
-	argc = cli_options(cli, options, argc, argv);
+	argc = cli_options(cli, enable ? enabling : disabling, argc, argv);
 	if (argc < 0)
 		return CLI_USAGE;
 	if (argc == 0 || argc > NAMES_MAX)
@@ -311,6 +322,8 @@ enable_or_disable(struct cli *cli, int argc, char **argv, bool enable)
 			code = object_path(cli, argv[i], path, &err);
 		if (code == 0 && enable)
 			code = available_write(cli->home, path, &err);
+		if (code == 0 && enable)
+			code = accept_plugin(cli, argv[i], path, &accept, &err);
 	}
 	names_free(&names);
 	return code != 0 ? cli_fail(cli, &err) : apply_links(cli, argc, argv, enable);
@@ -429,8 +442,14 @@ run_info(struct cli *cli, int argc, char **argv)
 const struct cli_command cli_plugin_commands[] = {
     {"plugin list", "", "list the installed plugins and their state", "", "cairn plugin list",
 	run_list},
-    {"plugin enable", "NAME...", "enable plugins, now if the node runs",
-	"Makes a link in HOME/plugins/enabled. When a running node refuses, nothing is changed.\n",
+    {"plugin enable", "NAME... [--pin] [--yes | --grant CAP,...]",
+	"enable plugins, now if the node runs",
+	"Makes a link in HOME/plugins/enabled. When a running node refuses, nothing is changed.\n"
+	"The first time, the file is pinned by its digest and granted what it asks for\n"
+	"(HOME/plugins/trust); afterwards only that file, or one that a trusted publisher signed,\n"
+	"runs, and only with what was granted.\n"
+	"  --pin        accept the file as it is now, though it changed\n"
+	"  --yes        grant all that it asks for; --grant listen:tcp,... only these\n",
 	"cairn plugin enable dicom cohort", run_enable},
     {"plugin disable", "NAME...", "disable plugins, now if the node runs",
 	"Removes the link in HOME/plugins/enabled; settings and data stay.\n",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The text of a plugin's manifest, checked word by word: it decides what the plugin may do. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include <cairn/plugin.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "config/schema.h"
 #include "config/script.h"
@@ -459,18 +461,16 @@ manifest_parse(const char *text, size_t length, const char *origin, struct manif
 }
 
 int
-manifest_read(const char *shared_object, struct manifest **ret, struct cairn_error *err)
+manifest_read_fd(
+    int fd, const char *shared_object, struct manifest **ret, struct cairn_error *err)
 {
 	BUF_AUTO buf = {.max = MANIFEST_TEXT_MAX};
 	char origin[CAIRN_ERROR_TEXT_MAX];
 	struct manifest *manifest;
 	const uint8_t *end;
 	char *path;
-	int code;
+	int code = section_read_fd(fd, shared_object, ".cairn.manifest", &buf, err);
 
-	if (script_is_manifest(shared_object))
-		return script_manifest_read(shared_object, ret, err);
-	code = section_read(shared_object, ".cairn.manifest", &buf, err);
 	if (code != 0)
 		return code;
 	end = buf.length == 0 ? NULL : memchr(buf.data, 0, buf.length);
@@ -499,6 +499,17 @@ free_words(char **words)
 	for (size_t i = 0; words != NULL && words[i] != NULL; i++)
 		free(words[i]);
 	free(words);
+}
+
+int
+manifest_read(const char *shared_object, struct manifest **ret, struct cairn_error *err)
+{
+	FD_AUTO fd = -1;
+
+	if (script_is_manifest(shared_object))
+		return script_manifest_read(shared_object, ret, err);
+	fd = open(shared_object, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return manifest_read_fd(fd, shared_object, ret, err);
 }
 
 void

@@ -26,7 +26,11 @@ static const char node_schema[] =
     "stop_timeout_ms: {type: integer, default: 10000, min: 100, max: 600000, help: 'A plugin that "
     "has not stopped after so many milliseconds is killed.'}\n"
     "heartbeat_ms: {type: integer, default: 2000, min: 100, max: 60000, help: 'Every plugin is "
-    "asked for a sign of life this often, in milliseconds; three missed ones are a crash.'}\n";
+    "asked for a sign of life this often, in milliseconds; three missed ones are a crash.'}\n"
+    "interpreters: {type: list, default: [/usr/bin/python3, lua, sh], max: 32, help: 'The programs "
+    "that may run plugins which are no shared objects: absolute paths, and lua and sh for the "
+    "hosts "
+    "that come with Cairn.'}\n";
 
 static int
 load_schema(struct config_schema *ret, struct cairn_error *err)
@@ -86,6 +90,21 @@ absolute(const char *home, char *path)
 	return joined;
 }
 
+static char **
+take_list(struct config_values *values, const char *key)
+{
+	for (size_t i = 0; i < values->count; i++) {
+		char **items = values->values[i].items;
+
+		if (strcmp(values->values[i].option->key, key) != 0)
+			continue;
+		values->values[i].items = NULL;
+		values->values[i].item_count = 0;
+		return items;
+	}
+	return NULL;
+}
+
 static unsigned
 take_unsigned(const struct config_values *values, const char *key)
 {
@@ -114,6 +133,7 @@ fill(struct node_config *config, struct config_values *values, struct cairn_erro
 	config->restart_window_s = take_unsigned(values, "restart_window_s");
 	config->stop_timeout_ms = take_unsigned(values, "stop_timeout_ms");
 	config->heartbeat_ms = take_unsigned(values, "heartbeat_ms");
+	config->interpreters = take_list(values, "interpreters");
 	if (config->name == NULL || config->plugin_dir == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "node.yaml: out of memory");
 	return 0;
@@ -190,6 +210,9 @@ node_config_free(struct node_config *config)
 	free(config->role);
 	free(config->project);
 	free(config->plugin_dir);
+	for (char **at = config->interpreters; at != NULL && *at != NULL; at++)
+		free(*at);
+	free(config->interpreters);
 	free(config);
 }
 

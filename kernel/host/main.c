@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "host/exec.h"
 #include "runtime/runtime.h"
 
 /* At once and without destructors, whatever threads the plugin has: its ports must be free. */
@@ -29,6 +30,22 @@ bind_to_kernel(pid_t kernel)
 	return getppid() == kernel ? 0 : -1;
 }
 
+/* Does not return when the interpreter runs. */
+static int
+become_interpreter(pid_t kernel, char **argv)
+{
+	const struct exec_options options = {.url = argv[1],
+	    .script = argv[2],
+	    .name = argv[3],
+	    .interpreter = argv[4],
+	    .kernel = kernel};
+	struct cairn_error err = {0};
+
+	exec_run(&options, &err);
+	log_error("host", "%s", err.text);
+	return 1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -37,15 +54,17 @@ main(int argc, char **argv)
 	struct cairn *cairn;
 	struct runtime_options options = {.kernel_pid = kernel, .finished = finished};
 
-	if (argc != 4) {
-		fprintf(
-		    stderr, "usage: cairn-host SOCKET-URL PLUGIN.so NAME (started by cairnd)\n");
+	if (argc != 4 && argc != 5) {
+		fprintf(stderr,
+		    "usage: cairn-host SOCKET-URL PLUGIN NAME [INTERPRETER] (started by cairnd)\n");
 		return 2;
 	}
 	if (bind_to_kernel(kernel) != 0) {
 		log_error("host", "the kernel is gone, leaving");
 		return 1;
 	}
+	if (argc == 5)
+		return become_interpreter(kernel, argv);
 	signal(SIGPIPE, SIG_IGN);
 	options.url = argv[1];
 	options.path = argv[2];

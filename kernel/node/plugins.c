@@ -219,15 +219,28 @@ welcome_new(struct node *node, const struct plugin_config *config, struct cairn_
 	return welcome;
 }
 
+/* A plugin in another language is run from its file: its interpreter may want what lies beside it.
+ */
+static struct supervisor_plugin_options
+process_options(const struct plugin_config *config)
+{
+	const struct manifest *manifest = config->manifest;
+	bool script = manifest->script != NULL;
+
+	return (struct supervisor_plugin_options){.name = manifest->name,
+	    .version = manifest->version,
+	    .path = script ? manifest->script : manifest->path,
+	    .interpreter = manifest->interpreter,
+	    .object_fd = script || config->object == NULL ? 0 : config->object->fd};
+}
+
 /* Takes `config` over when it succeeds (it is emptied). */
 int
 node_plugins_add(struct node *node, struct plugin_config *config, struct cairn_error *err)
 {
 	struct node_plugin *plugin;
 	struct welcome *welcome;
-	struct supervisor_plugin_options options = {.name = config->manifest->name,
-	    .version = config->manifest->version,
-	    .path = config->manifest->path};
+	struct supervisor_plugin_options options = process_options(config);
 	int code;
 
 	if (node->plugin_count == NODE_PLUGINS_MAX)
@@ -257,6 +270,7 @@ node_plugin_configure(
     struct node_plugin *plugin, struct plugin_config *config, struct cairn_error *err)
 {
 	struct welcome *welcome = welcome_new(plugin->node, config, err);
+	struct supervisor_plugin_options options = process_options(config);
 	struct plugin_config before = plugin->config;
 	int code;
 
@@ -264,6 +278,8 @@ node_plugin_configure(
 		return err->code;
 	code = supervisor_set_welcome(plugin->process, &welcome->message, err);
 	welcome_free(welcome);
+	if (code == 0)
+		code = supervisor_set_object(plugin->process, &options, err);
 	if (code == 0) {
 		plugin->config = *config;
 		*config = before; /* the caller frees what it holds */
@@ -281,12 +297,7 @@ node_plugin_send(struct node_plugin *plugin, const Cairn__Envelope *envelope)
 enum supervisor_state
 node_plugin_state(const struct node_plugin *plugin)
 {
-	struct supervisor_info info;
-
-	if (plugin->process == NULL)
-		return SUPERVISOR_STOPPED;
-	supervisor_info_get(plugin->process, &info);
-	return info.state;
+	return plugin->process == NULL ? SUPERVISOR_STOPPED : supervisor_state_get(plugin->process);
 }
 
 bool
@@ -353,6 +364,26 @@ node_pids(void *arg, int *ret, size_t max)
 			ret[count++] = info.pid;
 	}
 	return count;
+}
+
+/* ---- where it comes from ---------------------------------------------------------------- */
+
+int
+node_plugin_origin(struct node *node, const struct plugin_config *config, struct cairn_error *err)
+{
+	const char *name = config->manifest->name;
+	const struct provenance *object = config->object;
+
+	if (object->verdict == PROVENANCE_REFUSED) {
+		log_error("node", "plugin %s refused: %s", name, object->text);
+		node_record(node, "plugin", name, "refused", object->text);
+		return cairn_error_set(err, CAIRN_EFORBIDDEN, "%s", object->text);
+	}
+	if (object->verdict == PROVENANCE_DEVELOPMENT) {
+		log_warning("node", "UNVERIFIED PLUGIN %s: %s", name, object->text);
+		node_record(node, "plugin", name, "unverified", object->text);
+	}
+	return 0;
 }
 
 /* ---- what the supervisor tells us ------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "runtime/channel.h"
 #include "supervisor/private.h"
@@ -14,9 +15,9 @@
 /* One plugin's life.  Only a process's exit decides that an incarnation is gone: everything that
  * goes wrong before sets a verdict and sends SIGKILL, and the rest happens in on_exited(). */
 
-#define HEARTBEATS_MISSED 3
 #define DOWN_MS 500 /* for a host that lost its connection to end by itself */
 #define WIRE 1
+#define STATUS_MAX 65536 /* of /proc/PID/status */
 
 static void
 tell(struct supervisor_plugin *plugin, const char *what, const char *reason)
@@ -90,7 +91,8 @@ on_ready(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 	char reason[SUPERVISOR_REASON_MAX];
 
 	if (envelope->code != 0) {
-		if (snprintf(plugin->verdict, sizeof plugin->verdict, "cannot start: %s",
+		plugin->start_refused = true;
+		if (snprintf(plugin->verdict, sizeof plugin->verdict, "failed to start: %s",
 			envelope->text) < 0)
 			plugin->verdict[0] = 0;
 		if (command(plugin, CAIRN__ENVELOPE__KIND__STOP) != 0)
@@ -98,6 +100,9 @@ on_ready(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 		return; /* it leaves now; the handshake's deadline still runs */
 	}
 	plugin->state = SUPERVISOR_READY;
+	if (plugin->last_error[0] != 0)
+		memcpy(plugin->earlier_error, plugin->last_error, sizeof plugin->earlier_error);
+	plugin->last_error[0] = 0;
 	plugin->ready_told = true;
 	plugin->ready_since_ms = clock_monotonic_ms();
 	plugin->unanswered = 0;
@@ -203,18 +208,49 @@ describe_exit(const struct supervisor_plugin *plugin, int64_t status, int term_s
 		ret[0] = 0;
 }
 
+/* The process is gone: what was it working on? */
 static void
-crashed(struct supervisor_plugin *plugin, const char *reason, uint64_t ready_for_ms)
+add_work(struct supervisor_plugin *plugin, char reason[SUPERVISOR_REASON_MAX])
+{
+	struct supervisor *supervisor = plugin->supervisor;
+	char work[SUPERVISOR_REASON_MAX] = "";
+	size_t length = strlen(reason);
+
+	if (!plugin->ready_told || supervisor->ops.work == NULL)
+		return;
+	supervisor->ops.work(supervisor->arg, plugin, work, sizeof work);
+	if (work[0] != 0 &&
+	    snprintf(reason + length, SUPERVISOR_REASON_MAX - length, " while it worked on %s",
+		work) < 0)
+		reason[length] = 0;
+}
+
+static void
+note_failure(struct supervisor_plugin *plugin, const char *what, const char *reason)
+{
+	struct supervisor_failure *kept =
+	    &plugin->kept[plugin->failures++ % SUPERVISOR_FAILURES_KEPT];
+
+	kept->what = what;
+	kept->wall_ms = clock_wall_ms();
+	if (snprintf(kept->reason, sizeof kept->reason, "%s", reason) < 0)
+		kept->reason[0] = 0;
+	memcpy(plugin->last_error, kept->reason, sizeof plugin->last_error);
+}
+
+/* It crashed, or could not start. */
+static void
+failed(
+    struct supervisor_plugin *plugin, const char *what, const char *reason, uint64_t ready_for_ms)
 {
 	unsigned delay_ms = 0;
 	bool again = breaker_crash(&plugin->breaker, clock_monotonic_ms(), ready_for_ms, &delay_ms);
 
-	if (snprintf(plugin->last_error, sizeof plugin->last_error, "%s", reason) < 0)
-		plugin->last_error[0] = 0;
+	note_failure(plugin, what, reason);
 	if (!again) {
 		plugin->state = SUPERVISOR_FAILED;
 		log_error(SUPERVISOR_TOPIC,
-		    "%s; that was crash %u within %u s, giving up until "
+		    "%s; that was failure %u within %u s, giving up until "
 		    "`cairn plugin restart %s`",
 		    reason, plugin->breaker.limit, plugin->supervisor->options.restart_window_s,
 		    plugin->name);
@@ -224,7 +260,13 @@ crashed(struct supervisor_plugin *plugin, const char *reason, uint64_t ready_for
 	plugin->state = SUPERVISOR_WAITING;
 	timer_set(plugin, delay_ms, 0);
 	log_warning(SUPERVISOR_TOPIC, "%s; starting it again in %u ms", reason, delay_ms);
-	tell(plugin, "crashed", reason);
+	tell(plugin, what, reason);
+}
+
+static void
+not_spawned(struct supervisor_plugin *plugin, const struct cairn_error *err)
+{
+	failed(plugin, "failed to start", err->text, 0);
 }
 
 static void
@@ -256,6 +298,8 @@ on_exited(void *arg, int64_t status, int term_signal)
 	plugin->process = NULL;
 	plugin->state = asked ? SUPERVISOR_STOPPED : SUPERVISOR_WAITING;
 	describe_exit(plugin, status, term_signal, reason);
+	if (!asked)
+		add_work(plugin, reason);
 	if (plugin->ready_told) {
 		plugin->ready_told = false;
 		ready_for_ms = clock_monotonic_ms() - plugin->ready_since_ms;
@@ -265,7 +309,8 @@ on_exited(void *arg, int64_t status, int term_signal)
 	if (asked)
 		stopped(plugin);
 	else if (plugin->state == SUPERVISOR_WAITING) /* gone() may have stopped it */
-		crashed(plugin, reason, ready_for_ms);
+		failed(plugin, plugin->start_refused ? "failed to start" : "crashed", reason,
+		    ready_for_ms);
 	supervisor_progress(supervisor);
 }
 
@@ -289,8 +334,12 @@ plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err)
 	char socket_path[PATH_MAX], log_path[PATH_MAX];
 	struct process_options options = {.host_path = supervisor->host_path,
 	    .plugin_path = plugin->path,
+	    .interpreter = plugin->interpreter,
+	    .object_fd = plugin->object_fd,
 	    .name = plugin->name,
-	    .log_path = log_path,
+	    .log = {.path = log_path,
+		.size_max = supervisor->options.log_size_max,
+		.files = supervisor->options.log_files},
 	    .socket_path = socket_path,
 	    .ops = &process_ops,
 	    .arg = plugin,
@@ -305,6 +354,8 @@ plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err)
 		return cairn_error_set(err, CAIRN_EINVAL, "the node's home has too long a path");
 	plugin->verdict[0] = 0;
 	plugin->down = false;
+	plugin->start_refused = false;
+	plugin->starts++;
 	supervisor->processes++;
 	code = process_start(&plugin->process, supervisor->loop, &options, err);
 	if (code != 0)
@@ -346,11 +397,49 @@ plugin_tell_waiters(struct supervisor_plugin *plugin)
 
 /* ---- the timer -------------------------------------------------------------------------- */
 
+/* A person has stopped it to look at it; that is no reason to kill it. */
+static bool
+is_traced(struct supervisor_plugin *plugin)
+{
+	char path[64];
+	BUF_AUTO text = {.max = STATUS_MAX};
+	const char *line;
+	bool traced;
+
+	if (snprintf(path, sizeof path, "/proc/%d/status", process_pid(plugin->process)) < 0 ||
+	    file_read(path, &text, NULL) != 0 || buf_text(&text) == NULL)
+		return false;
+	line = strstr(buf_text(&text), "\nTracerPid:");
+	traced = line != NULL && strtol(line + sizeof "\nTracerPid:" - 1, NULL, 10) != 0;
+	if (traced && !plugin->traced)
+		log_info(SUPERVISOR_TOPIC,
+		    "%s is under a debugger: it is not asked for signs of life", plugin->name);
+	plugin->traced = traced;
+	return traced;
+}
+
+static unsigned
+heartbeats_allowed(const struct supervisor_options *options)
+{
+	unsigned count = options->heartbeat_ms == 0
+	    ? 1
+	    : (options->heartbeat_limit_ms + options->heartbeat_ms - 1) / options->heartbeat_ms;
+
+	return count == 0 ? 1 : count;
+}
+
+/* Counted in questions, not in time: when the kernel itself stood still, nobody is to blame. */
 static void
 heartbeat(struct supervisor_plugin *plugin)
 {
-	if (plugin->unanswered >= HEARTBEATS_MISSED) {
-		condemn(plugin, "did not answer %d heartbeats, killed", HEARTBEATS_MISSED);
+	const struct supervisor_options *options = &plugin->supervisor->options;
+
+	if (plugin->unanswered >= heartbeats_allowed(options)) {
+		if (is_traced(plugin))
+			plugin->unanswered = 0;
+		else
+			condemn(plugin, "gave no sign of life for %u ms, killed",
+			    options->heartbeat_limit_ms);
 		return;
 	}
 	plugin->unanswered++;
@@ -365,7 +454,7 @@ retry_start(struct supervisor_plugin *plugin)
 
 	plugin->restarts++;
 	if (plugin_start(plugin, &err) != 0)
-		crashed(plugin, err.text, 0);
+		not_spawned(plugin, &err);
 }
 
 /* Those who wait may add themselves again or start the plugin: the list is taken first. */
@@ -379,7 +468,7 @@ wake_waiters(struct supervisor_plugin *plugin)
 	if (plugin->start_again && !plugin->supervisor->closing) {
 		plugin->start_again = false;
 		if (plugin_start(plugin, &err) != 0)
-			crashed(plugin, err.text, 0);
+			not_spawned(plugin, &err);
 	}
 	while (waiter != NULL) {
 		struct waiter *next = waiter->next;
@@ -403,7 +492,11 @@ plugin_timer(uv_timer_t *timer)
 	}
 	switch (plugin->state) {
 	case SUPERVISOR_STARTING:
-		condemn(plugin, "was not ready within %u ms, killed", options->handshake_ms);
+		if (is_traced(plugin))
+			timer_set(plugin, options->handshake_ms, 0);
+		else
+			condemn(
+			    plugin, "was not ready within %u ms, killed", options->handshake_ms);
 		break;
 	case SUPERVISOR_READY:
 		heartbeat(plugin);

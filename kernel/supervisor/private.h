@@ -11,7 +11,6 @@
 
 #define SUPERVISOR_TOPIC "supervisor"
 #define SUPERVISOR_NAME_MAX 32
-#define SUPERVISOR_REASON_MAX 256
 
 struct waiter {
 	struct waiter *next;
@@ -23,7 +22,9 @@ struct supervisor_plugin {
 	struct supervisor *supervisor;
 	struct supervisor_plugin *next;
 	char *name, *version, *path;
-	uint8_t *welcome; /* packed */
+	char *interpreter; /* that runs `path`; or NULL */
+	int object_fd;     /* our own; 0 when `path` is loaded as it is */
+	uint8_t *welcome;  /* packed */
 	size_t welcome_length;
 	void *user;
 
@@ -37,11 +38,17 @@ struct supervisor_plugin {
 	bool down;           /* the connection is lost, the process not yet */
 	bool ready_told;     /* ops.ready was called, ops.gone not yet */
 	bool start_again;    /* when stopped */
+	bool start_refused;  /* the plugin said that it cannot start */
+	bool traced;         /* said in the log that it is under a debugger */
 	unsigned restarts;
+	unsigned starts;
+	unsigned failures;
 	uint64_t ready_since_ms;
 	struct waiter *waiters;
 	char verdict[SUPERVISOR_REASON_MAX]; /* why we kill it, "" otherwise */
 	char last_error[SUPERVISOR_REASON_MAX];
+	char earlier_error[SUPERVISOR_REASON_MAX];
+	struct supervisor_failure kept[SUPERVISOR_FAILURES_KEPT]; /* a ring, by `failures` */
 };
 
 struct supervisor {

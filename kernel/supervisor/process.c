@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "supervisor/process.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +9,7 @@
 
 #include "base/file.h"
 #include "runtime/channel.h"
+#include "runtime/runtime.h"
 
 #define URL_MAX_BYTES 256
 #define ENVIRONMENT_MAX 16
@@ -20,6 +19,7 @@ struct process {
 	uv_process_t handle;
 	uv_loop_t *loop;
 	struct channel *channel;
+	struct hostlog *log;
 	struct process_ops ops; /* zero once nobody wants to know */
 	void *arg;
 	void (*released)(void *arg);
@@ -49,7 +49,7 @@ handle_closed(uv_handle_t *handle)
 }
 
 static void
-channel_closed(void *arg)
+part_gone(void *arg)
 {
 	part_closed(arg);
 }
@@ -58,10 +58,13 @@ void
 process_release(struct process *process)
 {
 	process->ops = (struct process_ops){0};
-	process->parts = process->channel == NULL ? 1 : 2;
+	process->parts = 1 + (process->channel != NULL) + (process->log != NULL);
 	if (process->channel != NULL)
-		channel_close(process->channel, channel_closed, process);
+		channel_close(process->channel, part_gone, process);
+	if (process->log != NULL)
+		hostlog_close(process->log, part_gone, process);
 	process->channel = NULL;
+	process->log = NULL;
 	uv_close((uv_handle_t *)&process->handle, handle_closed);
 }
 
@@ -156,16 +159,18 @@ static int
 spawn(struct process *process, const struct process_options *options, char *url, int log_fd)
 {
 	char *args[] = {(char *)(uintptr_t)options->host_path, url,
-	    (char *)(uintptr_t)options->plugin_path, (char *)(uintptr_t)options->name, NULL};
-	uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE},
+	    (char *)(uintptr_t)options->plugin_path, (char *)(uintptr_t)options->name,
+	    (char *)(uintptr_t)options->interpreter, NULL};
+	uv_stdio_container_t stdio[RUNTIME_OBJECT_FD + 1] = {{.flags = UV_IGNORE},
 	    {.flags = UV_INHERIT_FD, .data.fd = log_fd},
-	    {.flags = UV_INHERIT_FD, .data.fd = log_fd}};
+	    {.flags = UV_INHERIT_FD, .data.fd = log_fd},
+	    {.flags = UV_INHERIT_FD, .data.fd = options->object_fd}};
 	struct environment *environment = calloc(1, sizeof *environment);
 	uv_process_options_t spawn_options = {.exit_cb = on_exit_status,
 	    .file = options->host_path,
 	    .args = args,
 	    .stdio = stdio,
-	    .stdio_count = 3,
+	    .stdio_count = options->object_fd > 0 ? RUNTIME_OBJECT_FD + 1 : RUNTIME_OBJECT_FD,
 	    .flags = UV_PROCESS_DETACHED};
 	int rv;
 
@@ -200,21 +205,30 @@ start(struct process *process, const struct process_options *options, bool *ret_
 {
 	char url[URL_MAX_BYTES];
 	int wrote = snprintf(url, sizeof url, "ipc://%s", options->socket_path);
-	FD_AUTO log_fd = open(options->log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	FD_AUTO log_fd = -1;
 	int rv;
 
-	if (log_fd < 0)
-		return cairn_error_set(
-		    err, CAIRN_EIO, "cannot open %s: %s", options->log_path, strerror(errno));
 	if (wrote < 0 || (size_t)wrote >= sizeof url)
 		return cairn_error_set(
 		    err, CAIRN_EINVAL, "the socket path %s is too long", options->socket_path);
+	rv = hostlog_open(&process->log, process->loop, &options->log, &log_fd, err);
+	if (rv != 0)
+		return rv;
 	rv = spawn(process, options, url, log_fd);
 	if (rv != 0)
 		return cairn_error_set(
 		    err, CAIRN_EIO, "cannot run %s: %s", options->host_path, uv_strerror(rv));
 	*ret_spawned = true;
 	return process_listen(process, url, err);
+}
+
+static void
+never_began(struct process *process)
+{
+	process->parts = 1 + (process->log != NULL);
+	if (process->log != NULL)
+		hostlog_close(process->log, part_gone, process);
+	part_closed(process);
 }
 
 int
@@ -244,9 +258,7 @@ process_start(struct process **ret, uv_loop_t *loop, const struct process_option
 		process_kill(process); /* its exit releases it */
 	else if (process->handle.loop != NULL)
 		process_release(process);
-	else {
-		free(process); /* uv_spawn() was not reached: there is no handle */
-		options->released(options->released_arg);
-	}
+	else
+		never_began(process); /* uv_spawn() was not reached: there is no handle */
 	return code;
 }

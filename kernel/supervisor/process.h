@@ -14,6 +14,7 @@
 #include <cairn/error.h>
 
 #include "cairn/bus.pb-c.h"
+#include "supervisor/hostlog.h"
 
 struct process;
 
@@ -26,8 +27,10 @@ struct process_ops {
 struct process_options {
 	const char *host_path;
 	const char *plugin_path;
+	const char *interpreter; /* that runs plugin_path; NULL for a shared object */
+	int object_fd; /* becomes the host's RUNTIME_OBJECT_FD, which it loads from; 0: none */
 	const char *name;
-	const char *log_path;
+	struct hostlog_options log;
 	const char *socket_path; /* must not exist */
 	const struct process_ops *ops;
 	void *arg;

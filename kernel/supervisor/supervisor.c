@@ -2,6 +2,7 @@
 #include "supervisor/supervisor.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "runtime/channel.h"
+#include "runtime/runtime.h"
 #include "supervisor/private.h"
 
 #define HANDSHAKE_MS 10000u
+#define LOG_SIZE_MAX ((uint64_t)10 << 20)
+#define LOG_FILES 5u
 #define WELCOME_MAX ((size_t)4 << 20)
 
 const char *
@@ -76,6 +80,12 @@ supervisor_new(struct supervisor **ret, uv_loop_t *loop, const struct supervisor
 	supervisor->ops = *ops;
 	supervisor->arg = arg;
 	arena_init(&supervisor->arena, CHANNEL_ARENA_MAX);
+	if (supervisor->options.heartbeat_limit_ms == 0)
+		supervisor->options.heartbeat_limit_ms = 3 * options->heartbeat_ms;
+	if (supervisor->options.log_size_max == 0)
+		supervisor->options.log_size_max = LOG_SIZE_MAX;
+	if (supervisor->options.log_files == 0)
+		supervisor->options.log_files = LOG_FILES;
 	if (supervisor->options.handshake_ms == 0)
 		supervisor->options.handshake_ms = HANDSHAKE_MS;
 	supervisor->host_path = strdup(options->host_path);
@@ -98,6 +108,9 @@ plugin_free(struct supervisor_plugin *plugin)
 	free(plugin->name);
 	free(plugin->version);
 	free(plugin->path);
+	free(plugin->interpreter);
+	if (plugin->object_fd > 0)
+		close(plugin->object_fd);
 	free(plugin->welcome);
 	free(plugin);
 }
@@ -123,13 +136,55 @@ supervisor_set_welcome(
 }
 
 static int
+duplicate(int fd, int *ret)
+{
+	int copy = fd <= 0 ? 0 : fcntl(fd, F_DUPFD_CLOEXEC, RUNTIME_OBJECT_FD + 1);
+
+	if (copy < 0)
+		return CAIRN_EIO;
+	*ret = copy;
+	return 0;
+}
+
+int
+supervisor_set_object(struct supervisor_plugin *plugin,
+    const struct supervisor_plugin_options *options, struct cairn_error *err)
+{
+	const char *interpreter = options->interpreter;
+	char *version = strdup(options->version), *path = strdup(options->path);
+	char *runs = interpreter == NULL ? NULL : strdup(interpreter);
+	int fd = 0;
+
+	if (version == NULL || path == NULL || (interpreter != NULL && runs == NULL) ||
+	    duplicate(options->object_fd, &fd) != 0) {
+		free(version);
+		free(path);
+		free(runs);
+		return cairn_error_set(
+		    err, CAIRN_ENOMEM, "plugin %s: no memory or no descriptor left", options->name);
+	}
+	free(plugin->version);
+	free(plugin->path);
+	free(plugin->interpreter);
+	if (plugin->object_fd > 0)
+		close(plugin->object_fd);
+	plugin->version = version;
+	plugin->path = path;
+	plugin->interpreter = runs;
+	plugin->object_fd = fd;
+	return 0;
+}
+
+static int
 plugin_copy(struct supervisor_plugin *plugin, const struct supervisor_plugin_options *options,
     struct cairn_error *err)
 {
+	int code = supervisor_set_object(plugin, options, err);
+
+	if (code != 0)
+		return code;
 	plugin->name = strdup(options->name);
-	plugin->version = strdup(options->version);
-	plugin->path = strdup(options->path);
-	if (plugin->name == NULL || plugin->version == NULL || plugin->path == NULL ||
+	if (plugin->name == NULL ||
 	    breaker_init(&plugin->breaker, plugin->supervisor->options.restart_limit,
 		plugin->supervisor->options.restart_window_s) != 0)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
@@ -166,6 +221,15 @@ supervisor_add(struct supervisor *supervisor, const struct supervisor_plugin_opt
 
 /* ---- using ------------------------------------------------------------------------------ */
 
+void
+supervisor_refuse(struct supervisor_plugin *plugin, const char *reason)
+{
+	if (plugin->state != SUPERVISOR_STOPPED)
+		return;
+	plugin->state = SUPERVISOR_FAILED;
+	snprintf(plugin->last_error, sizeof plugin->last_error, "%s", reason);
+}
+
 int
 supervisor_start(struct supervisor_plugin *plugin, struct cairn_error *err)
 {
@@ -198,7 +262,6 @@ supervisor_restart(struct supervisor_plugin *plugin, struct cairn_error *err)
 	if (plugin->supervisor->closing)
 		return cairn_error_set(err, CAIRN_ECANCELLED, "the node is stopping");
 	breaker_clear(&plugin->breaker);
-	plugin->restarts++;
 	plugin->start_again = true;
 	plugin_stop(plugin);
 	return 0;
@@ -222,12 +285,37 @@ supervisor_info_get(const struct supervisor_plugin *plugin, struct supervisor_in
 	    .version = plugin->version,
 	    .path = plugin->path,
 	    .state = plugin->state,
-	    .restarts = plugin->restarts};
+	    .restarts = plugin->restarts,
+	    .starts = plugin->starts,
+	    .failures = plugin->failures};
 	if (plugin->process != NULL)
 		ret->pid = process_pid(plugin->process);
 	if (plugin->state == SUPERVISOR_READY)
 		ret->ready_for_ms = clock_monotonic_ms() - plugin->ready_since_ms;
+	if (plugin->state == SUPERVISOR_WAITING)
+		ret->next_try_ms = uv_timer_get_due_in(&plugin->timer);
 	memcpy(ret->last_error, plugin->last_error, sizeof ret->last_error);
+	memcpy(ret->earlier_error, plugin->earlier_error, sizeof ret->earlier_error);
+}
+
+enum supervisor_state
+supervisor_state_get(const struct supervisor_plugin *plugin)
+{
+	return plugin->state;
+}
+
+size_t
+supervisor_failures_get(
+    const struct supervisor_plugin *plugin, struct supervisor_failure *ret, size_t max)
+{
+	size_t count = 0;
+
+	for (unsigned n = plugin->failures; n > 0 && count < max; n--) {
+		if (plugin->failures - n >= SUPERVISOR_FAILURES_KEPT)
+			break;
+		ret[count++] = plugin->kept[(n - 1) % SUPERVISOR_FAILURES_KEPT];
+	}
+	return count;
 }
 
 void *

@@ -10,12 +10,14 @@
  *                 |          |
  *                 +- waiting <+   (crashed; starts again after 50 ms, 100 ms, ... at most 10 s)
  *                       |
- *                     failed      (breaker: restart_limit crashes within restart_window_s)
+ *                     failed      (breaker: restart_limit failures within restart_window_s)
  *
- * A crash is: the process ended without being asked, start() failed, the handshake took longer
- * than 10 s, three heartbeats in a row unanswered (then SIGKILL).  Each incarnation gets a fresh
- * socket on a fresh path in run_dir (nng pair sockets can stay silent after a peer's sudden death),
- * mode 0600, and only the spawned process's pid is accepted on it.  The host dies with the kernel.
+ * A failure is a crash or a failed start.  A crash is: the process ended without being asked, the
+ * handshake took longer than 10 s, no sign of life for heartbeat_limit_ms (then SIGKILL); a failed
+ * start: the plugin said why it cannot.  A host under a debugger has all the time it wants.  Each
+ * incarnation gets a fresh socket on a fresh path in run_dir (nng pair sockets can stay silent
+ * after a peer's sudden death), mode 0600, and only the spawned process's pid is accepted on it.
+ * The host dies with the kernel.
  */
 
 #include <stdbool.h>
@@ -44,11 +46,14 @@ struct supervisor_options {
 	const char *host_path; /* the cairn-host executable */
 	const char *run_dir;   /* 0700, exists */
 	const char *log_dir;   /* a host's output and errors are appended to LOG_DIR/NAME.log */
+	uint64_t log_size_max; /* bytes in NAME.log before it becomes NAME.log.1; 0: 10 MiB */
+	unsigned log_files;    /* NAME.log and the older ones together; 0: 5 */
 	unsigned restart_limit;
 	unsigned restart_window_s;
 	unsigned stop_timeout_ms;
 	unsigned heartbeat_ms;
-	unsigned handshake_ms; /* 0 means 10,000 */
+	unsigned heartbeat_limit_ms; /* 0 means 3 * heartbeat_ms */
+	unsigned handshake_ms;       /* 0 means 10,000 */
 };
 
 struct supervisor_plugin; /* one plugin; lives as long as the supervisor */
@@ -62,15 +67,21 @@ struct supervisor_ops {
 	 * Borrowed. */
 	void (*message)(
 	    void *arg, struct supervisor_plugin *plugin, const Cairn__Envelope *envelope);
-	/* For ledger and log: "started", "crashed", "failed", "stopped", with the reason. */
+	/* For ledger and log: "started", "crashed", "failed to start", "failed" (the breaker is
+	 * open), "stopped", with the reason. */
 	void (*event)(
 	    void *arg, struct supervisor_plugin *plugin, const char *what, const char *reason);
+	/* It crashed and is not gone yet: what it was working on, "" for nothing.  May be NULL. */
+	void (*work)(void *arg, struct supervisor_plugin *plugin, char *ret, size_t size);
 };
 
 struct supervisor_plugin_options {
 	const char *name;
 	const char *version;
-	const char *path;              /* the shared object */
+	const char *path;        /* the shared object, or what `interpreter` runs */
+	const char *interpreter; /* of a plugin in another language, or NULL */
+	int object_fd; /* the shared object's bytes to run in place of `path`; duplicated; 0: none
+			*/
 	const Cairn__Welcome *welcome; /* copied (packed); sent at each handshake */
 	void *user;                    /* supervisor_user() gives it back */
 };
@@ -93,20 +104,45 @@ int supervisor_restart(struct supervisor_plugin *plugin, struct cairn_error *err
 int supervisor_set_welcome(
     struct supervisor_plugin *plugin, const Cairn__Welcome *welcome, struct cairn_error *err);
 
+/* What the next incarnation is: version, path, interpreter and object_fd of `options`. */
+int supervisor_set_object(struct supervisor_plugin *plugin,
+    const struct supervisor_plugin_options *options, struct cairn_error *err);
+/* A stopped plugin that may not be started becomes failed, with the reason. */
+void supervisor_refuse(struct supervisor_plugin *plugin, const char *reason);
+
 /* CAIRN_EUNAVAILABLE unless ready.  CAIRN_ELIMIT for an EVENT when its queue (4,096 messages, 64
  * MiB) is full; for all else, which a flood of events must not push out, at four times that. */
 int supervisor_send(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope);
 
+#define SUPERVISOR_REASON_MAX 512
+#define SUPERVISOR_FAILURES_KEPT 8
+
+struct supervisor_failure {
+	const char *what; /* "crashed", "failed to start" */
+	uint64_t wall_ms;
+	char reason[SUPERVISOR_REASON_MAX];
+};
+
 struct supervisor_info {
 	const char *name, *version, *path;
 	enum supervisor_state state;
-	int pid; /* 0 when none */
-	unsigned restarts;
+	int pid;           /* 0 when none */
+	unsigned restarts; /* that nobody asked for */
+	unsigned starts;   /* processes begun */
+	unsigned failures;
 	uint64_t ready_for_ms;
-	char last_error[256]; /* why it last crashed or failed; "" when never */
+	uint64_t next_try_ms; /* WAITING: from now */
+	/* Why it last crashed or failed, "" once it has become ready after that: then it is the
+	 * earlier error. */
+	char last_error[SUPERVISOR_REASON_MAX];
+	char earlier_error[SUPERVISOR_REASON_MAX];
 };
 
 void supervisor_info_get(const struct supervisor_plugin *plugin, struct supervisor_info *ret);
+enum supervisor_state supervisor_state_get(const struct supervisor_plugin *plugin);
+/* The last failures, latest first; fills at most `max`, returns how many. */
+size_t supervisor_failures_get(
+    const struct supervisor_plugin *plugin, struct supervisor_failure *ret, size_t max);
 void *supervisor_user(const struct supervisor_plugin *plugin);
 
 /* Stops every plugin, then frees everything and calls `closed`. */

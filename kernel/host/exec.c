@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/exec.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define URL_SCHEME "ipc://"
+
+static bool
+is_python(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strncmp(slash == NULL ? path : slash + 1, "python", strlen("python")) == 0;
+}
+
+int
+exec_resolve(const char *interpreter, const char *program, char *ret, size_t size)
+{
+	const char *slash = strrchr(program, '/');
+	int wrote;
+
+	if (interpreter[0] == '/')
+		wrote = snprintf(ret, size, "%s", interpreter);
+	else if (slash != NULL &&
+	    (strcmp(interpreter, "lua") == 0 || strcmp(interpreter, "sh") == 0))
+		wrote = snprintf(
+		    ret, size, "%.*s/cairn-%s", (int)(slash - program), program, interpreter);
+	else
+		return CAIRN_EINVAL;
+	return wrote < 0 || (size_t)wrote >= size ? CAIRN_ELIMIT : 0;
+}
+
+/* PREFIX/bin/cairn-host: the package is PREFIX/share/cairn/python. */
+static int
+python_environment(const char *program)
+{
+	char path[PATH_MAX];
+	size_t length = strlen(program);
+	int wrote;
+
+	for (int level = 0; level < 2; level++) {
+		while (length > 0 && program[length - 1] != '/')
+			length--;
+		if (length == 0)
+			return CAIRN_EINVAL;
+		length--;
+	}
+	wrote = snprintf(path, sizeof path, "%.*s/share/cairn/python", (int)length, program);
+	if (wrote < 0 || (size_t)wrote >= sizeof path)
+		return CAIRN_ELIMIT;
+	/* The folder of the script is not the plugin's to write to, so nothing is cached there. */
+	if (setenv("PYTHONPATH", path, 1) != 0 || setenv("PYTHONDONTWRITEBYTECODE", "1", 1) != 0 ||
+	    setenv("PYTHONNOUSERSITE", "1", 1) != 0 || setenv("PYTHONUNBUFFERED", "1", 1) != 0 ||
+	    setenv("PYTHONUTF8", "1", 1) != 0)
+		return CAIRN_ENOMEM;
+	return 0;
+}
+
+static int
+environment(const struct exec_options *options, const char *interpreter, const char *program)
+{
+	const char *socket_path = options->url;
+	char pid[24];
+
+	if (strncmp(socket_path, URL_SCHEME, strlen(URL_SCHEME)) != 0)
+		return CAIRN_EINVAL;
+	socket_path += strlen(URL_SCHEME);
+	if (snprintf(pid, sizeof pid, "%ld", (long)options->kernel) < 0)
+		return CAIRN_EINTERNAL;
+	if (setenv("CAIRN_SOCKET", socket_path, 1) != 0 ||
+	    setenv("CAIRN_PLUGIN", options->name, 1) != 0 || setenv("CAIRN_KERNEL", pid, 1) != 0)
+		return CAIRN_ENOMEM;
+	return is_python(interpreter) ? python_environment(program) : 0;
+}
+
+int
+exec_run(const struct exec_options *options, struct cairn_error *err)
+{
+	char program[PATH_MAX], interpreter[PATH_MAX];
+	char *args[] = {interpreter, (char *)(uintptr_t)options->script, NULL};
+	ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+	int code;
+
+	if (length <= 0)
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot read /proc/self/exe: %s", strerror(errno));
+	program[length] = 0;
+	code = exec_resolve(options->interpreter, program, interpreter, sizeof interpreter);
+	if (code == 0)
+		code = environment(options, interpreter, program);
+	if (code != 0)
+		return cairn_error_set(err, code, "cannot run '%s' for plugin %s: %s",
+		    options->interpreter, options->name, cairn_code_text(code));
+	execv(interpreter, args);
+	return cairn_error_set(err, CAIRN_EIO,
+	    "cannot run %s for plugin %s: %s; is it installed, and may this plugin run it?",
+	    interpreter, options->name, strerror(errno));
+}
