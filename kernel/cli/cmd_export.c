@@ -175,7 +175,7 @@ static int
 unsupported(struct cli *cli, const Cairn__SelectAnswer *page)
 {
 	return cli_failf(cli, CAIRN_EUNSUPPORTED,
-	    "this node cannot evaluate '%s'; nothing was exported", page->unsupported[0]);
+	    "this node cannot evaluate '%s'; nothing was exported", page->criteria[0]);
 }
 
 static int
@@ -195,7 +195,7 @@ export_pages(struct export *export, struct question *question, Cairn__SelectRequ
 		if (page == NULL)
 			return cli_failf(
 			    export->cli, CAIRN_EPROTO, "the node's answer is no SelectAnswer");
-		if (page->n_unsupported > 0) {
+		if (page->n_criteria > 0) {
 			status = unsupported(export->cli, page);
 			cairn__select_answer__free_unpacked(page, NULL);
 			return status;

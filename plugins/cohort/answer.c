@@ -19,26 +19,41 @@ check_expression(const Cairn__Expression *expression, struct cairn_error *err)
 }
 
 static void
-free_count_request(Cairn__CountRequest **request)
+free_message(ProtobufCMessage **message)
 {
-	if (*request != NULL)
-		cairn__count_request__free_unpacked(*request, NULL);
+	if (*message != NULL)
+		protobuf_c_message_free_unpacked(*message, NULL);
 }
 
-static void
-free_select_request(Cairn__SelectRequest **request)
-{
-	if (*request != NULL)
-		cairn__select_request__free_unpacked(*request, NULL);
-}
+#define MESSAGE_AUTO __attribute__((cleanup(free_message))) ProtobufCMessage *
 
-#define COUNT_REQUEST_AUTO __attribute__((cleanup(free_count_request))) Cairn__CountRequest
-#define SELECT_REQUEST_AUTO __attribute__((cleanup(free_select_request))) Cairn__SelectRequest
-
+/* The request in the question's body, whose depth is looked at first. */
 static int
-malformed(struct cairn_error *err)
+unpack_request(const ProtobufCMessageDescriptor *descriptor, const struct answer_question *q,
+    ProtobufCMessage **ret, struct cairn_error *err)
 {
-	return cairn_error_set(err, CAIRN_EINVAL, "the request is not a well-formed message");
+	int code = cohort_check_packed(q->body, q->length, err);
+
+	if (code != 0)
+		return code;
+	*ret = protobuf_c_message_unpack(descriptor, NULL, q->length, q->body);
+	if (*ret == NULL)
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "the request is not a well-formed message");
+	return 0;
+}
+
+int
+answer_pack(const ProtobufCMessage *answer, struct buf *ret, struct cairn_error *err)
+{
+	size_t size = protobuf_c_message_get_packed_size(answer);
+	int code = buf_reserve(ret, size + 1); /* an answer may pack to nothing */
+
+	if (code != 0)
+		return cairn_error_set(
+		    err, code, "the answer does not fit into a message; ask for less at a time");
+	ret->length += protobuf_c_message_pack(answer, ret->data + ret->length);
+	return 0;
 }
 
 /* ---- counting ---------------------------------------------------------------------------- */
@@ -72,33 +87,19 @@ fill_answer(
 	}
 }
 
-static int
-pack_count(const Cairn__CountAnswer *answer, struct buf *ret)
-{
-	size_t size = cairn__count_answer__get_packed_size(answer);
-	int code = buf_reserve(ret, size + 1); /* an answer may pack to nothing */
-
-	if (code != 0)
-		return code;
-	cairn__count_answer__pack(answer, ret->data + ret->length);
-	ret->length += size;
-	return 0;
-}
-
 int
 answer_count(
     struct index *index, const struct answer_question *q, struct buf *ret, struct cairn_error *err)
 {
 	Cairn__CountAnswer answer = CAIRN__COUNT_ANSWER__INIT;
+	const Cairn__CountRequest *request;
+	MESSAGE_AUTO message = NULL;
 	struct index_count count = {0};
-	COUNT_REQUEST_AUTO *request = NULL;
-	int code = cohort_check_packed(q->body, q->length, err);
+	int code = unpack_request(&cairn__count_request__descriptor, q, &message, err);
 
 	if (code != 0)
 		return code;
-	request = cairn__count_request__unpack(NULL, q->length, q->body);
-	if (request == NULL)
-		return malformed(err);
+	request = (const Cairn__CountRequest *)message;
 	code = check_expression(request->expression, err);
 	if (code == 0)
 		code =
@@ -107,9 +108,9 @@ answer_count(
 		return code;
 	answer.level = request->level;
 	fill_answer(&count, &q->rules, &answer);
-	code = pack_count(&answer, ret);
+	code = answer_pack(&answer.base, ret, err);
 	index_count_fini(&count);
-	return code == 0 ? 0 : cairn_error_set(err, code, "cannot write the answer");
+	return code;
 }
 
 /* ---- selecting --------------------------------------------------------------------------- */
@@ -145,19 +146,6 @@ add_instance(void *arg, const struct index_instance *from)
 }
 
 static int
-pack_select(const Cairn__SelectAnswer *answer, struct buf *ret)
-{
-	size_t size = cairn__select_answer__get_packed_size(answer);
-	int code = buf_reserve(ret, size + 1); /* an answer may pack to nothing */
-
-	if (code != 0)
-		return code;
-	cairn__select_answer__pack(answer, ret->data + ret->length);
-	ret->length += size;
-	return 0;
-}
-
-static int
 fill_select(struct index *index, const Cairn__SelectRequest *request,
     const struct answer_question *q, Cairn__SelectAnswer *answer, struct cairn_error *err)
 {
@@ -176,36 +164,30 @@ fill_select(struct index *index, const Cairn__SelectRequest *request,
 	if (code != 0)
 		return code;
 	answer->next = page.next;
-	answer->unsupported = count.criteria; /* moved */
-	answer->n_unsupported = count.criteria_count;
+	answer->criteria = count.criteria; /* moved */
+	answer->n_criteria = count.criteria_count;
+	answer->level = CAIRN__LEVEL__INSTANCE;
+	answer->kind = count.criteria_count > 0 ? CAIRN__COUNT_ANSWER__KIND__UNSUPPORTED
+						: CAIRN__COUNT_ANSWER__KIND__EXACT;
 	if (page.too_few)
 		return cairn_error_set(err, CAIRN_EDENIED,
 		    "the selection has fewer than %u patients, or none", q->rules.min_cell);
 	return 0;
 }
 
-static void
-free_select_answer(Cairn__SelectAnswer **answer)
-{
-	if (*answer != NULL)
-		cairn__select_answer__free_unpacked(*answer, NULL);
-}
-
-#define SELECT_ANSWER_AUTO __attribute__((cleanup(free_select_answer))) Cairn__SelectAnswer
-
 int
 answer_select(
     struct index *index, const struct answer_question *q, struct buf *ret, struct cairn_error *err)
 {
-	SELECT_REQUEST_AUTO *request = NULL;
-	SELECT_ANSWER_AUTO *answer = NULL;
-	int code = cohort_check_packed(q->body, q->length, err);
+	const Cairn__SelectRequest *request;
+	Cairn__SelectAnswer *answer;
+	MESSAGE_AUTO message = NULL;
+	MESSAGE_AUTO reply = NULL;
+	int code = unpack_request(&cairn__select_request__descriptor, q, &message, err);
 
 	if (code != 0)
 		return code;
-	request = cairn__select_request__unpack(NULL, q->length, q->body);
-	if (request == NULL)
-		return malformed(err);
+	request = (const Cairn__SelectRequest *)message;
 	code = check_expression(request->expression, err);
 	if (code != 0)
 		return code;
@@ -213,12 +195,7 @@ answer_select(
 	if (answer == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	cairn__select_answer__init(answer);
+	reply = &answer->base;
 	code = fill_select(index, request, q, answer, err);
-	if (code != 0)
-		return code;
-	code = pack_select(answer, ret);
-	return code == 0
-	    ? 0
-	    : cairn_error_set(err, code,
-		  "the page does not fit into a message; ask for fewer instances at a time");
+	return code != 0 ? code : answer_pack(reply, ret, err);
 }

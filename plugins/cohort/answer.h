@@ -38,4 +38,10 @@ int answer_count(struct index *index, const struct answer_question *question, st
 int answer_select(struct index *index, const struct answer_question *question, struct buf *ret,
     struct cairn_error *err);
 
+/* Packed FieldsAnswer: what can be asked. */
+int answer_fields(struct buf *ret, struct cairn_error *err);
+
+/* Adds the packed message to `ret`. */
+int answer_pack(const ProtobufCMessage *answer, struct buf *ret, struct cairn_error *err);
+
 #endif

@@ -135,32 +135,19 @@ walk_series(struct walk *walk)
 	return code == 0 && any ? add_presence(walk) : code;
 }
 
+/* All series below `parent`, whose children are of `level`: studies of a patient, or series of a
+ * study. */
 static int
-walk_study(struct walk *walk)
+walk_children(struct walk *walk, enum term_level level, uint32_t parent)
 {
+	uint32_t *child = level == TERM_STUDY ? &walk->study : &walk->series;
 	MDB_cursor *cursor = NULL;
 	int code;
 
-	while ((code = name_each(walk->w->index, walk->w->txn, TERM_SERIES, walk->study, &cursor,
-		    &walk->series)) == 0) {
-		code = walk_series(walk);
-		if (code != 0)
-			break;
-	}
-	if (cursor != NULL)
-		mdb_cursor_close(cursor);
-	return code == CAIRN_ENOTFOUND ? 0 : code;
-}
-
-static int
-walk_patient(struct walk *walk)
-{
-	MDB_cursor *cursor = NULL;
-	int code;
-
-	while ((code = name_each(walk->w->index, walk->w->txn, TERM_STUDY, walk->patient, &cursor,
-		    &walk->study)) == 0) {
-		code = walk_study(walk);
+	while (
+	    (code = name_each(walk->w->index, walk->w->txn, level, parent, &cursor, child)) == 0) {
+		code = level == TERM_STUDY ? walk_children(walk, TERM_SERIES, *child)
+					   : walk_series(walk);
 		if (code != 0)
 			break;
 	}
@@ -209,7 +196,7 @@ int
 collect(struct index_write *w, uint32_t patient, struct collected *ret)
 {
 	struct walk walk = {.w = w, .list = ret, .patient = patient};
-	int code = walk_patient(&walk);
+	int code = walk_children(&walk, TERM_STUDY, patient);
 
 	if (code == 0)
 		code = add_study_days(&walk);

@@ -250,16 +250,22 @@ fulfil_rules(
 	return code;
 }
 
+/* Says what can be asked; the index has no part in it. */
 static int
-answer_call(void *self, struct cairn_request *req, struct cairn_error *err)
+reply_fields(struct cairn_request *req, struct cairn_error *err)
 {
-	struct cohort *cohort = self;
-	bool counts = strcmp(cairn_request_subject(req), "cohort.count") == 0;
+	BUF_AUTO reply = {.max = ANSWER_BYTES_MAX};
+	int code = answer_fields(&reply, err);
+
+	return code != 0 ? code : cairn_reply(req, reply.data, reply.length);
+}
+
+static int
+ask_index(struct cohort *cohort, struct cairn_request *req, bool counts, struct cairn_error *err)
+{
 	struct question *question;
 	int code;
 
-	if (!counts && strcmp(cairn_request_subject(req), "cohort.select") != 0)
-		return cairn_error_set(err, CAIRN_ENOTFOUND, "no such subject");
 	if (cohort->question_count == QUESTIONS_MAX)
 		return cairn_error_set(
 		    err, CAIRN_ELIMIT, "%d questions are under way already", QUESTIONS_MAX);
@@ -281,6 +287,20 @@ answer_call(void *self, struct cairn_request *req, struct cairn_error *err)
 	if (code != 0)
 		forget_question(question);
 	return code;
+}
+
+static int
+answer_call(void *self, struct cairn_request *req, struct cairn_error *err)
+{
+	const char *subject = cairn_request_subject(req);
+
+	if (strcmp(subject, "cohort.count") == 0)
+		return ask_index(self, req, true, err);
+	if (strcmp(subject, "cohort.select") == 0)
+		return ask_index(self, req, false, err);
+	if (strcmp(subject, "cohort.fields") == 0)
+		return reply_fields(req, err);
+	return cairn_error_set(err, CAIRN_ENOTFOUND, "no such subject");
 }
 
 static void
@@ -336,8 +356,11 @@ CAIRN_PLUGIN("cohort", "0.1.0",
     "summary: Indexes facts and answers cohort expressions with typed, disclosure-controlled "
     "counts\n"
     "serves:\n"
-    "  - {subject: cohort.count, guarded: true, request: cairn.CountRequest}\n"
-    "  - {subject: cohort.select, guarded: true, request: cairn.SelectRequest}\n"
+    "  - {subject: cohort.count, guarded: true, request: cairn.CountRequest,\n"
+    "     answer: cairn.CountAnswer, record: [kind, level, criteria], fulfils: [min_cell, round]}\n"
+    "  - {subject: cohort.select, guarded: true, request: cairn.SelectRequest,\n"
+    "     answer: cairn.SelectAnswer, record: [kind, level, criteria], fulfils: [min_cell]}\n"
+    "  - {subject: cohort.fields, guarded: false, answer: cairn.FieldsAnswer}\n"
     "capabilities: ['job:facts']\n"
     "config:\n"
     "  map_size_mb: {type: integer, default: 16384, min: 16, max: 4194304, help: 'How large the "
