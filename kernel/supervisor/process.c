@@ -58,7 +58,7 @@ void
 process_release(struct process *process)
 {
 	process->ops = (struct process_ops){0};
-	process->parts = 1 + (process->channel != NULL) + (process->log != NULL);
+	process->parts = 1u + (process->channel != NULL) + (process->log != NULL);
 	if (process->channel != NULL)
 		channel_close(process->channel, part_gone, process);
 	if (process->log != NULL)
@@ -188,7 +188,8 @@ static const struct channel_ops channel_ops = {.message = on_message, .down = on
 /* Listening begins after the spawn, for then the one pid that may connect is known; the host dials
  * until we are there. */
 static int
-process_listen(struct process *process, const char *url, struct cairn_error *err)
+process_listen(struct process *process, const struct process_options *options, const char *url,
+    struct cairn_error *err)
 {
 	const struct channel_options channel = {.url = url,
 	    .listen = true,
@@ -196,7 +197,12 @@ process_listen(struct process *process, const char *url, struct cairn_error *err
 	    .ops = &channel_ops,
 	    .arg = process};
 
-	return channel_open(&process->channel, process->loop, &channel, err);
+	int code = channel_open(&process->channel, process->loop, &channel, err);
+
+	if (code == 0 && options->uid != 0 && chown(options->socket_path, options->uid, -1) != 0)
+		return cairn_error_set(err, CAIRN_EIO, "cannot give %s to user %u: %s",
+		    options->socket_path, options->uid, strerror(errno));
+	return code;
 }
 
 static int
@@ -219,13 +225,13 @@ start(struct process *process, const struct process_options *options, bool *ret_
 		return cairn_error_set(
 		    err, CAIRN_EIO, "cannot run %s: %s", options->host_path, uv_strerror(rv));
 	*ret_spawned = true;
-	return process_listen(process, url, err);
+	return process_listen(process, options, url, err);
 }
 
 static void
 never_began(struct process *process)
 {
-	process->parts = 1 + (process->log != NULL);
+	process->parts = 1u + (process->log != NULL);
 	if (process->log != NULL)
 		hostlog_close(process->log, part_gone, process);
 	part_closed(process);

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -86,6 +87,89 @@ a_crash_names_plugin_version_and_signal(void **state)
 	WAIT_FOR(&f, is_ready_twice);
 	supervisor_info_get(f.plugin, &info);
 	assert_int_equal(info.restarts, 1);
+	assert_string_equal(info.last_error, "");
+	assert_string_equal(info.earlier_error, f.seen.reason);
+	fixture_close(&f);
+}
+
+static void
+at_hand(void *arg, struct supervisor_plugin *plugin, char *ret, size_t size)
+{
+	(void)arg;
+	(void)plugin;
+	snprintf(ret, size, "cohort.count (request 17)");
+}
+
+static void
+a_crash_names_what_the_plugin_worked_on(void **state)
+{
+	struct fixture f;
+	struct supervisor_failure failure;
+
+	(void)state;
+	fixture_init(&f);
+	f.work = at_hand;
+	fixture_open(&f, "echo", "echo", "0.1.0");
+	WAIT_FOR(&f, is_ready);
+	fixture_call(&f, f.plugin, "test.crash", "");
+	WAIT_FOR(&f, has_crashed);
+	assert_string_equal(f.seen.reason,
+	    "echo 0.1.0 was killed by signal 11 (Segmentation fault) while it worked on "
+	    "cohort.count (request 17)");
+	assert_int_equal(supervisor_failures_get(f.plugin, &failure, 1), 1);
+	assert_string_equal(failure.what, "crashed");
+	assert_string_equal(failure.reason, f.seen.reason);
+	fixture_close(&f);
+}
+
+static bool
+has_failed_to_start_twice(struct fixture *f)
+{
+	return f->seen.start_failed == 2;
+}
+
+static void
+a_start_that_fails_is_no_crash(void **state)
+{
+	struct fixture f;
+	struct supervisor_info info;
+	struct supervisor_failure failures[SUPERVISOR_FAILURES_KEPT];
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f, "fail-at-start", "fail_at_start", "0.1.0");
+	WAIT_FOR(&f, has_failed_to_start_twice);
+	assert_int_equal(f.seen.crashed, 0);
+	supervisor_info_get(f.plugin, &info);
+	assert_string_equal(
+	    info.last_error, "fail-at-start 0.1.0 failed to start: port 104 is in use");
+	assert_string_equal(info.earlier_error, "");
+	assert_int_equal(info.failures, 2);
+	assert_true(info.next_try_ms > 0);
+	assert_int_equal(supervisor_failures_get(f.plugin, failures, SUPERVISOR_FAILURES_KEPT), 2);
+	assert_string_equal(failures[0].what, "failed to start");
+	fixture_close(&f);
+}
+
+/* It hangs and has a debugger; without one it would be killed after 60 ms. */
+static void
+a_host_under_a_debugger_is_left_alone(void **state)
+{
+	struct fixture f;
+	uint64_t start_ms = clock_monotonic_ms();
+
+	(void)state;
+	fixture_init(&f);
+	f.options.heartbeat_ms = 20;
+	fixture_open(&f, "echo", "echo", "0.1.0");
+	WAIT_FOR(&f, is_ready);
+	assert_int_equal(ptrace(PTRACE_SEIZE, fixture_pid(&f), NULL, NULL), 0);
+	fixture_call(&f, f.plugin, "test.hang", "");
+	while (clock_monotonic_ms() - start_ms < 500)
+		uv_run(&f.loop, UV_RUN_ONCE);
+	assert_int_equal(f.seen.crashed, 0);
+	kill(fixture_pid(&f), SIGKILL);
+	WAIT_FOR(&f, has_crashed);
 	fixture_close(&f);
 }
 
@@ -115,7 +199,7 @@ a_hanging_host_is_found_by_its_heartbeat(void **state)
 	WAIT_FOR(&f, is_ready);
 	fixture_call(&f, f.plugin, "test.hang", "");
 	WAIT_FOR(&f, is_ready_twice);
-	assert_string_equal(f.seen.reason, "echo 0.1.0 did not answer 3 heartbeats, killed");
+	assert_string_equal(f.seen.reason, "echo 0.1.0 gave no sign of life for 150 ms, killed");
 	fixture_close(&f);
 }
 
@@ -200,7 +284,7 @@ a_failed_start_says_why(void **state)
 {
 	(void)state;
 	crash_once("fail-at-start", "fail_at_start", 0,
-	    "fail-at-start 0.1.0 cannot start: port 104 is in use");
+	    "fail-at-start 0.1.0 failed to start: port 104 is in use");
 }
 
 static void
@@ -336,6 +420,7 @@ a_restart_makes_another_process(void **state)
 {
 	struct fixture f;
 	struct cairn_error err = {0};
+	struct supervisor_info info;
 	int first;
 
 	(void)state;
@@ -346,6 +431,9 @@ a_restart_makes_another_process(void **state)
 	assert_int_not_equal(fixture_pid(&f), first);
 	assert_int_equal(f.seen.crashed, 0);
 	assert_int_equal(f.seen.stopped, 1);
+	supervisor_info_get(f.plugin, &info);
+	assert_int_equal(info.restarts, 0); /* somebody asked for it */
+	assert_int_equal(info.starts, 2);
 	fixture_close(&f);
 }
 
@@ -582,6 +670,9 @@ main(void)
 	    cmocka_unit_test(hello_greets_through_a_real_host),
 	    cmocka_unit_test(a_killed_host_is_back_within_a_second),
 	    cmocka_unit_test(a_crash_names_plugin_version_and_signal),
+	    cmocka_unit_test(a_crash_names_what_the_plugin_worked_on),
+	    cmocka_unit_test(a_start_that_fails_is_no_crash),
+	    cmocka_unit_test(a_host_under_a_debugger_is_left_alone),
 	    cmocka_unit_test(a_host_that_ends_by_itself_has_crashed),
 	    cmocka_unit_test(a_hanging_host_is_found_by_its_heartbeat),
 	    cmocka_unit_test(an_idle_host_answers_its_heartbeats),

@@ -59,6 +59,7 @@ on_event(void *arg, struct supervisor_plugin *plugin, const char *what, const ch
 	(void)plugin;
 	seen->started += strcmp(what, "started") == 0;
 	seen->crashed += strcmp(what, "crashed") == 0;
+	seen->start_failed += strcmp(what, "failed to start") == 0;
 	seen->failed += strcmp(what, "failed") == 0;
 	seen->stopped += strcmp(what, "stopped") == 0;
 	if (strcmp(what, "started") != 0)
@@ -111,7 +112,7 @@ fixture_add(struct fixture *fixture, const char *name, const char *file, const c
 void
 fixture_open(struct fixture *fixture, const char *name, const char *file, const char *version)
 {
-	const struct supervisor_ops ops = {on_ready, on_gone, on_message, on_event};
+	const struct supervisor_ops ops = {on_ready, on_gone, on_message, on_event, fixture->work};
 	struct cairn_error err = {0};
 
 	assert_ok(supervisor_new(

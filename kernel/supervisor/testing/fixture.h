@@ -14,7 +14,7 @@
 #define WAIT_MS 30000 /* how long a condition may take before the test fails */
 
 struct seen {
-	unsigned started, crashed, failed, stopped, ready, gone;
+	unsigned started, crashed, start_failed, failed, stopped, ready, gone;
 	unsigned replies, events, jobs_done;
 	uint64_t last_reply_id;
 	int last_code;
@@ -33,6 +33,7 @@ struct fixture {
 	uv_timer_t tick; /* lets a wait notice that its time is over */
 	uint64_t next_id;
 	bool closed;
+	void (*work)(void *arg, struct supervisor_plugin *plugin, char *ret, size_t size);
 	/* Called for each message, before it is counted; may be NULL. */
 	void (*tap)(struct fixture *fixture, struct supervisor_plugin *plugin,
 	    const Cairn__Envelope *envelope);
