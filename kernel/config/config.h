@@ -92,6 +92,9 @@ struct manifest {
 /* Reads the ELF section (64-bit, this machine's byte order), or a file that ends in .plugin.yaml,
  * without running anything; the file is hostile until proven otherwise. */
 int manifest_read(const char *shared_object, struct manifest **ret, struct cairn_error *err);
+/* The same of an open shared object, whose name in messages and in `path` is given. */
+int manifest_read_fd(
+    int fd, const char *shared_object, struct manifest **ret, struct cairn_error *err);
 int manifest_parse(const char *text, size_t length, const char *origin, struct manifest **ret,
     struct cairn_error *err);
 void manifest_free(struct manifest *manifest);

@@ -14,6 +14,7 @@
 struct writer {
 	const struct config_schema *schema;
 	struct buf *buf;
+	const struct example_given *given;
 	unsigned depth;
 };
 
@@ -69,10 +70,22 @@ append_kind(const struct writer *w, const struct config_option *option)
 	return code;
 }
 
+static const char *
+find_given(const struct writer *w, const char *key)
+{
+	for (const struct example_given *at = w->given; at != NULL && at->key != NULL; at++) {
+		if (strcmp(at->key, key) == 0)
+			return at->yaml;
+	}
+	return NULL;
+}
+
 /* "#    port: 11112": removing the '#' leaves valid YAML. */
 static int
 append_option(const struct writer *w, const struct config_option *option, const char *name)
 {
+	const char *given = find_given(w, option->key);
+	const char *value = given != NULL ? given : option->fallback;
 	int code = buf_append_text(w->buf, "\n");
 
 	if (code == 0 && option->help != NULL)
@@ -80,10 +93,9 @@ append_option(const struct writer *w, const struct config_option *option, const 
 	if (code == 0)
 		code = append_kind(w, option);
 	if (code == 0)
-		code = append_indent(w, "#");
+		code = append_indent(w, given != NULL ? "" : "#");
 	if (code == 0)
-		code = buf_append_format(
-		    w->buf, "%s: %s\n", name, option->fallback == NULL ? "" : option->fallback);
+		code = buf_append_format(w->buf, "%s: %s\n", name, value == NULL ? "" : value);
 	return code;
 }
 
@@ -145,9 +157,10 @@ append_level(struct writer *w, const char *prefix)
 }
 
 int
-example_schema(struct buf *buf, const struct config_schema *schema)
+example_schema(
+    struct buf *buf, const struct config_schema *schema, const struct example_given *given)
 {
-	struct writer w = {.schema = schema, .buf = buf};
+	struct writer w = {.schema = schema, .buf = buf, .given = given};
 
 	return append_level(&w, "");
 }
@@ -170,7 +183,8 @@ append_needs(struct buf *buf, const struct manifest *manifest)
 {
 	BUF_AUTO line = {.max = EXAMPLE_TEXT_MAX};
 	const char *text;
-	int code = buf_append_format(&line, "A %s. It asks for:", manifest->kind);
+	const char *article = strchr("aeiou", manifest->kind[0]) != NULL ? "An" : "A";
+	int code = buf_append_format(&line, "%s %s. It asks for:", article, manifest->kind);
 
 	for (size_t i = 0; i < manifest->capability_count && code == 0; i++)
 		code =
@@ -198,6 +212,6 @@ manifest_example(const struct manifest *manifest, char **ret_text, struct cairn_
 		    "# before it (and before the line of the group it is in) and edit the "
 		    "value.\n");
 	if (code == 0)
-		code = example_schema(&buf, &manifest->schema);
+		code = example_schema(&buf, &manifest->schema, NULL);
 	return example_take(&buf, code, ret_text, err);
 }

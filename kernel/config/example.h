@@ -12,7 +12,16 @@
 /* One paragraph as comment lines. */
 int example_comment(struct buf *buf, const char *text);
 /* Every option of a schema, commented out. */
-int example_schema(struct buf *buf, const struct config_schema *schema);
+/* Options that stand in the text as values, not as comments; ended by a NULL key.  Top level only.
+ */
+struct example_given {
+	const char *key;
+	const char *yaml;
+};
+
+/* `given` may be NULL. */
+int example_schema(
+    struct buf *buf, const struct config_schema *schema, const struct example_given *given);
 /* Hands the text over, or turns `code` into an error. */
 int example_take(struct buf *buf, int code, char **ret_text, struct cairn_error *err);
 

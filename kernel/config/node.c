@@ -25,8 +25,16 @@ static const char node_schema[] =
     "restart_window_s: {type: integer, default: 60, min: 1, max: 86400, help: 'In seconds.'}\n"
     "stop_timeout_ms: {type: integer, default: 10000, min: 100, max: 600000, help: 'A plugin that "
     "has not stopped after so many milliseconds is killed.'}\n"
-    "heartbeat_ms: {type: integer, default: 2000, min: 100, max: 60000, help: 'Every plugin is "
-    "asked for a sign of life this often, in milliseconds; three missed ones are a crash.'}\n"
+    "heartbeat_ms: {type: integer, default: 5000, min: 100, max: 60000, help: 'Every plugin is "
+    "asked for a sign of life this often, in milliseconds.'}\n"
+    "heartbeat_limit_ms: {type: integer, default: 15000, min: 100, max: 600000, help: 'A plugin "
+    "that gave no sign of life for so many milliseconds hangs; it is killed and started again as "
+    "after a crash. Not while it is under a debugger.'}\n"
+    "log_size_kb: {type: integer, default: 10240, min: 64, max: 1048576, help: 'When the log of a "
+    "plugin would become larger than this, log/NAME.log is renamed to log/NAME.log.1, that to .2, "
+    "and so on.'}\n"
+    "log_files: {type: integer, default: 5, min: 1, max: 100, help: 'So many log files are kept of "
+    "each plugin; together they never take more than log_files times log_size_kb.'}\n"
     "interpreters: {type: list, default: [/usr/bin/python3, lua, sh], max: 32, help: 'The programs "
     "that may run plugins which are no shared objects: absolute paths, and lua and sh for the "
     "hosts "
@@ -133,6 +141,9 @@ fill(struct node_config *config, struct config_values *values, struct cairn_erro
 	config->restart_window_s = take_unsigned(values, "restart_window_s");
 	config->stop_timeout_ms = take_unsigned(values, "stop_timeout_ms");
 	config->heartbeat_ms = take_unsigned(values, "heartbeat_ms");
+	config->heartbeat_limit_ms = take_unsigned(values, "heartbeat_limit_ms");
+	config->log_size_kb = take_unsigned(values, "log_size_kb");
+	config->log_files = take_unsigned(values, "log_files");
 	config->interpreters = take_list(values, "interpreters");
 	if (config->name == NULL || config->plugin_dir == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "node.yaml: out of memory");
@@ -218,18 +229,40 @@ node_config_free(struct node_config *config)
 
 /* ---- the example ------------------------------------------------------------------------ */
 
-static int
-append_quoted(struct buf *buf, const char *key, const char *text)
+/* As a YAML text between double quotes; NULL when out of memory. */
+static char *
+quoted(const char *text)
 {
-	int code = buf_append_format(buf, "%s: \"", key);
+	BUF_AUTO buf = {.max = EXAMPLE_TEXT_MAX};
+	int code = buf_append_text(&buf, "\"");
 
 	for (; *text != 0 && code == 0; text++) {
 		if (*text == '"' || *text == '\\')
-			code = buf_append_text(buf, "\\");
+			code = buf_append_text(&buf, "\\");
 		if (code == 0)
-			code = buf_append(buf, text, 1);
+			code = buf_append(&buf, text, 1);
 	}
-	return code == 0 ? buf_append_text(buf, "\"\n") : code;
+	if (code == 0)
+		code = buf_append_text(&buf, "\"");
+	return code != 0 || buf_text(&buf) == NULL ? NULL : strdup(buf_text(&buf));
+}
+
+static int
+append_example(struct buf *buf, const struct example_given *given, struct cairn_error *err)
+{
+	struct config_schema schema = {0};
+	int code = load_schema(&schema, err);
+
+	if (code != 0)
+		return code;
+	code = buf_append_text(buf,
+	    "# This node. `cairn check` says whether the file is right.\n"
+	    "# Every option stands below, those not set yet with their default; remove the '#' "
+	    "before\n# one to change it.\n");
+	if (code == 0)
+		code = example_schema(buf, &schema, given);
+	schema_fini(&schema);
+	return code;
 }
 
 int
@@ -237,29 +270,23 @@ node_config_example(const char *id, const char *name, const char *plugin_dir, ch
     struct cairn_error *err)
 {
 	BUF_AUTO buf = {.max = EXAMPLE_TEXT_MAX};
-	struct config_schema schema = {0};
+	char *texts[3];
+	struct example_given given[] = {{"id", NULL}, {"name", NULL}, {"plugin_dir", NULL}, {0}};
 	int code;
 
 	if (!schema_text_is_plain(id) || !schema_text_is_plain(name) ||
 	    !schema_text_is_plain(plugin_dir))
 		return cairn_error_set(
 		    err, CAIRN_EINVAL, "id, name and plugin_dir must be single lines of text");
-	code = load_schema(&schema, err);
-	if (code != 0)
-		return code;
-	code =
-	    buf_append_text(&buf, "# This node. `cairn check` says whether the file is right.\n");
-	if (code == 0)
-		code = append_quoted(&buf, "id", id);
-	if (code == 0)
-		code = append_quoted(&buf, "name", name);
-	if (code == 0)
-		code = append_quoted(&buf, "plugin_dir", plugin_dir);
-	if (code == 0)
-		code = buf_append_text(&buf,
-		    "\n# Every option with its default; remove the '#' before one to change it.\n");
-	if (code == 0)
-		code = example_schema(&buf, &schema);
-	schema_fini(&schema);
+	texts[0] = quoted(id);
+	texts[1] = quoted(name);
+	texts[2] = quoted(plugin_dir);
+	for (size_t i = 0; i < 3; i++)
+		given[i].yaml = texts[i];
+	code = texts[0] == NULL || texts[1] == NULL || texts[2] == NULL
+	    ? CAIRN_ENOMEM
+	    : append_example(&buf, given, err);
+	for (size_t i = 0; i < 3; i++)
+		free(texts[i]);
 	return example_take(&buf, code, ret_text, err);
 }

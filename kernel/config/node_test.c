@@ -74,7 +74,10 @@ a_short_node_yaml_is_filled_with_defaults(void **state)
 	assert_int_equal(node->restart_limit, 10);
 	assert_int_equal(node->restart_window_s, 60);
 	assert_int_equal(node->stop_timeout_ms, 10000);
-	assert_int_equal(node->heartbeat_ms, 2000);
+	assert_int_equal(node->heartbeat_ms, 5000);
+	assert_int_equal(node->heartbeat_limit_ms, 15000);
+	assert_int_equal(node->log_size_kb, 10240);
+	assert_int_equal(node->log_files, 5);
 	node_config_free(node);
 	test_dir_remove(&home);
 }
@@ -144,7 +147,11 @@ the_example_node_yaml_is_valid(void **state)
 	assert_string_equal(node->id, "a.example");
 	assert_string_equal(node->name, "St. \"A\" \\ Hospital");
 	assert_int_equal(node->plugin_dir[0], '/');
-	assert_non_null(strstr(text, "#heartbeat_ms: 2000\n"));
+	assert_non_null(strstr(text, "#heartbeat_ms: 5000\n"));
+	assert_non_null(strstr(text, "\nid: \"a.example\"\n"));
+	assert_null(strstr(text, "#id:")); /* each key once */
+	assert_null(strstr(text, "#name:"));
+	assert_null(strstr(text, "#plugin_dir:"));
 	node_config_free(node);
 	free(text);
 	test_dir_remove(&home);

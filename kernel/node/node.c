@@ -231,7 +231,10 @@ open_supervisor(struct node *node, struct cairn_error *err)
 	    .restart_limit = config->restart_limit,
 	    .restart_window_s = config->restart_window_s,
 	    .stop_timeout_ms = config->stop_timeout_ms,
-	    .heartbeat_ms = config->heartbeat_ms};
+	    .heartbeat_ms = config->heartbeat_ms,
+	    .heartbeat_limit_ms = config->heartbeat_limit_ms,
+	    .log_size_max = (uint64_t)config->log_size_kb * 1024,
+	    .log_files = config->log_files};
 	int code = find_host(host, err);
 
 	if (code == 0)
@@ -285,7 +288,8 @@ open_router(struct node *node, struct cairn_error *err)
 }
 
 int
-node_open(struct node **ret, uv_loop_t *loop, const char *home, struct cairn_error *err)
+node_open(struct node **ret, uv_loop_t *loop, const struct node_options *options,
+    struct cairn_error *err)
 {
 	/* Everything that can be wrong with the configuration is found before anything starts. */
 	static int (*const steps[])(struct node *, struct cairn_error *) = {make_directories,
@@ -300,7 +304,7 @@ node_open(struct node **ret, uv_loop_t *loop, const char *home, struct cairn_err
 	node->lock = -1;
 	node->memory = memory_new(loop, node_pids, node);
 	node->started_ms = clock_monotonic_ms();
-	code = node_config_load(home, &node->config, err);
+	code = node_config_load(options->home, &node->config, err);
 	if (code != 0) {
 		memory_free(node->memory);
 		free(node);
