@@ -12,6 +12,9 @@
  * obligations, or say nothing.  First deny wins; no permit is a deny; obligations of all permits
  * are merged, the strictest (largest) value of each name.  A rule that errors, exceeds a limit or
  * returns something else denies, and says so.  After a limit the state is made anew.
+ *
+ * A question that names a data permit is first held against the site's list of permits
+ * (permits.h): one that is unknown, expired, somebody else's or for something else denies.
  */
 
 #include <stdbool.h>
@@ -29,6 +32,7 @@ struct guard_options {
 	size_t memory_max;         /* bytes; 0 means 8 MiB */
 	uint64_t instructions_max; /* per decision; 0 means 1,000,000 */
 	uint32_t match_limit;      /* PCRE2; 0 means 100,000 */
+	const char *project;       /* the node's, which permits must be for; NULL: any */
 };
 
 struct guard_question {
@@ -40,7 +44,8 @@ struct guard_question {
 	const char *purpose;
 	const char *permit;
 	const char *request_id;
-	const ProtobufCMessage *message; /* the request, typed, as `request.message`; may be NULL */
+	const ProtobufCMessage *message; /* the request, typed, as `q.message`; may be NULL */
+	uint64_t now_ms;                 /* wall time, for permits; 0: the clock's */
 };
 
 #define GUARD_OBLIGATIONS_MAX 16
@@ -57,6 +62,7 @@ struct guard_decision {
 	char reason[GUARD_TEXT_MAX]; /* for people; a permit has one too */
 	struct guard_obligation obligations[GUARD_OBLIGATIONS_MAX];
 	size_t obligation_count;
+	bool failed; /* a rule did not decide but failed, and was taken for a denial */
 };
 
 /* Loads everything; an error names file and line and leaves nothing behind. */
@@ -73,5 +79,9 @@ const char *guard_role(const struct guard *guard, const char *principal);
 /* SHA-256 over the loaded files' names and bytes, for the ledger: which policy decided. */
 void guard_digest(const struct guard *guard, uint8_t ret[32]);
 size_t guard_rule_count(const struct guard *guard);
+/* Name and SHA-256 of the index-th loaded file; false past the end. */
+bool guard_file(const struct guard *guard, size_t index, const char **ret_name, uint8_t ret[32]);
+/* Whether the files in the folder are others than those loaded (or cannot be read). */
+bool guard_differs(const struct guard *guard, const char *policies_dir);
 
 #endif

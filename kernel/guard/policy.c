@@ -20,6 +20,7 @@
 
 struct rule {
 	char label[64]; /* "10-purpose.lua:permitted-purpose" */
+	unsigned line;  /* of its `rule {`, 0 when not known */
 	char *subjects[POLICY_SUBJECTS_MAX];
 	size_t subject_count;
 	int decide;                    /* in the registry */
@@ -94,6 +95,17 @@ take_rule(lua_State *lua, struct policy *p, struct rule *rule)
 	return take_subjects(lua, 2, rule);
 }
 
+/* The line that called rule(), which called us. */
+static unsigned
+line_of_caller(lua_State *lua)
+{
+	lua_Debug at;
+
+	if (lua_getstack(lua, 2, &at) != 1 || lua_getinfo(lua, "l", &at) == 0 || at.currentline < 0)
+		return 0;
+	return (unsigned)at.currentline;
+}
+
 /* kernel.register(name, subjects, decide): nil, or what is wrong. */
 static int
 register_rule(lua_State *lua)
@@ -110,6 +122,7 @@ register_rule(lua_State *lua)
 		return luaL_error(lua, "more than %d rules", POLICY_RULES_MAX);
 	/* From here on it is freed with the policy, whatever Lua raises. */
 	rule->decide = LUA_NOREF;
+	rule->line = line_of_caller(lua);
 	problem = take_rule(lua, p, rule);
 	if (problem != NULL) {
 		free_rule(rule);
@@ -288,6 +301,18 @@ policy_rule_count(const struct policy *p)
 	return p->rule_count;
 }
 
+bool
+policy_rule(const struct policy *p, size_t index, struct policy_rule *ret)
+{
+	if (index >= p->rule_count)
+		return false;
+	*ret = (struct policy_rule){.label = p->rules[index]->label,
+	    .line = p->rules[index]->line,
+	    .subjects = (const char *const *)p->rules[index]->subjects,
+	    .subject_count = p->rules[index]->subject_count};
+	return true;
+}
+
 /* ---- deciding --------------------------------------------------------------------------- */
 
 struct decide {
@@ -314,6 +339,7 @@ deny_failed(lua_State *lua, struct decide *d, const struct rule *rule)
 	const struct sandbox *s = &d->policy->sandbox;
 	char limit[SANDBOX_TEXT_MAX];
 
+	d->ret->failed = true;
 	if (s->reached != SANDBOX_NO_LIMIT)
 		verdict_deny(d->ret, rule->label, "rule '%s' needed more than %s; it was stopped",
 		    rule->label, sandbox_limit_text(s, limit));

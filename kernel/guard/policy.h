@@ -30,6 +30,16 @@ int policy_new(struct policy **ret, const struct policy_source *source, struct c
 void policy_free(struct policy *policy);
 size_t policy_rule_count(const struct policy *policy);
 
+/* One rule; everything is the policy's. */
+struct policy_rule {
+	const char *label; /* "10-purpose.lua:permitted-purpose" */
+	unsigned line;
+	const char *const *subjects;
+	size_t subject_count;
+};
+
+bool policy_rule(const struct policy *policy, size_t index, struct policy_rule *ret);
+
 /* False when the policy must not be asked again: a limit was reached or a rule kept state. */
 bool policy_decide(
     struct policy *policy, const struct guard_question *question, struct guard_decision *ret);

@@ -6,8 +6,10 @@
 
 #include <lauxlib.h>
 
+#include "guard/declared.h"
 #include "guard/frozen.h"
 #include "guard/library.h"
+#include "guard/permits.h"
 
 #define ROLE_MAX 32
 #define NAME_MAX_BYTES 128
@@ -41,6 +43,7 @@ read_principal(const struct tree *tree, const struct tree_node *node,
 		    node->key);
 	ret->name = node->key;
 	ret->role = role->text;
+	ret->line = role->line;
 	return 0;
 }
 
@@ -79,22 +82,26 @@ settings_role(const struct settings *settings, const char *principal)
 	return found == NULL ? "" : found->role;
 }
 
-/* Every key but an optional empty `principals:` must have a value: a forgotten one is no number. */
+/* Every key but an empty `principals:` or `permits:` must have a value: a forgotten one is no
+ * number. */
 static int
 check_values(const struct tree *tree, struct cairn_error *err)
 {
 	for (const struct tree_node *at = tree->root->first; at != NULL; at = at->next) {
-		if (tree_is_null(at) && strcmp(at->key, "principals") != 0)
+		if (tree_is_null(at) && strcmp(at->key, "principals") != 0 &&
+		    strcmp(at->key, "permits") != 0)
 			return tree_error(tree, at, err, "'%s' has no value", at->key);
 	}
 	return 0;
 }
 
 int
-settings_parse(const void *bytes, size_t length, struct settings *ret, struct cairn_error *err)
+settings_parse(const struct settings_bytes *bytes, struct settings *ret, struct cairn_error *err)
 {
 	struct settings settings = {0};
-	int code = tree_parse(bytes, length, "settings.yaml", &settings.tree, err);
+	const struct buf *schema = bytes->schema;
+	int code = tree_parse(bytes->length == 0 ? "" : bytes->text, bytes->length, "settings.yaml",
+	    &settings.tree, err);
 
 	if (code != 0)
 		return code;
@@ -103,6 +110,11 @@ settings_parse(const void *bytes, size_t length, struct settings *ret, struct ca
 		    "expected lines of the form 'key: value'");
 	if (code == 0)
 		code = check_values(settings.tree, err);
+	if (code == 0 && schema != NULL)
+		code = declared_check(schema->length == 0 ? (const uint8_t *)"" : schema->data,
+		    schema->length, settings.tree, err);
+	if (code == 0)
+		code = permits_check(settings.tree, err);
 	if (code == 0)
 		code = read_principals(&settings, err);
 	if (code != 0)

@@ -10,6 +10,7 @@
 
 #include <cairn/error.h>
 
+#include "base/buf.h"
 #include "config/tree.h"
 
 struct settings {
@@ -21,9 +22,17 @@ struct settings {
 struct settings_principal {
 	const char *name; /* borrowed from the tree, as is the role */
 	const char *role;
+	unsigned line;
 };
 
-int settings_parse(const void *bytes, size_t length, struct settings *ret, struct cairn_error *err);
+struct settings_bytes {
+	const void *text; /* may be NULL when there is none */
+	size_t length;
+	const struct buf *schema; /* of settings.schema.yaml, NULL without one */
+};
+
+int settings_parse(
+    const struct settings_bytes *bytes, struct settings *ret, struct cairn_error *err);
 void settings_fini(struct settings *settings);
 const char *settings_role(const struct settings *settings, const char *principal);
 
