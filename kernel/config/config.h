@@ -109,16 +109,21 @@ int manifest_example(const struct manifest *manifest, char **ret_text, struct ca
 
 struct node_config {
 	char *home;
-	char *id;                  /* [a-z0-9][a-z0-9.-]{0,62} */
-	char *name;                /* for people */
-	char *role;                /* "site" or "hub" */
-	char *project;             /* pseudonyms of different projects never meet */
-	char *plugin_dir;          /* where shared objects are */
-	unsigned restart_limit;    /* crashes within restart_window_s that open the breaker; 10 */
-	unsigned restart_window_s; /* 60 */
-	unsigned stop_timeout_ms;  /* a host that has not stopped by then is killed; 10,000 */
-	unsigned heartbeat_ms;     /* 2,000; three missed are a crash */
-	char **interpreters;       /* that may run plugins, NULL-terminated */
+	char *id;                    /* [a-z0-9][a-z0-9.-]{0,62} */
+	char *name;                  /* for people */
+	char *role;                  /* "site" or "hub" */
+	char *project;               /* pseudonyms of different projects never meet */
+	char *plugin_dir;            /* where shared objects are */
+	unsigned restart_limit;      /* crashes within restart_window_s that open the breaker; 10 */
+	unsigned restart_window_s;   /* 60 */
+	unsigned stop_timeout_ms;    /* a host that has not stopped by then is killed; 10,000 */
+	unsigned heartbeat_ms;       /* 5,000 */
+	unsigned heartbeat_limit_ms; /* 15,000 without a sign of life are a crash */
+	unsigned log_size_kb;        /* of one log file of a plugin; 10,240 */
+	unsigned log_files;          /* of each plugin; 5 */
+	char **interpreters;         /* that may run plugins, NULL-terminated */
+	bool
+	    development; /* not in node.yaml: `cairn run --dev`, plugins need no signature or pin */
 };
 
 int node_config_load(const char *home, struct node_config **ret, struct cairn_error *err);
