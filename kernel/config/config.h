@@ -101,6 +101,9 @@ void manifest_free(struct manifest *manifest);
 /* "job:facts" asked for exactly, or covered by a pattern such as "call:cohort.*". */
 bool manifest_has(const struct manifest *manifest, const char *capability);
 
+/* CAIRN_EUNSUPPORTED when a subject's `request` or `answer` is no message type of this kernel. */
+int manifest_types_check(const struct manifest *manifest, struct cairn_error *err);
+
 /* The commented YAML that `cairn init` puts in plugins/available/: every option with its help,
  * type, range and default.  malloc'ed text. */
 int manifest_example(const struct manifest *manifest, char **ret_text, struct cairn_error *err);
@@ -146,6 +149,9 @@ int plugin_file_find(const char *plugin_dir, const char *name, char *ret, size_t
  * says. */
 int plugin_configs_load(const struct node_config *node, struct plugin_config **ret,
     size_t *ret_count, struct cairn_error *err);
+/* HOME/plugins/masked/NAME: while it is there (its text says why) the plugin cannot be enabled. */
+int plugin_mask_path(const char *home, const char *name, char *ret, size_t size);
+int plugin_mask_check(const char *home, const char *name, struct cairn_error *err);
 void plugin_configs_free(struct plugin_config *configs, size_t count);
 
 #endif

@@ -430,6 +430,9 @@ read_manifest(const struct reader *r)
 	config = tree_find(r->tree->root, "config");
 	if (code == 0 && config != NULL && !tree_is_null(config))
 		code = schema_parse(r->tree, config, &r->manifest->schema, r->err);
+	if (code == 0)
+		code = schema_add_common(
+		    &r->manifest->schema, r->manifest->kind, r->tree->origin, r->err);
 	return code;
 }
 

@@ -188,8 +188,13 @@ plugin_configs_load(const struct node_config *node, struct plugin_config **ret, 
 		if (configs == NULL)
 			code = cairn_error_set(err, CAIRN_ENOMEM, "plugins: out of memory");
 	}
-	for (size_t i = 0; i < names.count && code == 0; i++)
-		code = load_plugin(node, names.names[i], &configs[i], err);
+	for (size_t i = 0; i < names.count && code == 0; i++) {
+		code = plugin_mask_check(node->home, names.names[i], err);
+		if (code == 0)
+			code = load_plugin(node, names.names[i], &configs[i], err);
+		if (code == 0)
+			code = manifest_types_check(configs[i].manifest, err);
+	}
 	if (code == 0)
 		code = check_subjects(configs, names.count, err);
 	if (code != 0) {

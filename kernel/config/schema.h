@@ -21,6 +21,10 @@ int schema_parse(const struct tree *tree, const struct tree_node *map, struct co
     struct cairn_error *err);
 void schema_fini(struct config_schema *schema);
 
+/* Adds the options that every plugin has (`on_failure`) to those of a manifest. */
+int schema_add_common(
+    struct config_schema *schema, const char *kind, const char *origin, struct cairn_error *err);
+
 /* One value against one option. */
 int schema_check(const struct tree *tree, const struct tree_node *node,
     const struct config_option *option, struct config_value *ret, struct cairn_error *err);
