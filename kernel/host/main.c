@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cairn-host: one plugin's process.  Started by the kernel only: it needs the socket to dial, the
- * plugin's shared object and its name. */
+ * plugin's shared object and its name, and on descriptor 4 what it may do (sandbox/sandbox.h). */
 
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -12,6 +13,12 @@
 #include "base/log.h"
 #include "host/exec.h"
 #include "runtime/runtime.h"
+#include "sandbox/sandbox.h"
+
+struct host {
+	struct sandbox_policy policy;
+	bool confined;
+};
 
 /* At once and without destructors, whatever threads the plugin has: its ports must be free. */
 static void
@@ -30,9 +37,42 @@ bind_to_kernel(pid_t kernel)
 	return getppid() == kernel ? 0 : -1;
 }
 
+/* ---- confinement ------------------------------------------------------------------------ */
+
+/* From here on everything of this process is confined, but for system calls. */
+static int
+enter(struct host *host, struct cairn_error *err)
+{
+	struct stat st;
+	int code;
+
+	if (fstat(SANDBOX_FD, &st) != 0 || !S_ISSOCK(st.st_mode)) {
+		log_warning("host",
+		    "the kernel did not ask for confinement: this plugin may do "
+		    "whatever its user may");
+		return 0;
+	}
+	code = sandbox_receive(SANDBOX_FD, &host->policy, err);
+	if (code == 0)
+		code = sandbox_enter(&host->policy, err);
+	host->confined = code == 0;
+	return code;
+}
+
+/* Just before the plugin's first instruction. */
+static int
+seal(void *arg, struct cairn_error *err)
+{
+	struct host *host = arg;
+
+	return host->confined ? sandbox_seal(&host->policy, SANDBOX_FD, err) : 0;
+}
+
+/* ---- running ---------------------------------------------------------------------------- */
+
 /* Does not return when the interpreter runs. */
 static int
-become_interpreter(pid_t kernel, char **argv)
+become_interpreter(struct host *host, pid_t kernel, char **argv)
 {
 	const struct exec_options options = {.url = argv[1],
 	    .script = argv[2],
@@ -41,7 +81,8 @@ become_interpreter(pid_t kernel, char **argv)
 	    .kernel = kernel};
 	struct cairn_error err = {0};
 
-	exec_run(&options, &err);
+	if (seal(host, &err) == 0)
+		exec_run(&options, &err);
 	log_error("host", "%s", err.text);
 	return 1;
 }
@@ -52,7 +93,9 @@ main(int argc, char **argv)
 	pid_t kernel = getppid();
 	struct cairn_error err = {0};
 	struct cairn *cairn;
-	struct runtime_options options = {.kernel_pid = kernel, .finished = finished};
+	struct host host = {0};
+	struct runtime_options options = {
+	    .kernel_pid = kernel, .finished = finished, .confine = seal, .arg = &host};
 
 	if (argc != 4 && argc != 5) {
 		fprintf(stderr,
@@ -63,8 +106,12 @@ main(int argc, char **argv)
 		log_error("host", "the kernel is gone, leaving");
 		return 1;
 	}
+	if (enter(&host, &err) != 0) {
+		log_error("host", "%s", err.text);
+		return 1;
+	}
 	if (argc == 5)
-		return become_interpreter(kernel, argv);
+		return become_interpreter(&host, kernel, argv);
 	signal(SIGPIPE, SIG_IGN);
 	options.url = argv[1];
 	options.path = argv[2];

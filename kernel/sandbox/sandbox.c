@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "sandbox/filter.h"
 #include "sandbox/landlock.h"
@@ -121,6 +122,22 @@ const char *
 sandbox_missing(void)
 {
 	return landlock_missing(landlock_version());
+}
+
+int
+sandbox_receive(int fd, struct sandbox_policy *ret, struct cairn_error *err)
+{
+	BUF_AUTO buf = {.max = SANDBOX_TEXT_MAX};
+	char byte = 0;
+
+	do {
+		ssize_t got = read(fd, &byte, 1);
+
+		if (got != 1 || buf_append(&buf, &byte, 1) != 0)
+			return cairn_error_set(
+			    err, CAIRN_EIO, "the kernel did not say what this host may do");
+	} while (byte != 0);
+	return sandbox_policy_parse((const char *)buf.data, ret, err);
 }
 
 static int

@@ -18,6 +18,12 @@
 
 #include "sandbox/policy.h"
 
+/* The host's descriptor on which the policy comes, and on which it sends its listener back. */
+#define SANDBOX_FD 4
+
+/* Reads it from there; blocks until it has come. */
+int sandbox_receive(int fd, struct sandbox_policy *ret, struct cairn_error *err);
+
 int sandbox_enter(const struct sandbox_policy *policy, struct cairn_error *err);
 
 /* `report_fd` is a socket whose other end is the kernel's: the listener is sent there, and it is

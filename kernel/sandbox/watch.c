@@ -129,6 +129,13 @@ is_below_own_folder(const struct filter_open *open, const char *path)
 	return open->dir != AT_FDCWD && path[0] != '/' && strstr(path, "..") == NULL;
 }
 
+/* /proc/self/root leads to everything. */
+static bool
+leaves_proc(const char *path)
+{
+	return strstr(path, "root") != NULL || strstr(path, "cwd") != NULL;
+}
+
 /* Links are followed only where the words alone would be refused: /etc/localtime, a home behind a
  * link.  What does not exist is no access. */
 static bool
@@ -141,6 +148,8 @@ may_open(const struct watch *watch, int pid, const struct filter_open *open, cha
 	if (!read_path(pid, open->path, path) || is_below_own_folder(open, path))
 		return true; /* a bad address fails by itself */
 	normalise(path, shown);
+	if (strncmp(shown, "/proc/self/", 11) == 0 && leaves_proc(shown + 11))
+		return false;
 	if (sandbox_policy_allows(&watch->policy, shown, open->writing))
 		return true;
 	snprintf(number, sizeof number, "/proc/%d", pid);
@@ -332,6 +341,28 @@ copy_policy(const struct sandbox_policy *policy, struct sandbox_policy *ret)
 	return code;
 }
 
+/* A socket pair in which the policy waits for the host. */
+static int
+pair_new(const struct sandbox_policy *policy, int ret_pair[2])
+{
+	char *text = NULL;
+	int code = sandbox_policy_text(policy, &text, NULL);
+	size_t length;
+
+	if (code != 0)
+		return code;
+	length = strlen(text) + 1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret_pair) != 0)
+		code = CAIRN_EIO;
+	else if (send(ret_pair[0], text, length, MSG_DONTWAIT) != (ssize_t)length) {
+		close(ret_pair[0]);
+		close(ret_pair[1]);
+		code = CAIRN_ELIMIT;
+	}
+	free(text);
+	return code;
+}
+
 int
 watch_new(struct watch **ret, uv_loop_t *loop, const struct sandbox_policy *policy,
     const struct watch_ops *ops, void *arg, int *ret_host_fd, struct cairn_error *err)
@@ -341,8 +372,7 @@ watch_new(struct watch **ret, uv_loop_t *loop, const struct sandbox_policy *poli
 
 	if (watch == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
-	if (copy_policy(policy, &watch->policy) != 0 ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+	if (copy_policy(policy, &watch->policy) != 0 || pair_new(policy, pair) != 0) {
 		sandbox_policy_fini(&watch->policy);
 		free(watch);
 		return cairn_error_set(err, CAIRN_EIO, "cannot make a socket for the sandbox");

@@ -348,6 +348,7 @@ plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err)
 	int a = snprintf(socket_path, sizeof socket_path, "%s/%s.%llu.sock", supervisor->run_dir,
 	    plugin->name, (unsigned long long)++supervisor->incarnation);
 	int b = snprintf(log_path, sizeof log_path, "%s/%s.log", supervisor->log_dir, plugin->name);
+	FD_AUTO sandbox_fd = -1;
 	int code;
 
 	if (a < 0 || b < 0 || a >= (int)sizeof socket_path || b >= (int)sizeof log_path)
@@ -356,6 +357,14 @@ plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err)
 	plugin->down = false;
 	plugin->start_refused = false;
 	plugin->starts++;
+	if (supervisor->ops.confine != NULL) {
+		code = supervisor->ops.confine(
+		    supervisor->arg, plugin, &sandbox_fd, &options.uid, err);
+		if (code != 0)
+			return cairn_error_prefix(
+			    err, code, "plugin %s %s", plugin->name, plugin->version);
+		options.sandbox_fd = sandbox_fd;
+	}
 	supervisor->processes++;
 	code = process_start(&plugin->process, supervisor->loop, &options, err);
 	if (code != 0)

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "runtime/channel.h"
 #include "runtime/runtime.h"
+#include "sandbox/sandbox.h"
 
 #define URL_MAX_BYTES 256
 #define ENVIRONMENT_MAX 16
@@ -161,16 +162,19 @@ spawn(struct process *process, const struct process_options *options, char *url,
 	char *args[] = {(char *)(uintptr_t)options->host_path, url,
 	    (char *)(uintptr_t)options->plugin_path, (char *)(uintptr_t)options->name,
 	    (char *)(uintptr_t)options->interpreter, NULL};
-	uv_stdio_container_t stdio[RUNTIME_OBJECT_FD + 1] = {{.flags = UV_IGNORE},
+	uv_stdio_container_t stdio[SANDBOX_FD + 1] = {{.flags = UV_IGNORE},
 	    {.flags = UV_INHERIT_FD, .data.fd = log_fd},
 	    {.flags = UV_INHERIT_FD, .data.fd = log_fd},
-	    {.flags = UV_INHERIT_FD, .data.fd = options->object_fd}};
+	    {.flags = options->object_fd > 0 ? UV_INHERIT_FD : UV_IGNORE,
+		.data.fd = options->object_fd},
+	    {.flags = options->sandbox_fd > 0 ? UV_INHERIT_FD : UV_IGNORE,
+		.data.fd = options->sandbox_fd}};
 	struct environment *environment = calloc(1, sizeof *environment);
 	uv_process_options_t spawn_options = {.exit_cb = on_exit_status,
 	    .file = options->host_path,
 	    .args = args,
 	    .stdio = stdio,
-	    .stdio_count = options->object_fd > 0 ? RUNTIME_OBJECT_FD + 1 : RUNTIME_OBJECT_FD,
+	    .stdio_count = SANDBOX_FD + 1,
 	    .flags = UV_PROCESS_DETACHED};
 	int rv;
 
@@ -199,7 +203,8 @@ process_listen(struct process *process, const struct process_options *options, c
 
 	int code = channel_open(&process->channel, process->loop, &channel, err);
 
-	if (code == 0 && options->uid != 0 && chown(options->socket_path, options->uid, -1) != 0)
+	if (code == 0 && options->uid != 0 &&
+	    chown(options->socket_path, options->uid, (gid_t)-1) != 0)
 		return cairn_error_set(err, CAIRN_EIO, "cannot give %s to user %u: %s",
 		    options->socket_path, options->uid, strerror(errno));
 	return code;

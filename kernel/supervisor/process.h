@@ -32,6 +32,8 @@ struct process_options {
 	const char *name;
 	struct hostlog_options log;
 	const char *socket_path; /* must not exist */
+	int sandbox_fd; /* where the host reads what it may do, its descriptor 4; 0: not confined */
+	unsigned uid;   /* who dials the socket; 0: our own */
 	const struct process_ops *ops;
 	void *arg;
 	/* Called once after each process_start(), failed or not, when nothing of it is left. */

@@ -68,6 +68,7 @@ struct cairn {
 	uv_timer_t deadline; /* of the handshake, then of the kernel's last STOP */
 	uv_prepare_t flush;
 	void (*finished)(void *arg, int status);
+	int (*confine)(void *arg, struct cairn_error *err);
 	void *arg;
 	int leave_status;
 

@@ -153,7 +153,11 @@ hello(struct cairn *cairn)
 static int
 load_and_start(struct cairn *cairn, struct cairn_error *err)
 {
-	int code = cairn->linked != NULL
+	int code = cairn->confine == NULL ? 0 : cairn->confine(cairn->arg, err);
+
+	if (code != 0)
+		return code;
+	code = cairn->linked != NULL
 	    ? plugin_take(cairn->linked, cairn->name, &cairn->plugin, err)
 	    : plugin_load(cairn->path, cairn->name, &cairn->plugin, err);
 
@@ -382,6 +386,7 @@ runtime_new(struct cairn **ret, uv_loop_t *loop, const struct runtime_options *o
 	cairn->path = strdup(options->path == NULL ? "" : options->path);
 	cairn->linked = options->plugin;
 	cairn->finished = options->finished;
+	cairn->confine = options->confine;
 	cairn->arg = options->arg;
 	cairn->deadline.data = cairn;
 	cairn->flush.data = cairn;

@@ -16,6 +16,10 @@
 
 #include <cairn/plugin.h>
 
+/* A host whose descriptor of this number is sealed memory (memfd_create(2)) loads its plugin from
+ * there: bytes that the kernel checked and nobody can change.  `path` is their name then. */
+#define RUNTIME_OBJECT_FD 3
+
 struct runtime_options {
 	const char *url;                   /* the kernel's socket */
 	int kernel_pid;                    /* who must be listening on it */
@@ -24,6 +28,9 @@ struct runtime_options {
 	const struct cairn_plugin *plugin; /* a plugin linked into this program */
 	/* The process should end now with this status.  Called once, on the loop. */
 	void (*finished)(void *arg, int status);
+	/* The kernel's socket is connected and the plugin not loaded yet: the last moment to confine
+	 * this process.  May be NULL. */
+	int (*confine)(void *arg, struct cairn_error *err);
 	void *arg;
 };
 
