@@ -23,13 +23,41 @@
 -- The question q:
 --     q.subject              "cohort.count"
 --     q.purpose              "scientific-research", "" when none was stated
---     q.permit               the data permit it rests on, "" when none
+--     q.permit               the data permit it rests on, "" when none; by then the kernel has
+--                            looked it up in settings.yaml and found that it covers the question
 --     q.principal.name       who asks: "alice@example.org", "local:root"
 --     q.principal.role       "operator", "researcher", "plugin", "" when not known at this site
 --     q.principal.via        "control" for this machine's command line, else a plugin's name
 --     q.principal.asked_by   the local user when a request is made as somebody else, else ""
 --     q.request_id           names the request in logs and ledger
 --     q.message              the request itself, field by field (proto/cairn), or nil
+--
+-- The message of cohort.count is a CountRequest (proto/cairn/cohort.proto).  Enumerations read as
+-- their names, lists count from 1, and what was not sent is nil (a message) or 0, "" and false:
+--     q.message.level                           "PATIENT", "STUDY", "SERIES" or "INSTANCE"
+--     q.message.expression.operand              "LEAF", "AND", "OR", "XOR", "NOT", "SAME", "ALL"
+--     #q.message.expression.children            how many an AND or OR has
+--     q.message.expression.leaf.attribute       "modality", of a LEAF
+--     q.message.expression.leaf.values[1].text  "CT"
+-- so that a rule may say
+--     if q.message.level ~= "PATIENT" then
+--       return deny("researchers count patients here, not %s", q.message.level:lower())
+--     end
+-- or look at every criterion, however deep it stands:
+--     local function uses(expression, attribute)
+--       if expression.leaf and expression.leaf.attribute == attribute then
+--         return true
+--       end
+--       for _, child in ipairs(expression.children) do
+--         if uses(child, attribute) then return true end
+--       end
+--       return false
+--     end
+--     if uses(q.message.expression, "device_serial") then
+--       return deny("nobody asks by device here")
+--     end
+-- The message of imaging.import is an ImportRequest: #q.message.paths, q.message.paths[1].
+-- `cairn policy ask` tries such a rule with an empty message.
 --
 -- settings is policies/settings.yaml.  A misspelt setting, field or name is an error, never nil.
 --

@@ -49,6 +49,7 @@ struct cli_command {
 extern const struct cli_command cli_node_commands[];
 extern const struct cli_command cli_plugin_commands[];
 extern const struct cli_command cli_data_commands[];
+extern const struct cli_command cli_policy_commands[];
 extern const struct cli_command cli_ledger_commands[];
 extern const struct cli_command cli_job_commands[];
 extern const struct cli_command cli_sdk_commands[];
@@ -56,6 +57,8 @@ extern const struct cli_command cli_sdk_commands[];
 /* Commands with a file of their own. */
 int cli_logs_run(struct cli *cli, int argc, char **argv);
 int cli_call_run(struct cli *cli, int argc, char **argv);
+int cli_count_run(struct cli *cli, int argc, char **argv);
+int cli_cohort_fields_run(struct cli *cli, int argc, char **argv);
 int cli_export_run(struct cli *cli, int argc, char **argv);
 
 /* Prints the error ("cairn count: text") or its JSON and returns CLI_FAILED. */

@@ -13,8 +13,8 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/paths.h"
+#include "cli/policy.h"
 #include "config/config.h"
-#include "guard/guard.h"
 #include "identity/identity.h"
 
 #define POLICY_FILE_MAX (1u << 20)
@@ -75,26 +75,43 @@ add_plugin(void *arg, const char *path, struct cairn_error *err)
 static int
 copy_policy(void *arg, const char *path, struct cairn_error *err)
 {
-	const char *home = arg;
+	const char *folder = arg;
 	BUF_AUTO text = {.max = POLICY_FILE_MAX};
 	char to[PATH_MAX];
 	int code = file_read(path, &text, err);
 
 	if (code != 0)
 		return code;
-	if (snprintf(to, sizeof to, "%s/policies%s", home, strrchr(path, '/')) >= (int)sizeof to)
-		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", home);
+	if (snprintf(to, sizeof to, "%s%s", folder, strrchr(path, '/')) >= (int)sizeof to)
+		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", folder);
 	return file_write(to, text.data, text.length, 0600, err);
+}
+
+static int
+copy_policies(const char *home, struct cairn_error *err)
+{
+	char from[PATH_MAX], to[PATH_MAX], cases_from[PATH_MAX], cases_to[PATH_MAX];
+	int code;
+
+	if (paths_share("policies", from) != 0 || file_join(to, sizeof to, home, "policies") != 0 ||
+	    file_join(cases_from, sizeof cases_from, from, "cases") != 0 ||
+	    file_join(cases_to, sizeof cases_to, to, "cases") != 0)
+		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", home);
+	code = available_files(from, ".lua", copy_policy, to, err);
+	if (code == 0)
+		code = available_files(from, ".yaml", copy_policy, to, err);
+	if (code == 0)
+		code = file_mkdirs(cases_to, 0700, err);
+	return code == 0 ? available_files(cases_from, ".yaml", copy_policy, cases_to, err) : code;
 }
 
 static int
 fill_home(char *home, const struct init *init, struct cairn_error *err)
 {
-	char policies[PATH_MAX], keys[PATH_MAX];
+	char keys[PATH_MAX];
 	int code;
 
-	if (paths_share("policies", policies) != 0 ||
-	    file_join(keys, sizeof keys, home, "keys") != 0)
+	if (file_join(keys, sizeof keys, home, "keys") != 0)
 		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", home);
 	code = make_home(home, err);
 	if (code == 0)
@@ -102,9 +119,7 @@ fill_home(char *home, const struct init *init, struct cairn_error *err)
 	if (code == 0)
 		code = available_files(init->plugin_dir, ".plugin.yaml", add_plugin, home, err);
 	if (code == 0)
-		code = available_files(policies, ".lua", copy_policy, home, err);
-	if (code == 0)
-		code = available_files(policies, ".yaml", copy_policy, home, err);
+		code = copy_policies(home, err);
 	if (code == 0)
 		code = identity_create(keys, err);
 	/* Last, because node.yaml is what says that a home is whole. */
@@ -241,21 +256,29 @@ struct check {
 	int failed;
 };
 
+/* A code below 0 is a fault, one above 0 a warning. */
 static void
 report(struct check *check, const char *what, int code, const char *detail)
 {
 	const struct cli *cli = check->cli;
 
-	if (code != 0)
+	if (code < 0)
 		check->failed++;
 	if (cli->json) {
 		json_array_append_new(check->results,
-		    json_pack("{s:s, s:b, s:o}", "what", what, "ok", code == 0, "detail",
-			cli_text(detail)));
+		    json_pack("{s:s, s:b, s:b, s:o}", "what", what, "ok", code >= 0, "warning",
+			code > 0, "detail", cli_text(detail)));
 		return;
 	}
-	printf("%s%s%s  %-18s ", cli_colour(cli, code == 0 ? CLI_GREEN : CLI_RED),
-	    code == 0 ? "ok  " : "FAIL", cli_colour(cli, CLI_PLAIN), what);
+	printf("%s%s%s  %-18s ",
+	    cli_colour(cli,
+		code == 0      ? CLI_GREEN
+		    : code > 0 ? CLI_YELLOW
+			       : CLI_RED),
+	    code == 0      ? "ok  "
+		: code > 0 ? "warn"
+			   : "FAIL",
+	    cli_colour(cli, CLI_PLAIN), what);
 	cli_print_safe(stdout, detail);
 	putchar('\n');
 }
@@ -276,20 +299,10 @@ check_keys(struct check *check)
 }
 
 static void
-check_policies(struct check *check)
+report_policy(void *arg, enum policy_level level, const char *text)
 {
-	struct cairn_error err = {0};
-	struct guard *guard = NULL;
-	char policies[PATH_MAX], detail[80] = "";
-	struct guard_options options = {.policies_dir = policies};
-	int code = file_join(policies, sizeof policies, check->cli->home, "policies");
-
-	if (code == 0)
-		code = guard_open(&guard, &options, &err);
-	if (code == 0)
-		snprintf(detail, sizeof detail, "%zu rules", guard_rule_count(guard));
-	report(check, "policies", code, code == 0 ? detail : err.text);
-	guard_free(guard);
+	report(
+	    arg, "policies", level == POLICY_ERROR ? CAIRN_EINVAL : level == POLICY_WARNING, text);
 }
 
 static void
@@ -333,7 +346,7 @@ run_check(struct cli *cli, int argc, char **argv)
 	code = node_config_load(cli->home, &node, &err);
 	report(&check, "node.yaml", code, code == 0 ? node->id : err.text);
 	check_keys(&check);
-	check_policies(&check);
+	policy_check(cli, report_policy, &check);
 	if (code == 0)
 		check_plugins(&check, node);
 	node_config_free(node);
@@ -387,6 +400,7 @@ static void
 print_status(const struct cli *cli, const json_t *status)
 {
 	const json_t *node = json_object_get(status, "node");
+	const json_t *policy = json_object_get(status, "policy");
 	const json_t *queues = json_object_get(status, "queues"), *queue;
 	size_t index;
 
@@ -399,7 +413,11 @@ print_status(const struct cli *cli, const json_t *status)
 	    cli_json_number(node, "calls"));
 	printf("  ledger    %lld records\n  policy    %lld rules\n",
 	    cli_json_number(json_object_get(status, "ledger"), "records"),
-	    cli_json_number(json_object_get(status, "policy"), "rules"));
+	    cli_json_number(policy, "rules"));
+	if (json_is_true(json_object_get(policy, "differs")))
+		printf("  %swarning%s   the files in policies/ are not those that decide; "
+		       "`cairn reload` takes them in\n",
+		    cli_colour(cli, CLI_YELLOW), cli_colour(cli, CLI_PLAIN));
 	json_array_foreach(queues, index, queue)
 	    printf("  queue     %s: %lld ready, %lld taken, %lld dead, %lld done\n",
 		cli_json_text(queue, "queue"), cli_json_number(queue, "ready"),
@@ -440,7 +458,8 @@ const struct cli_command cli_node_commands[] = {
     {"run", "[--dev]", "run the node in the foreground",
 	"Stops in order on Ctrl-C or SIGTERM. Logs go to standard error, each plugin's to\n"
 	"HOME/log/NAME.log.\n"
-	"  --dev   also run plugins that nobody signed or accepted, and say so loudly; never where\n"
+	"  --dev   also run plugins that nobody signed or accepted, and say so loudly; never "
+	"where\n"
 	"          patients' data are\n",
 	"cairn --home /var/lib/cairn run", run_run},
     {"check", "", "check the whole configuration without starting anything",

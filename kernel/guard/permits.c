@@ -51,8 +51,8 @@ names(const struct tree_node *permit, const char *key, const char *word)
 }
 
 /* "2027-06-30" */
-static int
-parse_day(const char *text, int32_t *ret)
+int
+permits_parse_day(const char *text, int32_t *ret)
 {
 	int part[3] = {0};
 	size_t at = 0;
@@ -80,7 +80,7 @@ permits_last_day(const struct tree_node *permit)
 	int32_t day = INT32_MIN;
 
 	if (expires != NULL && expires->kind == TREE_SCALAR)
-		parse_day(expires->text, &day);
+		permits_parse_day(expires->text, &day);
 	return day;
 }
 

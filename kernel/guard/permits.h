@@ -31,6 +31,8 @@ bool permits_cover(const struct tree *tree, const struct guard_question *questio
 
 /* The last day, in days since 1970-01-01; of a permit that permits_check() found right. */
 int32_t permits_last_day(const struct tree_node *permit);
+/* "2027-06-30"; CAIRN_EINVAL for what is no day. */
+int permits_parse_day(const char *text, int32_t *ret);
 int32_t permits_today(uint64_t now_ms);
 
 /* Calls `each` for every text at `key`: one, or a list of them. */

@@ -5,6 +5,14 @@ local permitted = setting("permitted_purposes", "list")
 local forbidden = setting("forbidden_purposes", "list")
 local housekeeping = setting("operator_purposes", "list")
 
+-- Every purpose that this role may state, operators' own included.
+local function purposes_of(role)
+	if role == "operator" then
+		return list(permitted) .. ", " .. list(housekeeping)
+	end
+	return list(permitted)
+end
+
 -- First of all what the law forbids: no permit and no role changes that.
 rule {
 	name = "forbidden-purpose",
@@ -22,7 +30,7 @@ rule {
 	subjects = { "cohort.*", "imaging.*" },
 	decide = function(q)
 		if q.purpose == "" then
-			return deny("no purpose was stated; permitted here: %s", list(permitted))
+			return deny("no purpose was stated; permitted here: %s", purposes_of(q.principal.role))
 		end
 	end,
 }
@@ -34,7 +42,8 @@ rule {
 		if contains(permitted, q.purpose) or contains(housekeeping, q.purpose) then
 			return
 		end
-		return deny("purpose '%s' is not permitted at this site; permitted: %s", q.purpose, list(permitted))
+		return deny("purpose '%s' is not permitted at this site; permitted: %s",
+			q.purpose, purposes_of(q.principal.role))
 	end,
 }
 
@@ -44,7 +53,8 @@ rule {
 	subjects = { "cohort.*", "imaging.*" },
 	decide = function(q)
 		if contains(housekeeping, q.purpose) and q.principal.role ~= "operator" then
-			return deny("purpose '%s' is for this site's operators only", q.purpose)
+			return deny("purpose '%s' is for this site's operators only; permitted: %s",
+				q.purpose, purposes_of(q.principal.role))
 		end
 	end,
 }

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/policy.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/file.h"
+
+int
+policy_site_open(
+    struct policy_site *ret, const struct cli *cli, const char *policies, struct cairn_error *err)
+{
+	char path[PATH_MAX];
+	struct guard_options options = {.policies_dir = policies};
+	int code;
+
+	memset(ret, 0, sizeof *ret);
+	ret->served_count = guard_served_kernel(ret->served);
+	if (policies == NULL) {
+		if (file_join(path, sizeof path, cli->home, "policies") != 0)
+			return cairn_error_set(
+			    err, CAIRN_ELIMIT, "the path is too long: %s", cli->home);
+		options.policies_dir = path;
+		/* What is wrong with these is for others to say (`cairn check`). */
+		if (node_config_load(cli->home, &ret->node, NULL) == 0 &&
+		    plugin_configs_load(ret->node, &ret->plugins, &ret->plugin_count, NULL) == 0)
+			options.project = ret->node->project;
+		for (size_t i = 0; i < ret->plugin_count; i++)
+			ret->served_count = guard_served_add(
+			    ret->served, ret->served_count, ret->plugins[i].manifest);
+	}
+	code = guard_open(&ret->guard, &options, err);
+	if (code != 0)
+		policy_site_close(ret);
+	return code;
+}
+
+void
+policy_site_close(struct policy_site *site)
+{
+	guard_free(site->guard);
+	plugin_configs_free(site->plugins, site->plugin_count);
+	node_config_free(site->node);
+	memset(site, 0, sizeof *site);
+}
+
+/* ---- check ------------------------------------------------------------------------------ */
+
+struct reporting {
+	void (*report)(void *arg, enum policy_level level, const char *text);
+	void *arg;
+};
+
+static void
+report_finding(void *arg, const struct guard_finding *finding)
+{
+	const struct reporting *to = arg;
+
+	to->report(to->arg, finding->error ? POLICY_ERROR : POLICY_WARNING, finding->text);
+}
+
+void
+policy_check(const struct cli *cli,
+    void (*report)(void *arg, enum policy_level level, const char *text), void *arg)
+{
+	struct reporting to = {report, arg};
+	struct policy_site site;
+	struct cairn_error err = {0};
+	char text[80];
+
+	if (policy_site_open(&site, cli, NULL, &err) != 0) {
+		report(arg, POLICY_ERROR, err.text);
+		return;
+	}
+	if (guard_check(site.guard, site.served, site.served_count, report_finding, &to) == 0) {
+		snprintf(text, sizeof text, "%zu rules", guard_rule_count(site.guard));
+		report(arg, POLICY_FINE, text);
+	}
+	policy_site_close(&site);
+}
