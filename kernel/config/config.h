@@ -15,6 +15,8 @@
 
 #include <cairn/error.h>
 
+#include "provenance/provenance.h"
+
 /* ---- schema and values ------------------------------------------------------------------ */
 
 enum config_type { CONFIG_STRING, CONFIG_INTEGER, CONFIG_NUMBER, CONFIG_BOOL, CONFIG_LIST };
@@ -124,6 +126,10 @@ struct node_config {
 	unsigned heartbeat_limit_ms; /* 15,000 without a sign of life are a crash */
 	unsigned log_size_kb;        /* of one log file of a plugin; 10,240 */
 	unsigned log_files;          /* of each plugin; 5 */
+	bool sandbox_require;        /* no plugin runs with less than all of its sandbox */
+	unsigned plugin_memory_mb;   /* 8,192 */
+	unsigned plugin_disk_mb;     /* of state/NAME and of one file; 1,048,576 */
+	unsigned plugin_user;        /* the first of the plugins' users where run as root; 0: none */
 	char **interpreters;         /* that may run plugins, NULL-terminated */
 	bool
 	    development; /* not in node.yaml: `cairn run --dev`, plugins need no signature or pin */
@@ -139,13 +145,29 @@ int node_config_example(const char *id, const char *name, const char *plugin_dir
 struct plugin_config {
 	struct manifest *manifest;
 	struct config_values values;
+	/* The bytes that the host will load and what is known of their origin.  When the verdict is
+	 * PROVENANCE_REFUSED, the manifest holds no more than the name, and there are no values. */
+	struct provenance *object;
 };
+
+/* Reads the plugin NAME from `path`: its bytes, whether they may run, and the manifest in them. */
+int plugin_admit(const struct node_config *node, const char *name, const char *path,
+    struct plugin_config *ret, struct cairn_error *err);
+/* The capabilities that the manifest asks for and HOME/plugins/trust does not grant; how many. */
+size_t plugin_ungranted(
+    const struct manifest *manifest, const struct trust *trust, const char **ret, size_t max);
 
 /* Where a plugin is: PLUGIN_DIR/NAME.so or NAME.plugin.yaml, or either in PLUGIN_DIR/NAME.
  * CAIRN_ENOTFOUND, CAIRN_ELIMIT. */
 int plugin_file_find(const char *plugin_dir, const char *name, char *ret, size_t size);
 
-/* Every link in HOME/plugins/enabled, sorted by name, each with the file that plugin_file_find()
+/* The same for a node: what `cairn plugin install` put in its store comes first. */
+int plugin_object_find(const struct node_config *node, const char *name, char *ret, size_t size);
+/* HOME/state/kernel/plugins, where installed plugins lie as NAME/VERSION/NAME.so with the links
+ * NAME/current and NAME/previous. */
+#define PLUGIN_STORE "state/kernel/plugins"
+
+/* Every link in HOME/plugins/enabled, sorted by name, each with the file that plugin_object_find()
  * says. */
 int plugin_configs_load(const struct node_config *node, struct plugin_config **ret,
     size_t *ret_count, struct cairn_error *err);

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "config/schema.h"
+#include "config/script.h"
 
 #define PLUGINS_MAX 256
 #define PATH_TEXT_MAX 4096
@@ -79,22 +80,68 @@ list_enabled(const char *home, struct names *names, struct cairn_error *err)
 	return code;
 }
 
+int
+plugin_file_find(const char *plugin_dir, const char *name, char *ret, size_t size)
+{
+	static const char *const suffixes[] = {".so", SCRIPT_SUFFIX};
+	char relative[96];
+
+	for (size_t i = 0; i < 2 * sizeof suffixes / sizeof *suffixes; i++) {
+		const char *suffix = suffixes[i / 2];
+		int wrote = i % 2 == 0
+		    ? snprintf(relative, sizeof relative, "%s%s", name, suffix)
+		    : snprintf(relative, sizeof relative, "%s/%s%s", name, name, suffix);
+
+		if (wrote < 0 || (size_t)wrote >= sizeof relative ||
+		    file_join(ret, size, plugin_dir, relative) != 0)
+			return CAIRN_ELIMIT;
+		if (file_exists(ret))
+			return 0;
+	}
+	return CAIRN_ENOTFOUND;
+}
+
+int
+plugin_object_find(const struct node_config *node, const char *name, char *ret, size_t size)
+{
+	int wrote =
+	    snprintf(ret, size, "%s/" PLUGIN_STORE "/%s/current/%s.so", node->home, name, name);
+
+	if (wrote < 0 || (size_t)wrote >= size)
+		return CAIRN_ELIMIT;
+	return file_exists(ret) ? 0 : plugin_file_find(node->plugin_dir, name, ret, size);
+}
+
 static int
 find_object(const struct node_config *node, const char *name, char ret[PATH_TEXT_MAX],
     struct cairn_error *err)
 {
-	char relative[80];
+	int code = plugin_object_find(node, name, ret, PATH_TEXT_MAX);
 
-	snprintf(relative, sizeof relative, "%s.so", name);
-	if (file_join(ret, PATH_TEXT_MAX, node->plugin_dir, relative) == 0 && file_exists(ret))
-		return 0;
-	snprintf(relative, sizeof relative, "%s/%s.so", name, name);
-	if (file_join(ret, PATH_TEXT_MAX, node->plugin_dir, relative) == 0 && file_exists(ret))
+	if (code == 0)
 		return 0;
 	return cairn_error_set(err, CAIRN_ENOTFOUND,
-	    "plugins/enabled/%s.yaml: there is no %s/%s.so; install the plugin, or disable it with "
-	    "`cairn plugin disable %s`",
-	    name, node->plugin_dir, name, name);
+	    "plugins/enabled/%s.yaml: there is no %s/%s.so and no %s" SCRIPT_SUFFIX
+	    " there; install the plugin, or disable it with `cairn plugin disable %s`",
+	    name, node->plugin_dir, name, name, name);
+}
+
+/* Which programs may run plugins is the site's decision, not the plugin's. */
+static int
+check_interpreter(
+    const struct node_config *node, const struct manifest *manifest, struct cairn_error *err)
+{
+	if (manifest->interpreter == NULL)
+		return 0;
+	for (char **at = node->interpreters; at != NULL && *at != NULL; at++) {
+		if (strcmp(*at, manifest->interpreter) == 0)
+			return 0;
+	}
+	return cairn_error_set(err, CAIRN_EFORBIDDEN,
+	    "%s: wants to be run by '%s', which `interpreters` in node.yaml does not list; add it "
+	    "there if this node should run such plugins, or disable it with `cairn plugin disable "
+	    "%s`",
+	    manifest->path, manifest->interpreter, manifest->name);
 }
 
 static int
@@ -130,15 +177,16 @@ load_plugin(const struct node_config *node, const char *name, struct plugin_conf
 	int code = find_object(node, name, object, err);
 
 	if (code == 0)
-		code = manifest_read(object, &config->manifest, err);
-	if (code != 0)
+		code = plugin_admit(node, name, object, config, err);
+	if (code != 0 || config->object->verdict == PROVENANCE_REFUSED)
 		return code;
 	if (strcmp(config->manifest->name, name) != 0)
 		return cairn_error_set(err, CAIRN_EINVAL,
 		    "%s: is the plugin '%s', not '%s'; "
 		    "file and plugin must have one name",
 		    object, config->manifest->name, name);
-	return load_values(node, name, config, err);
+	code = check_interpreter(node, config->manifest, err);
+	return code != 0 ? code : load_values(node, name, config, err);
 }
 
 static const struct manifest *
@@ -213,6 +261,7 @@ plugin_configs_free(struct plugin_config *configs, size_t count)
 	for (size_t i = 0; configs != NULL && i < count; i++) {
 		config_values_fini(&configs[i].values);
 		manifest_free(configs[i].manifest);
+		provenance_free(configs[i].object);
 	}
 	free(configs);
 }

@@ -81,11 +81,10 @@ append_at(const struct object *o, const Elf64_Shdr *section, struct buf *buf)
 }
 
 static int
-open_object(struct object *o)
+stat_object(struct object *o)
 {
 	struct stat st;
 
-	o->fd = open(o->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (o->fd < 0 || fstat(o->fd, &st) != 0)
 		return cairn_error_set(o->err, errno == ENOENT ? CAIRN_ENOTFOUND : CAIRN_EIO,
 		    "%s: cannot be opened: %s", o->path, strerror(errno));
@@ -163,12 +162,13 @@ find_section(const struct object *o, const char *name, const struct buf *names, 
 }
 
 int
-section_read(const char *path, const char *name, struct buf *buf, struct cairn_error *err)
+section_read_fd(
+    int fd, const char *path, const char *name, struct buf *buf, struct cairn_error *err)
 {
-	struct object o = {.path = path, .fd = -1, .err = err};
+	struct object o = {.path = path, .fd = fd, .err = err};
 	BUF_AUTO names = {.max = SECTION_NAMES_MAX};
 	Elf64_Shdr section;
-	int code = open_object(&o);
+	int code = stat_object(&o);
 
 	if (code == 0)
 		code = check_header(&o);
@@ -181,6 +181,13 @@ section_read(const char *path, const char *name, struct buf *buf, struct cairn_e
 		code = find_section(&o, name, &names, &section);
 	if (code == 0)
 		code = append_at(&o, &section, buf);
-	file_close(&o.fd);
 	return code;
+}
+
+int
+section_read(const char *path, const char *name, struct buf *buf, struct cairn_error *err)
+{
+	FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	return section_read_fd(fd, path, name, buf, err);
 }

@@ -13,5 +13,8 @@
 
 /* Appends the section's bytes to `buf`, whose max bounds them.  64-bit, this machine's kind. */
 int section_read(const char *path, const char *name, struct buf *buf, struct cairn_error *err);
+/* The same of an open file; `path` is its name in messages. */
+int section_read_fd(
+    int fd, const char *path, const char *name, struct buf *buf, struct cairn_error *err);
 
 #endif

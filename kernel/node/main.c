@@ -48,13 +48,14 @@ usage(FILE *to)
 	fputs("usage: cairnd --home DIR\n"
 	      "Runs the node whose home is DIR (made by `cairn init DIR`) in the foreground.\n"
 	      "  --home DIR   the node's home; default: $CAIRN_HOME, else /var/lib/cairn\n"
-	      "  --debug      log at debug level\n",
+	      "  --debug      log at debug level\n"
+	      "  --dev        also run plugins that nobody signed or accepted; for development\n",
 	    to);
 	return to == stdout ? 0 : 2;
 }
 
 static int
-run(const char *home)
+run(const struct node_options *options)
 {
 	static const int numbers[2] = {SIGTERM, SIGINT};
 	struct program program = {0};
@@ -64,7 +65,7 @@ run(const char *home)
 
 	signal(SIGPIPE, SIG_IGN);
 	uv_loop_init(&loop);
-	code = node_open(&program.node, &loop, home, &err);
+	code = node_open(&program.node, &loop, options, &err);
 	for (size_t i = 0; code == 0 && i < 2; i++) {
 		uv_signal_init(&loop, &program.signals[i]);
 		program.signals[i].data = &program;
@@ -81,16 +82,20 @@ int
 main(int argc, char **argv)
 {
 	static const struct option options[] = {{"home", required_argument, NULL, 'H'},
-	    {"debug", no_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'}, {0}};
-	const char *home = getenv("CAIRN_HOME");
+	    {"debug", no_argument, NULL, 'd'},
+	    {"dev", no_argument, NULL, 'D'}, {"help", no_argument, NULL, 'h'}, {0}};
+	struct node_options node = {.home = getenv("CAIRN_HOME")};
 	int option;
 
-	if (home == NULL)
-		home = "/var/lib/cairn";
+	if (node.home == NULL)
+		node.home = "/var/lib/cairn";
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
 		case 'H':
-			home = optarg;
+			node.home = optarg;
+			break;
+		case 'D':
+			node.development = true;
 			break;
 		case 'd':
 			log_set_level(CAIRN_LOG_DEBUG);
@@ -103,5 +108,5 @@ main(int argc, char **argv)
 	}
 	if (optind != argc)
 		return usage(stderr);
-	return run(home);
+	return run(&node);
 }

@@ -95,6 +95,7 @@ close_finish(void *arg)
 	identity_free(node->identity);
 	for (size_t i = 0; i < node->plugin_count; i++) {
 		manifest_free(node->plugins[i]->config.manifest);
+		provenance_free(node->plugins[i]->config.object);
 		config_values_fini(&node->plugins[i]->config.values);
 		free(node->plugins[i]);
 	}
@@ -259,12 +260,28 @@ add_plugins(struct node *node, struct cairn_error *err)
 	return code;
 }
 
+/* One that may not run does not keep the others from serving. */
+static int
+start_first(struct node_plugin *plugin, struct cairn_error *err)
+{
+	struct cairn_error why = {0};
+
+	if (node_plugin_origin(plugin->node, &plugin->config, &why) == 0)
+		return supervisor_start(plugin->process, err);
+	plugin->node->starting--;
+	supervisor_refuse(plugin->process, why.text);
+	return 0;
+}
+
 static int
 start_plugins(struct node *node, struct cairn_error *err)
 {
+	if (node->config->development)
+		log_warning("node", "DEVELOPMENT MODE (--dev): plugins that nobody signed or "
+				    "accepted are run; never use it where patients' data are");
 	node->starting = (unsigned)node->plugin_count;
 	for (size_t i = 0; i < node->plugin_count; i++) {
-		int code = supervisor_start(node->plugins[i]->process, err);
+		int code = start_first(node->plugins[i], err);
 
 		if (code != 0)
 			return code;
@@ -310,6 +327,7 @@ node_open(struct node **ret, uv_loop_t *loop, const struct node_options *options
 		free(node);
 		return code;
 	}
+	node->config->development = options->development;
 	for (size_t i = 0; code == 0 && i < sizeof steps / sizeof steps[0]; i++)
 		code = steps[i](node, err);
 	if (code != 0) {
@@ -369,6 +387,9 @@ start_listed(struct node *node, struct plugin_config *config, struct node_plugin
 	*ret_started = NULL;
 	if (plugin != NULL && !plugin->removed)
 		return 0;
+	code = node_plugin_origin(node, config, err);
+	if (code != 0)
+		return code;
 	code = plugin == NULL ? node_plugins_add(node, config, err)
 			      : node_plugin_configure(plugin, config, err);
 	if (code != 0)
@@ -424,7 +445,10 @@ node_restart(struct node *node, const char *name, struct cairn_error *err)
 		    err, CAIRN_ENOTFOUND, "no enabled plugin '%s' (cairn plugin list)", name);
 	code = plugin_configs_load(node->config, &configs, &count, err);
 	for (size_t i = 0; code == 0 && i < count; i++) {
-		if (strcmp(configs[i].manifest->name, name) == 0)
+		if (strcmp(configs[i].manifest->name, name) != 0)
+			continue;
+		code = node_plugin_origin(node, &configs[i], err);
+		if (code == 0)
 			code = node_plugin_configure(plugin, &configs[i], err);
 	}
 	plugin_configs_free(configs, count);

@@ -86,8 +86,14 @@ struct node {
 	void *closed_arg;
 };
 
+struct node_options {
+	const char *home;
+	bool development; /* plugins need no signature and no pin */
+};
+
 /* Opens everything under HOME and starts the enabled plugins; on failure all is closed again. */
-int node_open(struct node **ret, uv_loop_t *loop, const char *home, struct cairn_error *err);
+int node_open(struct node **ret, uv_loop_t *loop, const struct node_options *options,
+    struct cairn_error *err);
 
 /* Stops plugins, commits what waits, writes the last checkpoint, frees, then calls `closed`. */
 void node_close(struct node *node, void (*closed)(void *arg), void *arg);
@@ -105,6 +111,10 @@ int node_plugins_add(struct node *node, struct plugin_config *config, struct cai
 /* Exchanges the plugin's configuration with `*config`; its next incarnation is told the new one. */
 int node_plugin_configure(
     struct node_plugin *plugin, struct plugin_config *config, struct cairn_error *err);
+/* Records and logs a plugin of which nobody knows where it comes from: CAIRN_EFORBIDDEN when it may
+ * not run, 0 when it runs all the same (development mode) or nothing is wrong with it. */
+int node_plugin_origin(
+    struct node *node, const struct plugin_config *config, struct cairn_error *err);
 struct node_plugin *node_plugin_find(const struct node *node, const char *name);
 /* CAIRN_EUNAVAILABLE unless its process is ready; CAIRN_ELIMIT when its queue is full. */
 int node_plugin_send(struct node_plugin *plugin, const Cairn__Envelope *envelope);

@@ -27,18 +27,21 @@ static json_t *
 plugin_json(const struct node_plugin *plugin)
 {
 	struct supervisor_info info;
-	char last_error[sizeof info.last_error];
+	char last_error[sizeof info.last_error], origin[PUBLISHER_NAME_MAX + 16] = "";
 
 	supervisor_info_get(plugin->process, &info);
+	if (plugin->config.object != NULL)
+		provenance_verdict_text(plugin->config.object, origin);
 	words_clean(last_error, sizeof last_error, info.last_error, false);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s}",
 	    "name", info.name, "version", plugin->config.manifest->version, "kind",
 	    plugin->config.manifest->kind, "path", info.path, "state",
 	    supervisor_state_text(info.state), "pid", info.pid, "restarts",
 	    (json_int_t)info.restarts, "ready_for_ms", (json_int_t)info.ready_for_ms, "jobs_taken",
 	    (json_int_t)plugin->taken_count, "events_dropped", (json_int_t)plugin->events_dropped,
 	    "refused", (json_int_t)plugin->refused, "memory_kb",
-	    (json_int_t)memory_kb(plugin->node->memory, info.pid), "last_error", last_error);
+	    (json_int_t)memory_kb(plugin->node->memory, info.pid), "last_error", last_error,
+	    "provenance", origin);
 }
 
 static json_t *

@@ -37,6 +37,13 @@ open_file(const char *path, int *ret, struct cairn_error *err)
 	if (fd < 0)
 		return cairn_error_set(err, errno == ENOENT ? CAIRN_ENOTFOUND : CAIRN_EIO,
 		    "%s: cannot be opened: %s", path, strerror(errno));
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		close(fd);
+		return cairn_error_set(err, CAIRN_EUNSUPPORTED,
+		    "%s is a folder, which cannot be pinned or signed; put the plugin into one "
+		    "file, or run it with --dev",
+		    path);
+	}
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		close(fd);
 		return cairn_error_set(err, CAIRN_EINVAL,
@@ -47,10 +54,9 @@ open_file(const char *path, int *ret, struct cairn_error *err)
 }
 
 static int
-copy_bytes(int from, int to, const char *path, size_t *ret_size, struct cairn_error *err)
+copy_bytes(int from, int to, const char *path, size_t *size, struct cairn_error *err)
 {
 	uint8_t chunk[COPY_CHUNK];
-	size_t size = 0;
 
 	for (;;) {
 		ssize_t got = read(from, chunk, sizeof chunk);
@@ -61,19 +67,27 @@ copy_bytes(int from, int to, const char *path, size_t *ret_size, struct cairn_er
 			return io_error(path, "cannot be read", err);
 		if (got == 0)
 			break;
-		size += (size_t)got;
-		if (size > PROVENANCE_FILE_MAX)
+		*size += (size_t)got;
+		if (*size > PROVENANCE_FILE_MAX)
 			return cairn_error_set(err, CAIRN_ELIMIT,
 			    "%s: larger than %zu MiB, which is the most that a plugin may be", path,
 			    PROVENANCE_FILE_MAX >> 20);
 		if (file_write_all(to, chunk, (size_t)got) != 0)
 			return io_error(path, "no memory for its bytes", err);
 	}
-	if (size == 0)
+	if (*size == 0)
 		return cairn_error_set(
 		    err, CAIRN_ECORRUPT, "%s: not a usable shared object: it is empty", path);
-	*ret_size = size;
 	return 0;
+}
+
+static int
+add_file(struct provenance *p, const char *path, struct cairn_error *err)
+{
+	FD_AUTO from = -1;
+	int code = open_file(path, &from, err);
+
+	return code != 0 ? code : copy_bytes(from, p->fd, path, &p->size, err);
 }
 
 /* Sealed before it is digested: until then somebody else could have it open. */
@@ -105,19 +119,18 @@ make_memory_file(void)
 }
 
 int
-provenance_open(const char *path, struct provenance **ret, struct cairn_error *err)
+provenance_open(
+    const char *path, const char *script, struct provenance **ret, struct cairn_error *err)
 {
 	struct provenance *p = calloc(1, sizeof *p);
-	FD_AUTO from = -1;
 	int code;
 
 	if (p == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "%s: out of memory", path);
 	p->fd = make_memory_file();
-	code =
-	    p->fd < 0 ? io_error(path, "no memory for a copy", err) : open_file(path, &from, err);
-	if (code == 0)
-		code = copy_bytes(from, p->fd, path, &p->size, err);
+	code = p->fd < 0 ? io_error(path, "no memory for a copy", err) : add_file(p, path, err);
+	if (code == 0 && script != NULL)
+		code = add_file(p, script, err);
 	if (code == 0)
 		code = seal(p, path, err);
 	if (code != 0)

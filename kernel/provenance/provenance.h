@@ -42,7 +42,10 @@ struct provenance {
 	char text[CAIRN_ERROR_TEXT_MAX];        /* why, one sentence for a person */
 };
 
-int provenance_open(const char *path, struct provenance **ret, struct cairn_error *err);
+/* `script` (may be NULL) is the second file of a plugin that is no shared object: its bytes follow
+ * those of `path`.  CAIRN_EUNSUPPORTED when it is a folder. */
+int provenance_open(
+    const char *path, const char *script, struct provenance **ret, struct cairn_error *err);
 void provenance_free(struct provenance *provenance); /* accepts NULL */
 
 /* Sets verdict, publisher and text.  Fails only where the home cannot be read: a file that may not

@@ -131,17 +131,17 @@ publisher_key_create(
 /* ---- all of them ------------------------------------------------------------------------ */
 
 static int
-visit(const char *dir, const char *entry, publisher_fn each, void *arg)
+visit(const char *dir, const char *entry, const char *suffix, publisher_fn each, void *arg)
 {
 	char path[PATH_MAX], name[NAME_MAX + 1];
-	size_t length = strlen(entry);
+	size_t length = strlen(entry), tail = strlen(suffix);
 	EVP_PKEY *key = NULL;
 	int code;
 
-	if (length <= 4 || strcmp(entry + length - 4, ".pem") != 0 || entry[0] == '.' ||
+	if (length <= tail || strcmp(entry + length - tail, suffix) != 0 || entry[0] == '.' ||
 	    file_join(path, sizeof path, dir, entry) != 0)
 		return 0;
-	snprintf(name, sizeof name, "%.*s", (int)(length - 4), entry);
+	snprintf(name, sizeof name, "%.*s", (int)(length - tail), entry);
 	if (publisher_key_read(path, false, &key, NULL) != 0)
 		key = NULL;
 	code = each(arg, name, key);
@@ -150,7 +150,8 @@ visit(const char *dir, const char *entry, publisher_fn each, void *arg)
 }
 
 int
-publisher_each(const char *dir, publisher_fn each, void *arg, struct cairn_error *err)
+publisher_each(
+    const char *dir, const char *suffix, publisher_fn each, void *arg, struct cairn_error *err)
 {
 	const struct dirent *entry;
 	DIR *handle = opendir(dir);
@@ -164,7 +165,7 @@ publisher_each(const char *dir, publisher_fn each, void *arg, struct cairn_error
 		entry = readdir(handle);
 		if (entry == NULL)
 			break;
-		code = visit(dir, entry->d_name, each, arg);
+		code = visit(dir, entry->d_name, suffix, each, arg);
 	}
 	closedir(handle);
 	return code;
@@ -201,7 +202,7 @@ publisher_find(const char *home, const char *key_id, EVP_PKEY **ret,
 
 	if (file_join(dir, sizeof dir, home, PUBLISHERS) != 0)
 		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", home);
-	code = publisher_each(dir, match, &search, err);
+	code = publisher_each(dir, ".pem", match, &search, err);
 	if (code < 0)
 		return code;
 	if (search.found == NULL)

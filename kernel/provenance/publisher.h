@@ -26,10 +26,12 @@ int publisher_key_read(const char *path, bool secret, EVP_PKEY **ret, struct cai
 int publisher_key_create(
     const char *path, const char *public_path, EVP_PKEY **ret, struct cairn_error *err);
 
-/* Calls `each` for every *.pem in `dir` until it returns non-zero, which is returned.  A file that
- * is no public key is handed over with `key` NULL.  No such directory: nobody. */
+/* Calls `each` for every file in `dir` whose name ends in `suffix` until it returns non-zero, which
+ * is returned.  A file that is no public key is handed over with `key` NULL.  No such directory:
+ * nobody. */
 typedef int (*publisher_fn)(void *arg, const char *name, EVP_PKEY *key);
-int publisher_each(const char *dir, publisher_fn each, void *arg, struct cairn_error *err);
+int publisher_each(
+    const char *dir, const char *suffix, publisher_fn each, void *arg, struct cairn_error *err);
 
 /* The trusted key with this id and its name; CAIRN_ENOTFOUND when nobody has it. */
 int publisher_find(const char *home, const char *key_id, EVP_PKEY **ret,

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "runtime/private.h"
+#include "runtime/runtime.h"
 
 #define DESCRIPTOR_MAX 4096
+#define OBJECT_PATH "/proc/self/fd/3" /* RUNTIME_OBJECT_FD */
 
 /* The callbacks of ABI 1 as first released; a descriptor that holds less is not one. */
 #define DESCRIPTOR_MIN (offsetof(struct cairn_plugin, cancel) + sizeof(void (*)(void)))
@@ -38,19 +41,42 @@ plugin_take(const struct cairn_plugin *plugin, const char *name, struct cairn_pl
 	return 0;
 }
 
+static bool
+has_sealed_object(void)
+{
+	int seals = fcntl(RUNTIME_OBJECT_FD, F_GET_SEALS);
+
+	return seals >= 0 && (seals & F_SEAL_WRITE) != 0;
+}
+
+/* What dlopen() says of the file that an operator knows. */
+static int
+load_error(const char *path, const char *name, const char *text, struct cairn_error *err)
+{
+	size_t length = sizeof OBJECT_PATH - 1;
+
+	if (strncmp(text, OBJECT_PATH, length) == 0)
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "cannot load plugin %s: %s%s", name, path, text + length);
+	return cairn_error_set(err, CAIRN_EINVAL, "cannot load plugin %s: %s", name, text);
+}
+
 int
 plugin_load(const char *path, const char *name, struct cairn_plugin *ret, struct cairn_error *err)
 {
+	bool sealed = has_sealed_object();
 	const struct cairn_plugin *plugin;
 	void *object;
 
 	if (strchr(path, '/') == NULL)
 		return cairn_error_set(err, CAIRN_EINVAL,
 		    "plugin %s: '%s' must be a path, not a name to search for", name, path);
-	object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	object = dlopen(sealed ? OBJECT_PATH : path, RTLD_NOW | RTLD_LOCAL);
+	/* It stays open, because debuggers and sanitizers read symbols from there. */
+	if (sealed)
+		fcntl(RUNTIME_OBJECT_FD, F_SETFD, FD_CLOEXEC);
 	if (object == NULL)
-		return cairn_error_set(
-		    err, CAIRN_EINVAL, "cannot load plugin %s: %s", name, dlerror());
+		return load_error(path, name, dlerror(), err);
 	plugin = dlsym(object, "cairn_plugin");
 	if (plugin == NULL)
 		return cairn_error_set(err, CAIRN_EINVAL,
