@@ -274,6 +274,8 @@ on_async(uv_async_t *async)
 			on_mark(jobs, op);
 		else if (op->type == OP_DONE)
 			on_done(jobs, op);
+		else if (op->type == OP_REVIVE || op->type == OP_DROP)
+			jobs_dead_done(jobs, op);
 		op_free(op);
 	}
 	wake_queues(jobs);

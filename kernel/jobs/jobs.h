@@ -100,10 +100,27 @@ struct jobs_info {
 	const char *state;
 	unsigned attempt;
 	char reason[128]; /* of the last retry */
+	uint64_t put_ms;  /* wall clock; 0: put by a version that did not note it */
 };
 
 /* Fills at most `max`, lowest id first; returns how many it filled. */
 size_t jobs_list(struct jobs *jobs, struct jobs_info *ret, size_t max);
+
+/* Which dead letters: one job, or all of a queue (at most JOBS_DEAD_MAX at once). */
+struct jobs_dead {
+	uint64_t id;
+	const char *queue; /* NULL: the job `id` */
+};
+
+#define JOBS_DEAD_MAX 65536
+
+/* Ready again as if never tried; its last reason stays until there is another.  `*ret_count` says
+ * how many.  CAIRN_ENOTFOUND when there is none. */
+int jobs_revive(
+    struct jobs *jobs, const struct jobs_dead *which, size_t *ret_count, struct cairn_error *err);
+/* Gone for good. */
+int jobs_drop(
+    struct jobs *jobs, const struct jobs_dead *which, size_t *ret_count, struct cairn_error *err);
 
 /* Commits what waits, calls `closed` on the loop, frees.  Taken jobs are ready after a restart; an
  * orderly close is no attempt. */

@@ -202,6 +202,39 @@ apply_state(struct commit *commit, const struct op *op)
 	return 0;
 }
 
+/* Says by the item's order whether it was dead; a second run (the first could not be committed)
+ * must come to the same. */
+static int
+apply_dead(struct commit *commit, struct op *op)
+{
+	const struct store *store = &commit->journal->store;
+
+	for (size_t i = 0; i < op->count; i++) {
+		struct job_item *item = &op->items[i];
+		uint8_t number[ENV_KEY_BYTES];
+		MDB_val key = {sizeof number, number};
+		struct state state;
+		bool found;
+		int rc = jobstore_state(store, commit->txn, item->id, &state, &found);
+
+		if (rc != 0)
+			return rc;
+		item->order = (state.flags & STATE_DEAD) != 0 ? item->id : 0;
+		if (item->order == 0)
+			continue;
+		state.flags = 0;
+		state.attempt = 0;
+		env_key_put(number, item->id);
+		if (op->type == OP_REVIVE)
+			rc = jobstore_put_state(store, commit->txn, item->id, &state);
+		else if ((rc = mdb_del(commit->txn, store->jobs, &key, NULL)) == 0)
+			rc = mdb_del(commit->txn, store->states, &key, NULL);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
 static int
 apply_queue(struct commit *commit, const struct op *op)
 {
@@ -236,6 +269,9 @@ apply(struct commit *commit, struct op *op)
 	case OP_STATE:
 	case OP_MARK:
 		return apply_state(commit, op);
+	case OP_REVIVE:
+	case OP_DROP:
+		return apply_dead(commit, op);
 	case OP_QUEUE:
 	case OP_TAKEN:
 		return apply_queue(commit, op);

@@ -46,6 +46,7 @@ describe(struct jobs *jobs, const MDB_val *key, const MDB_val *value, struct job
 		info.state = "taken";
 	else if ((state.flags & STATE_DEAD) != 0)
 		info.state = "dead";
+	info.put_ms = record.put_ms;
 	info.attempt = entry != NULL ? entry->attempt : state.attempt;
 	snprintf(info.queue, sizeof info.queue, "%s", jobs->queues[record.queue]->name);
 	memcpy(info.key, record.key, record.key_length);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "jobs/store.h"
 
 struct op *
@@ -27,6 +28,7 @@ static void
 fill_jobs(struct op *op, const struct jobs_put_entry *entries, const uint16_t *queues)
 {
 	uint8_t *at = op->blob;
+	uint64_t now_ms = clock_wall_ms();
 
 	for (size_t i = 0; i < op->count; i++) {
 		struct op_job *job = &op->jobs[i];
@@ -35,7 +37,7 @@ fill_jobs(struct op *op, const struct jobs_put_entry *entries, const uint16_t *q
 		job->key_length = (uint8_t)strlen(entries[i].key); /* jobs_put() checked */
 		job->record = at;
 		job->record_length = record_length(job->key_length, entries[i].length);
-		record_encode(at, job->queue, &entries[i]);
+		record_encode(at, job->queue, now_ms, &entries[i]);
 		job->key = record_key(at);
 		at += job->record_length;
 	}

@@ -21,11 +21,13 @@
 enum op_type {
 	OP_QUEUE, /* a queue got its number */
 	OP_PUT,
-	OP_DONE,  /* items: id, queue */
-	OP_STATE, /* items: id, attempt, and the op's state and reason for all of them */
-	OP_MARK,  /* as OP_STATE; the items come back as ready and marked */
-	OP_TAKEN, /* first attempts of `queue` were handed out up to the job `taken_up_to` */
-	OP_CLEAN, /* the last before the end: nothing is in flight */
+	OP_DONE,   /* items: id, queue */
+	OP_STATE,  /* items: id, attempt, and the op's state and reason for all of them */
+	OP_MARK,   /* as OP_STATE; the items come back as ready and marked */
+	OP_REVIVE, /* items: id, queue; the order comes back as 0 for one that is not dead */
+	OP_DROP,   /* the same */
+	OP_TAKEN,  /* first attempts of `queue` were handed out up to the job `taken_up_to` */
+	OP_CLEAN,  /* the last before the end: nothing is in flight */
 };
 
 enum state_flag {

@@ -69,6 +69,9 @@ uint64_t queue_alive(const struct queue *queue);
 /* Wakes the queue's consumer from the loop, not from inside the caller's call. */
 void queue_wake_later(struct jobs *jobs, struct queue *queue);
 
+/* dead.c: an OP_REVIVE or OP_DROP is on disk. */
+void jobs_dead_done(struct jobs *jobs, const struct op *op);
+
 /* Hands `op` to the worker. */
 void jobs_submit(struct jobs *jobs, struct op *op);
 void jobs_submit_or_free(struct jobs *jobs, struct op *op); /* frees one without items */

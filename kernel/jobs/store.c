@@ -103,40 +103,46 @@ get_number(const uint8_t *from, size_t bytes)
 size_t
 record_length(size_t key_length, size_t body_length)
 {
-	return RECORD_HEAD + key_length + body_length;
+	return RECORD_TIMED_HEAD + key_length + body_length;
 }
 
 void
-record_encode(uint8_t *ret, uint16_t queue, const struct jobs_put_entry *entry)
+record_encode(uint8_t *ret, uint16_t queue, uint64_t put_ms, const struct jobs_put_entry *entry)
 {
 	size_t key_length = strlen(entry->key);
 
-	put_number(ret, 2, queue);
+	ret[0] = RECORD_TIMED;
+	ret[1] = (uint8_t)queue;
 	ret[2] = (uint8_t)key_length;
-	memcpy(ret + RECORD_HEAD, entry->key, key_length);
+	put_number(ret + RECORD_HEAD, 6, put_ms);
+	memcpy(ret + RECORD_TIMED_HEAD, entry->key, key_length);
 	if (entry->length > 0)
-		memcpy(ret + RECORD_HEAD + key_length, entry->body, entry->length);
+		memcpy(ret + RECORD_TIMED_HEAD + key_length, entry->body, entry->length);
 }
 
 const uint8_t *
 record_key(const uint8_t *record)
 {
-	return record + RECORD_HEAD;
+	return record + RECORD_TIMED_HEAD;
 }
 
 int
 record_decode(const MDB_val *value, struct record *ret)
 {
 	const uint8_t *bytes = value->mv_data;
+	size_t head;
 
-	if (value->mv_size < RECORD_HEAD || bytes[2] > JOBS_KEY_MAX ||
-	    value->mv_size - RECORD_HEAD < bytes[2] || get_number(bytes, 2) >= QUEUES_MAX)
+	if (value->mv_size < RECORD_HEAD || bytes[0] > RECORD_TIMED || bytes[2] > JOBS_KEY_MAX)
 		return CAIRN_ECORRUPT;
-	ret->queue = (uint16_t)get_number(bytes, 2);
+	head = bytes[0] == RECORD_TIMED ? RECORD_TIMED_HEAD : RECORD_HEAD;
+	if (value->mv_size < head || value->mv_size - head < bytes[2])
+		return CAIRN_ECORRUPT;
+	ret->queue = bytes[1];
+	ret->put_ms = bytes[0] == RECORD_TIMED ? get_number(bytes + RECORD_HEAD, 6) : 0;
 	ret->key_length = bytes[2];
-	ret->key = bytes + RECORD_HEAD;
+	ret->key = bytes + head;
 	ret->body = ret->key + ret->key_length;
-	ret->length = value->mv_size - RECORD_HEAD - ret->key_length;
+	ret->length = value->mv_size - head - ret->key_length;
 	return 0;
 }
 

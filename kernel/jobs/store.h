@@ -4,7 +4,8 @@
 
 /*
  * Where jobs lie: one LMDB environment with
- *   jobs    id               -> queue number (2), key length (1), key, body
+ *   jobs    id               -> form (1): 1, queue number (1), key length (1), wall clock
+ *                               milliseconds (6), key, body; of form 0 without the time
  *   states  id               -> flags (1), attempt (4), reason; only for jobs that were tried
  *   queues  number           -> done (8), taken up to (8), name
  *   keys    number (2), n (8)-> hash (16) of the n-th key of the queue
@@ -25,7 +26,9 @@
 
 #define QUEUES_MAX 256
 #define QUEUE_NAME_MAX 63
-#define RECORD_HEAD 3
+#define RECORD_HEAD 3 /* of a record that was put without its time */
+#define RECORD_TIMED_HEAD 9
+#define RECORD_TIMED 1 /* the form that records have */
 #define STATE_HEAD 5
 
 struct store {
@@ -45,10 +48,12 @@ struct record {
 	const uint8_t *key;
 	const uint8_t *body;
 	size_t length;
+	uint64_t put_ms; /* 0: not known */
 };
 
 size_t record_length(size_t key_length, size_t body_length);
-void record_encode(uint8_t *ret, uint16_t queue, const struct jobs_put_entry *entry);
+void record_encode(
+    uint8_t *ret, uint16_t queue, uint64_t put_ms, const struct jobs_put_entry *entry);
 const uint8_t *record_key(const uint8_t *record);
 int record_decode(const MDB_val *value, struct record *ret); /* CAIRN_ECORRUPT */
 
