@@ -111,6 +111,8 @@ void calls_free(struct cairn *cairn);
 void requests_dispatch(struct cairn *cairn, struct message *message);
 void requests_cancel(struct cairn *cairn, uint64_t id);
 void requests_free(struct cairn *cairn);
+/* All that the ABI does not show, for hosts of other languages. */
+const Cairn__Envelope *request_envelope(const struct cairn_request *req);
 
 /* job.c */
 void jobs_dispatch(struct cairn *cairn, struct message *message);

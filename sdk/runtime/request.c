@@ -156,6 +156,12 @@ cairn_fulfil(struct cairn_request *req, const char *name, int64_t value)
 	return 0;
 }
 
+const Cairn__Envelope *
+request_envelope(const struct cairn_request *req)
+{
+	return req->message->envelope;
+}
+
 const char *
 cairn_request_subject(const struct cairn_request *req)
 {
