@@ -195,7 +195,7 @@ class PluginTest(unittest.TestCase):
             kernel.expect(wire.REPLY, id=id)
             kernel.expect(wire.STOPPED)
             kernel.send(wire.Envelope(kind=wire.STOP))
-            self.assertEqual(kernel._join(), 0)
+            self.assertEqual(kernel.wait(), 0)
         self.assertEqual(self.plugin.seen[-1], "stopped")
 
     def test_a_failed_start_says_why(self):
@@ -221,7 +221,7 @@ class PluginTest(unittest.TestCase):
                 kernel = self.kernel()
                 with kernel:
                     kernel.send_bytes(data)
-                    self.assertEqual(kernel._join(), 1)
+                    self.assertEqual(kernel.wait(), 1)
                 self.assertIn(", leaving", self.log.getvalue())
 
     def test_nonsense_in_good_frames_changes_nothing(self):
@@ -238,7 +238,7 @@ class PluginTest(unittest.TestCase):
         kernel.open()
         kernel.expect(wire.HELLO)
         kernel.send(wire.Envelope(kind=wire.WELCOME, body=wire.Welcome(wire=9).pack()))
-        self.assertEqual(kernel._join(), 1)
+        self.assertEqual(kernel.wait(), 1)
         kernel.close()
 
     def test_a_log_line_is_one_line(self):

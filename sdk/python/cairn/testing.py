@@ -56,7 +56,8 @@ class FakeKernel:
         ready = self.expect(wire.READY)
         if ready.code != 0:
             self.send(wire.Envelope(kind=wire.STOP))
-            self._join()
+            self.wait()
+            self.close()
             raise Error(ready.code, ready.text)
         return self
 
@@ -99,9 +100,10 @@ class FakeKernel:
         self.send(wire.Envelope(kind=wire.STOP))
         self.expect(wire.STOPPED)
         self.send(wire.Envelope(kind=wire.STOP))
-        return self._join()
+        return self.wait()
 
-    def _join(self):
+    def wait(self):
+        """For its end; its exit status."""
         if self._process is not None:
             self.status = self._process.wait(WAIT_S)
         else:
@@ -112,7 +114,7 @@ class FakeKernel:
     def die(self):
         """Breaks the connection, as a dead kernel does; the plugin's exit status."""
         self.socket.close()
-        return self._join()
+        return self.wait()
 
     def close(self):
         self.socket.close()
