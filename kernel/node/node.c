@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "node/confine.h"
 #include "node/control.h"
 #include "node/router.h"
 
@@ -59,6 +60,7 @@ close_jobs(void *arg)
 	struct node *node = arg;
 
 	node->supervisor = NULL;
+	confine_close(node);
 	/* What jobs and ledger still report is for nobody. */
 	for (size_t i = 0; i < node->plugin_count; i++)
 		node->plugins[i]->process = NULL;
@@ -277,8 +279,9 @@ static int
 start_plugins(struct node *node, struct cairn_error *err)
 {
 	if (node->config->development)
-		log_warning("node", "DEVELOPMENT MODE (--dev): plugins that nobody signed or "
-				    "accepted are run; never use it where patients' data are");
+		log_warning("node",
+		    "DEVELOPMENT MODE (--dev): plugins that nobody signed or "
+		    "accepted are run; never use it where patients' data are");
 	node->starting = (unsigned)node->plugin_count;
 	for (size_t i = 0; i < node->plugin_count; i++) {
 		int code = start_first(node->plugins[i], err);
@@ -305,8 +308,8 @@ open_router(struct node *node, struct cairn_error *err)
 }
 
 int
-node_open(struct node **ret, uv_loop_t *loop, const struct node_options *options,
-    struct cairn_error *err)
+node_open(
+    struct node **ret, uv_loop_t *loop, const struct node_options *options, struct cairn_error *err)
 {
 	/* Everything that can be wrong with the configuration is found before anything starts. */
 	static int (*const steps[])(struct node *, struct cairn_error *) = {make_directories,

@@ -11,6 +11,8 @@
  *   router.c    calls: find who serves, ask the guard, record, deliver, watch deadlines
  *   dispatch.c  events and durable jobs
  *   services.c  the subjects that the kernel itself serves
+ *   confine.c   what each host may do, and what it was refused
+ *   owner.c     the user that each host runs as, where the node runs as root
  *   control.c   the socket that the CLI speaks to
  */
 
@@ -38,7 +40,10 @@
 	    */
 #define NODE_REFUSALS_MS 60000u
 
+#define NODE_WATCHES_MAX 3
+
 struct node;
+struct watch;
 struct router;
 struct control;
 
@@ -60,9 +65,12 @@ struct node_plugin {
 	size_t taken_count;
 	size_t taken_bytes;
 	uint64_t events_dropped;
-	uint64_t refused;          /* what it was not allowed to do */
-	uint64_t refused_since_ms; /* when the current NODE_REFUSALS_MS began */
-	unsigned refused_shown;    /* logged and recorded since then */
+	uint64_t refused;                        /* what it was not allowed to do */
+	uint64_t refused_since_ms;               /* when the current NODE_REFUSALS_MS began */
+	unsigned refused_shown;                  /* logged and recorded since then */
+	char last_refused[256];                  /* "" when never */
+	struct watch *watches[NODE_WATCHES_MAX]; /* of its hosts, confine.c */
+	bool too_large;                          /* its state folder; told once */
 };
 
 struct node {

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "node/confine.h"
 #include "node/node.h"
 #include "node/router.h"
 #include "node/words.h"
@@ -318,6 +319,8 @@ node_plugin_refuse(struct node_plugin *plugin, const char *text)
 	char clean[CAIRN_ERROR_TEXT_MAX];
 
 	plugin->refused++;
+	words_clean(clean, sizeof clean, text, false);
+	snprintf(plugin->last_refused, sizeof plugin->last_refused, "%.255s", clean);
 	if (now - plugin->refused_since_ms >= NODE_REFUSALS_MS) {
 		plugin->refused_since_ms = now;
 		plugin->refused_shown = 0;
@@ -325,7 +328,6 @@ node_plugin_refuse(struct node_plugin *plugin, const char *text)
 	if (plugin->refused_shown == NODE_REFUSALS_SHOWN)
 		return;
 	plugin->refused_shown++;
-	words_clean(clean, sizeof clean, text, false);
 	log_warning("node", "%s; refused%s", clean,
 	    plugin->refused_shown == NODE_REFUSALS_SHOWN
 		? ", and what follows within the minute is only counted"
@@ -479,5 +481,8 @@ on_event(void *arg, struct supervisor_plugin *process, const char *what, const c
 	node_record(arg, "plugin", plugin_of(process)->config.manifest->name, what, reason);
 }
 
-const struct supervisor_ops node_supervisor_ops = {
-    .ready = on_ready, .gone = on_gone, .message = on_message, .event = on_event};
+const struct supervisor_ops node_supervisor_ops = {.ready = on_ready,
+    .gone = on_gone,
+    .message = on_message,
+    .event = on_event,
+    .confine = confine_host};

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/confine.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "node/owner.h"
+#include "sandbox/watch.h"
+
+#define FILES_MAX 65536
+#define PROCESSES_MAX 512
+
+/* ---- policy ----------------------------------------------------------------------------- */
+
+static int
+add_in_home(struct sandbox_policy *policy, const char *home, const char *name,
+    enum sandbox_access access, struct cairn_error *err)
+{
+	char path[PATH_MAX];
+
+	if (file_join(path, sizeof path, home, name) != 0)
+		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", home);
+	return sandbox_policy_add(policy, path, access, err);
+}
+
+static int
+add_own(const struct node_config *config, const struct manifest *manifest,
+    struct sandbox_policy *policy, struct cairn_error *err)
+{
+	char state[64];
+	bool write = manifest_has(manifest, "objects:write");
+	int code;
+
+	snprintf(state, sizeof state, "state/%.32s", manifest->name);
+	code = add_in_home(policy, config->home, state, SANDBOX_WRITE, err);
+	if (code == 0 && (write || manifest_has(manifest, "objects:read")))
+		code = add_in_home(
+		    policy, config->home, "objects", write ? SANDBOX_WRITE : SANDBOX_READ, err);
+	/* LMDB's readers enter themselves into the index's table of readers. */
+	if (code == 0 && !write && manifest_has(manifest, "objects:read"))
+		code =
+		    add_in_home(policy, config->home, "objects/index/lock.mdb", SANDBOX_WRITE, err);
+	if (code == 0 && manifest_has(manifest, "intake:write"))
+		code = add_in_home(policy, config->home, "intake", SANDBOX_WRITE, err);
+	return code != 0 ? code : sandbox_policy_add(policy, manifest->path, SANDBOX_RUN, err);
+}
+
+static int
+add_exec(const struct manifest *manifest, struct sandbox_policy *policy, struct cairn_error *err)
+{
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < manifest->capability_count; i++) {
+		if (strncmp(manifest->capabilities[i], "exec:", 5) != 0)
+			continue;
+		policy->exec = true;
+		code = sandbox_policy_add(policy, manifest->capabilities[i] + 5, SANDBOX_RUN, err);
+	}
+	return code;
+}
+
+/* A script, what runs it, and what that needs beside it. */
+static int
+add_interpreter(const struct manifest *manifest, const char *bin_dir, struct sandbox_policy *policy,
+    struct cairn_error *err)
+{
+	char path[PATH_MAX];
+	int code = 0;
+
+	policy->interpreter = true;
+	if (manifest->interpreter[0] == '/')
+		code = sandbox_policy_add(policy, manifest->interpreter, SANDBOX_RUN, err);
+	else if (snprintf(path, sizeof path, "%s/cairn-%s", bin_dir, manifest->interpreter) > 0)
+		code = sandbox_policy_add(policy, path, SANDBOX_RUN, err);
+	if (code == 0 && snprintf(path, sizeof path, "%s/../share/cairn", bin_dir) > 0)
+		code = sandbox_policy_add(policy, path, SANDBOX_READ, err);
+	if (code == 0 &&
+	    snprintf(path, sizeof path, "%.*s",
+		(int)(strrchr(manifest->script, '/') - manifest->script), manifest->script) > 0)
+		code = sandbox_policy_add(policy, path, SANDBOX_READ, err);
+	/* A shell is only as useful as the programs that it starts. */
+	if (code == 0 && strcmp(manifest->interpreter, "sh") == 0) {
+		policy->exec = true;
+		code = sandbox_policy_add(policy, "/usr/bin", SANDBOX_RUN, err);
+		if (code == 0)
+			code = sandbox_policy_add(policy, "/bin", SANDBOX_RUN, err);
+	}
+	return code;
+}
+
+int
+confine_policy(const struct node_config *config, const struct manifest *manifest,
+    const char *bin_dir, struct sandbox_policy *ret, struct cairn_error *err)
+{
+	struct sandbox_policy policy = {.require = config->sandbox_require,
+	    .listen = manifest_has(manifest, "listen:tcp"),
+	    .connect = manifest_has(manifest, "connect:tcp"),
+	    .memory_mb = config->plugin_memory_mb,
+	    .file_mb = config->plugin_disk_mb,
+	    .files = FILES_MAX,
+	    .processes = PROCESSES_MAX};
+	int code = add_own(config, manifest, &policy, err);
+
+	if (code == 0)
+		code = add_exec(manifest, &policy, err);
+	if (code == 0 && manifest->interpreter != NULL)
+		code = add_interpreter(manifest, bin_dir, &policy, err);
+	if (code == 0)
+		code = sandbox_policy_add_system(&policy, err);
+	if (code != 0) {
+		sandbox_policy_fini(&policy);
+		return code;
+	}
+	*ret = policy;
+	return 0;
+}
+
+/* ---- refusals --------------------------------------------------------------------------- */
+
+static void
+on_refused(void *arg, const char *text)
+{
+	struct node_plugin *plugin = arg;
+	char sentence[CAIRN_ERROR_TEXT_MAX];
+
+	snprintf(
+	    sentence, sizeof sentence, "plugin '%.32s' %s", plugin->config.manifest->name, text);
+	node_plugin_refuse(plugin, sentence);
+}
+
+static void
+on_closed(void *arg, struct watch *watch)
+{
+	struct node_plugin *plugin = arg;
+
+	for (size_t i = 0; i < NODE_WATCHES_MAX; i++) {
+		if (plugin->watches[i] == watch)
+			plugin->watches[i] = NULL;
+	}
+}
+
+static const struct watch_ops watch_ops = {.refused = on_refused, .closed = on_closed};
+
+/* An incarnation that hands over lives beside its successor; of three, the first is long gone. */
+static struct watch **
+free_slot(struct node_plugin *plugin)
+{
+	for (size_t i = 0; i < NODE_WATCHES_MAX; i++) {
+		if (plugin->watches[i] == NULL)
+			return &plugin->watches[i];
+	}
+	watch_close(plugin->watches[0]);
+	memmove(plugin->watches, plugin->watches + 1,
+	    (NODE_WATCHES_MAX - 1) * sizeof plugin->watches[0]);
+	return &plugin->watches[NODE_WATCHES_MAX - 1];
+}
+
+void
+confine_close(struct node *node)
+{
+	for (size_t i = 0; i < node->plugin_count; i++) {
+		for (size_t j = 0; j < NODE_WATCHES_MAX; j++) {
+			if (node->plugins[i]->watches[j] != NULL)
+				watch_close(node->plugins[i]->watches[j]);
+			node->plugins[i]->watches[j] = NULL;
+		}
+	}
+}
+
+/* ---- a start ---------------------------------------------------------------------------- */
+
+static int
+bin_dir_get(char ret[PATH_MAX], struct cairn_error *err)
+{
+	size_t size = PATH_MAX;
+	char *slash;
+
+	if (uv_exepath(ret, &size) != 0 || (slash = strrchr(ret, '/')) == NULL)
+		return cairn_error_set(err, CAIRN_EIO, "cannot tell where this program lies");
+	*slash = 0;
+	return 0;
+}
+
+int
+confine_host(void *arg, struct supervisor_plugin *process, int *ret_fd, unsigned *ret_uid,
+    struct cairn_error *err)
+{
+	struct node *node = arg;
+	struct node_plugin *plugin = supervisor_user(process);
+	const struct manifest *manifest = plugin->config.manifest;
+	struct sandbox_policy policy;
+	char bin_dir[PATH_MAX];
+	unsigned uid = 0;
+	int code = bin_dir_get(bin_dir, err);
+
+	if (code == 0)
+		code = owner_take(node->config, manifest, bin_dir, &uid, err);
+	if (code == 0)
+		code = confine_policy(node->config, manifest, bin_dir, &policy, err);
+	if (code != 0)
+		return code;
+	policy.uid = policy.gid = uid;
+	code = watch_new(free_slot(plugin), node->loop, &policy, &watch_ops, plugin, ret_fd, err);
+	sandbox_policy_fini(&policy);
+	if (code == 0)
+		*ret_uid = uid;
+	return code;
+}
+
+struct node_plugin *
+confine_plugin_of(const struct node *node, int pid)
+{
+	int session = getsid(pid);
+
+	for (size_t i = 0; i < node->plugin_count && session > 0; i++) {
+		struct supervisor_info info = {0};
+
+		if (node->plugins[i]->process != NULL)
+			supervisor_info_get(node->plugins[i]->process, &info);
+		if (info.pid != 0 && info.pid == session)
+			return node->plugins[i];
+	}
+	return NULL;
+}
