@@ -1,43 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/test.h"
+#include "testing.h"
 
 #include <pthread.h>
 
 #include "answer.h"
 #include "cohort/expr.h"
-#include "population.h"
-
-struct fixture {
-	struct test_dir dir;
-	struct index *index;
-};
-
-static void
-put_items(struct fixture *f, const struct item *items, size_t count)
-{
-	struct cairn_error err = {0};
-	struct index_applied applied = {0};
-	struct index_write *write = NULL;
-	Cairn__FactBatch *batch = batch_new(items, count);
-
-	assert_ok(index_begin(f->index, &write, &err), &err);
-	assert_ok(index_apply(write, batch, &applied, &err), &err);
-	assert_ok(index_commit(write, &err), &err);
-	batch_free(batch);
-}
 
 /* `ct` patients with a CT of 10 instances, and 50 with an MR of one. */
 static void
-fixture_open(struct fixture *f, unsigned ct)
+fixture_open_scans(struct fixture *f, unsigned ct)
 {
-	struct cairn_error err = {0};
-	struct index_options options;
 	struct item items[400] = {0};
 	size_t count = 0;
 
-	test_dir_make(&f->dir);
-	options = (struct index_options){.dir = f->dir.path};
-	assert_ok(index_open(&f->index, &options, &err), &err);
+	fixture_open(f);
 	for (unsigned i = 0; i < ct * 10 + 50; i++, count++) {
 		bool mr = i >= ct * 10;
 
@@ -45,24 +21,16 @@ fixture_open(struct fixture *f, unsigned ct)
 		    (struct item){.path = {mr ? 1000 + i : i / 10, 0, 0, i}, .fact_count = 1};
 		items[count].facts[0] = (struct item_fact){.level = 2, .text = mr ? 1 : 0};
 	}
-	put_items(f, items, count);
-}
-
-static void
-fixture_close(struct fixture *f)
-{
-	index_close(f->index);
-	test_dir_remove(&f->dir);
+	fixture_put(f, items, count);
 }
 
 static size_t
 pack_request(const char *text, Cairn__Level level, uint8_t *ret)
 {
 	Cairn__CountRequest request = CAIRN__COUNT_REQUEST__INIT;
-	struct cairn_error err = {0};
 	size_t length;
 
-	assert_ok(cohort_parse(text, &request.expression, &err), &err);
+	request.expression = parsed(text);
 	request.level = level;
 	length = cairn__count_request__pack(&request, ret);
 	cairn__expression__free_unpacked(request.expression, NULL);
@@ -106,6 +74,27 @@ assert_answer(struct fixture *f, const char *text, Cairn__Level level, struct an
 	cairn__count_answer__free_unpacked(answer, NULL);
 }
 
+static int
+select_page(struct fixture *f, const char *text, uint32_t min_cell, Cairn__SelectAnswer **ret,
+    struct cairn_error *err)
+{
+	Cairn__SelectRequest request = CAIRN__SELECT_REQUEST__INIT;
+	uint8_t body[4096];
+	struct answer_question question = {.body = body, .rules = {min_cell, 0}};
+	BUF_AUTO buf = {.max = ANSWER_BYTES_MAX};
+	int code;
+
+	request.expression = parsed(text);
+	request.limit = 4;
+	request.after = *ret != NULL ? (*ret)->next : 0;
+	question.length = cairn__select_request__pack(&request, body);
+	cairn__expression__free_unpacked(request.expression, NULL);
+	code = answer_select(f->index, &question, &buf, err);
+	if (code == 0)
+		*ret = cairn__select_answer__unpack(NULL, buf.length, buf.data);
+	return code;
+}
+
 #define EXACT CAIRN__COUNT_ANSWER__KIND__EXACT
 #define ROUNDED CAIRN__COUNT_ANSWER__KIND__ROUNDED
 #define SUPPRESSED CAIRN__COUNT_ANSWER__KIND__SUPPRESSED
@@ -119,7 +108,7 @@ zero_and_small_are_the_same_bytes(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_open(&f, 9);
+	fixture_open_scans(&f, 9);
 	for (unsigned level = 0; level < 4; level++) {
 		ask(&f, "modality = MG", (Cairn__Level)level, rules, &zero);
 		ask(&f, "modality = CT", (Cairn__Level)level, rules, &small);
@@ -135,7 +124,7 @@ the_patients_behind_an_answer_decide_at_every_level(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_open(&f, 9);
+	fixture_open_scans(&f, 9);
 	assert_answer(&f, "modality = CT", CAIRN__LEVEL__INSTANCE, (struct answer_rules){10, 0},
 	    (unsigned[]){SUPPRESSED, 0});
 	assert_answer(&f, "modality = CT", CAIRN__LEVEL__INSTANCE, (struct answer_rules){9, 0},
@@ -151,7 +140,7 @@ counts_are_rounded_to_the_nearest_multiple(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_open(&f, 12);
+	fixture_open_scans(&f, 12);
 	assert_answer(
 	    &f, "modality = CT", 0, (struct answer_rules){10, 5}, (unsigned[]){ROUNDED, 10});
 	assert_answer(
@@ -167,7 +156,7 @@ a_rounded_count_above_the_minimum_cell_is_never_zero(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_open(&f, 12);
+	fixture_open_scans(&f, 12);
 	assert_answer(
 	    &f, "modality = CT", 0, (struct answer_rules){10, 100}, (unsigned[]){ROUNDED, 100});
 	assert_answer(
@@ -182,7 +171,7 @@ an_unsupported_answer_names_all_criteria(void **state)
 	Cairn__CountAnswer *answer;
 
 	(void)state;
-	fixture_open(&f, 1);
+	fixture_open_scans(&f, 1);
 	answer =
 	    asked(&f, "a = 1 or modality = CT or b = x or a = 2", 0, (struct answer_rules){10, 5});
 	assert_int_equal(answer->kind, CAIRN__COUNT_ANSWER__KIND__UNSUPPORTED);
@@ -192,6 +181,101 @@ an_unsupported_answer_names_all_criteria(void **state)
 	cairn__count_answer__free_unpacked(answer, NULL);
 	fixture_close(&f);
 }
+
+/* What the ledger's outcome says of an answer, by the same names in both. */
+static void
+every_answer_says_its_kind_and_level(void **state)
+{
+	struct fixture f;
+	struct cairn_error err = {0};
+	Cairn__CountAnswer *count;
+	Cairn__SelectAnswer *select = NULL;
+
+	(void)state;
+	fixture_open_scans(&f, 9);
+	count = asked(&f, "modality = CT", CAIRN__LEVEL__SERIES, (struct answer_rules){10, 5});
+	assert_int_equal(count->kind, SUPPRESSED);
+	assert_int_equal(count->level, CAIRN__LEVEL__SERIES);
+	cairn__count_answer__free_unpacked(count, NULL);
+	assert_ok(select_page(&f, "modality = CT", 0, &select, &err), &err);
+	assert_int_equal(select->kind, EXACT);
+	assert_int_equal(select->level, CAIRN__LEVEL__INSTANCE);
+	cairn__select_answer__free_unpacked(select, NULL);
+	select = NULL;
+	assert_ok(select_page(&f, "modality = CT or smoking = yes", 0, &select, &err), &err);
+	assert_int_equal(select->kind, CAIRN__COUNT_ANSWER__KIND__UNSUPPORTED);
+	assert_int_equal(select->n_criteria, 1);
+	assert_string_equal(select->criteria[0], "smoking");
+	cairn__select_answer__free_unpacked(select, NULL);
+	fixture_close(&f);
+}
+
+static void
+a_value_that_cannot_be_is_refused_and_not_counted_as_nobody(void **state)
+{
+	static uint8_t body[4096];
+	struct answer_question question = {.body = body};
+	BUF_AUTO buf = {.max = 1000};
+	struct fixture f;
+	struct cairn_error err = {0};
+	uint8_t *value;
+
+	(void)state;
+	fixture_open_scans(&f, 1);
+	question.length = pack_request("sex = male", 0, body);
+	value = memmem(body, question.length, "male", 4);
+	assert_non_null(value);
+	memcpy(value, "mole", 4);
+	assert_int_equal(answer_count(f.index, &question, &buf, &err), CAIRN_EINVAL);
+	assert_string_equal(
+	    err.text, "sex takes female, male, other; you wrote \"mole\"; did you mean \"male\"?");
+	fixture_close(&f);
+}
+
+/* ---- what can be asked ------------------------------------------------------------------- */
+
+static const Cairn__CohortField *
+field_of(const Cairn__FieldsAnswer *answer, const char *name)
+{
+	for (size_t i = 0; i < answer->n_fields; i++)
+		if (strcmp(answer->fields[i]->name, name) == 0)
+			return answer->fields[i];
+	fail_msg("no field %s", name);
+	return NULL;
+}
+
+static void
+the_fields_are_those_of_the_language(void **state)
+{
+	BUF_AUTO buf = {.max = ANSWER_BYTES_MAX};
+	struct cairn_error err = {0};
+	Cairn__FieldsAnswer *answer;
+	const Cairn__CohortField *field;
+	const struct cohort_attribute *attribute;
+
+	(void)state;
+	assert_ok(answer_fields(&buf, &err), &err);
+	answer = cairn__fields_answer__unpack(NULL, buf.length, buf.data);
+	assert_non_null(answer);
+	for (size_t i = 0; (attribute = cohort_attribute_at(i)) != NULL; i++)
+		assert_string_equal(field_of(answer, attribute->name)->example, attribute->example);
+	field = field_of(answer, "sex");
+	assert_int_equal(field->level, CAIRN__LEVEL__PATIENT);
+	assert_int_equal(field->n_codes, 3);
+	assert_int_equal(field->n_operators, 4);
+	assert_null(field->min);
+	field = field_of(answer, "age");
+	assert_int_equal(field->type, CAIRN__COHORT_FIELD__TYPE__NUMBER);
+	assert_int_equal(field->level, CAIRN__LEVEL__STUDY);
+	assert_string_equal(field->unit, "a");
+	assert_int_equal(field->n_operators, 9);
+	assert_true(field->max->number == 150);
+	assert_int_equal(field_of(answer, "study_date")->max->value_case, CAIRN__SCALAR__VALUE_DAY);
+	assert_int_equal(field_of(answer, "model")->n_codes, 0);
+	cairn__fields_answer__free_unpacked(answer, NULL);
+}
+
+/* ---- what is refused and what is handed out ----------------------------------------------- */
 
 static void
 broken_requests_are_refused(void **state)
@@ -204,7 +288,7 @@ broken_requests_are_refused(void **state)
 	struct cairn_error err = {0};
 
 	(void)state;
-	fixture_open(&f, 1);
+	fixture_open_scans(&f, 1);
 	assert_int_equal(answer_count(f.index, &question, &buf, &err), CAIRN_EINVAL);
 	assert_int_equal(answer_select(f.index, &question, &buf, &err), CAIRN_EINVAL);
 	question = (struct answer_question){.body = nothing, .length = 0};
@@ -216,27 +300,6 @@ broken_requests_are_refused(void **state)
 	fixture_close(&f);
 }
 
-static int
-select_page(struct fixture *f, const char *text, uint32_t min_cell, Cairn__SelectAnswer **ret,
-    struct cairn_error *err)
-{
-	Cairn__SelectRequest request = CAIRN__SELECT_REQUEST__INIT;
-	uint8_t body[4096];
-	struct answer_question question = {.body = body, .rules = {min_cell, 0}};
-	BUF_AUTO buf = {.max = ANSWER_BYTES_MAX};
-	int code;
-
-	assert_ok(cohort_parse(text, &request.expression, err), err);
-	request.limit = 4;
-	request.after = *ret != NULL ? (*ret)->next : 0;
-	question.length = cairn__select_request__pack(&request, body);
-	cairn__expression__free_unpacked(request.expression, NULL);
-	code = answer_select(f->index, &question, &buf, err);
-	if (code == 0)
-		*ret = cairn__select_answer__unpack(NULL, buf.length, buf.data);
-	return code;
-}
-
 static void
 a_selection_below_the_minimum_cell_is_denied_like_an_empty_one(void **state)
 {
@@ -245,7 +308,7 @@ a_selection_below_the_minimum_cell_is_denied_like_an_empty_one(void **state)
 	struct cairn_error small = {0}, zero = {0};
 
 	(void)state;
-	fixture_open(&f, 9);
+	fixture_open_scans(&f, 9);
 	assert_int_equal(select_page(&f, "modality = CT", 10, &answer, &small), CAIRN_EDENIED);
 	assert_int_equal(select_page(&f, "modality = MG", 10, &answer, &zero), CAIRN_EDENIED);
 	assert_string_equal(small.text, zero.text);
@@ -262,26 +325,24 @@ a_selected_instance_says_where_its_object_is(void **state)
 {
 	struct fixture f;
 	struct item item = {.path = {5, 5, 5, 5}};
-	struct index_applied applied = {0};
-	struct index_write *write = NULL;
 	struct cairn_error err = {0};
 	Cairn__FactBatch *batch = batch_new(&item, 1);
-	Cairn__ObjectRef object = CAIRN__OBJECT_REF__INIT;
+	Cairn__ObjectRef *object = malloc(sizeof *object);
 	Cairn__SelectAnswer *answer = NULL;
 	uint8_t digest[32] = {1, 2, 3};
 
 	(void)state;
-	fixture_open(&f, 0);
-	object.sha256 = (ProtobufCBinaryData){sizeof digest, digest};
-	object.segment = 7;
-	object.offset = (uint64_t)1 << 40;
-	object.length = 99;
-	batch->instances[0]->object = &object;
-	assert_ok(index_begin(f.index, &write, &err), &err);
-	assert_ok(index_apply(write, batch, &applied, &err), &err);
-	assert_ok(index_commit(write, &err), &err);
-	batch->instances[0]->object = NULL;
-	batch_free(batch);
+	assert_non_null(object);
+	fixture_open_scans(&f, 0);
+	cairn__object_ref__init(object);
+	object->sha256 = (ProtobufCBinaryData){sizeof digest, malloc(sizeof digest)};
+	assert_non_null(object->sha256.data);
+	memcpy(object->sha256.data, digest, sizeof digest);
+	object->segment = 7;
+	object->offset = (uint64_t)1 << 40;
+	object->length = 99;
+	batch->instances[0]->object = object;
+	fixture_put_batch(&f, batch);
 	assert_ok(select_page(&f, "not modality exists", 0, &answer, &err), &err);
 	assert_int_equal(answer->n_instances, 1);
 	assert_int_equal(answer->next, 0);
@@ -311,7 +372,7 @@ keep_writing(void *arg)
 			items[j].path[3] = 5000 + i * 20 + j;
 			items[j].fact_count = 0;
 		}
-		put_items(f, items, 20);
+		fixture_put(f, items, 20);
 	}
 	return NULL;
 }
@@ -324,7 +385,7 @@ questions_beside_a_writer_see_whole_commits(void **state)
 	uint64_t last = 0;
 
 	(void)state;
-	fixture_open(&f, 9);
+	fixture_open_scans(&f, 9);
 	assert_int_equal(pthread_create(&writer, NULL, keep_writing, &f), 0);
 	for (int i = 0; i < 200; i++) {
 		Cairn__CountAnswer *answer =
@@ -348,6 +409,9 @@ main(void)
 	    cmocka_unit_test(counts_are_rounded_to_the_nearest_multiple),
 	    cmocka_unit_test(a_rounded_count_above_the_minimum_cell_is_never_zero),
 	    cmocka_unit_test(an_unsupported_answer_names_all_criteria),
+	    cmocka_unit_test(every_answer_says_its_kind_and_level),
+	    cmocka_unit_test(a_value_that_cannot_be_is_refused_and_not_counted_as_nobody),
+	    cmocka_unit_test(the_fields_are_those_of_the_language),
 	    cmocka_unit_test(broken_requests_are_refused),
 	    cmocka_unit_test(a_selection_below_the_minimum_cell_is_denied_like_an_empty_one),
 	    cmocka_unit_test(a_selected_instance_says_where_its_object_is),

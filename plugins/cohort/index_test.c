@@ -1,55 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/test.h"
+#include "testing.h"
 
 #include <math.h>
 #include <stdio.h>
-
-#include "cohort/expr.h"
-#include "index.h"
-#include "population.h"
-
-struct fixture {
-	struct test_dir dir;
-	struct index *index;
-};
-
-static void
-open_index(struct fixture *f)
-{
-	struct cairn_error err = {0};
-	struct index_options options = {.dir = f->dir.path, .map_size = (size_t)1 << 30};
-
-	assert_ok(index_open(&f->index, &options, &err), &err);
-}
-
-static void
-fixture_open(struct fixture *f)
-{
-	test_dir_make(&f->dir);
-	open_index(f);
-}
-
-static void
-fixture_close(struct fixture *f)
-{
-	index_close(f->index);
-	test_dir_remove(&f->dir);
-}
-
-static struct index_applied
-apply(struct fixture *f, const struct item *items, size_t count)
-{
-	struct cairn_error err = {0};
-	struct index_applied applied = {0};
-	struct index_write *write = NULL;
-	Cairn__FactBatch *batch = batch_new(items, count);
-
-	assert_ok(index_begin(f->index, &write, &err), &err);
-	assert_ok(index_apply(write, batch, &applied, &err), &err);
-	assert_ok(index_commit(write, &err), &err);
-	batch_free(batch);
-	return applied;
-}
 
 static void
 erase(struct fixture *f, const char *instance)
@@ -60,16 +13,6 @@ erase(struct fixture *f, const char *instance)
 	assert_ok(index_begin(f->index, &write, &err), &err);
 	assert_ok(index_erase_instance(write, instance, &err), &err);
 	assert_ok(index_commit(write, &err), &err);
-}
-
-static Cairn__Expression *
-parsed(const char *text)
-{
-	struct cairn_error err = {0};
-	Cairn__Expression *expression = NULL;
-
-	assert_ok(cohort_parse(text, &expression, &err), &err);
-	return expression;
 }
 
 static struct index_count
@@ -133,7 +76,7 @@ grow(struct fixture *f, struct population *p, uint64_t *seed)
 		}
 		population_put(p, &items[i]);
 	}
-	apply(f, items, count);
+	fixture_put(f, items, count);
 	if (p->count > 0 && random_below(seed, 3) == 0) {
 		unsigned instance = p->items[random_below(seed, p->count)].path[3];
 		char name[32];
@@ -199,18 +142,6 @@ assert_same_answers(struct fixture *a, struct fixture *b)
 	}
 }
 
-/* Distinct instances, so that the order cannot matter by contract. */
-static void
-distinct_items(struct item *items, size_t count)
-{
-	uint64_t seed = 5;
-
-	for (size_t i = 0; i < count; i++) {
-		items[i] = random_item(&seed);
-		items[i].path[3] = (unsigned)i;
-	}
-}
-
 static void
 the_order_of_arrival_does_not_matter(void **state)
 {
@@ -230,9 +161,9 @@ the_order_of_arrival_does_not_matter(void **state)
 	}
 	fixture_open(&a);
 	fixture_open(&b);
-	apply(&a, items, 300);
+	fixture_put(&a, items, 300);
 	for (size_t i = 0; i < 300; i += 7)
-		apply(&b, shuffled + i, i + 7 < 300 ? 7 : 300 - i);
+		fixture_put(&b, shuffled + i, i + 7 < 300 ? 7 : 300 - i);
 	assert_same_answers(&a, &b);
 	fixture_close(&a);
 	fixture_close(&b);
@@ -249,10 +180,10 @@ applying_a_batch_again_changes_nothing(void **state)
 	distinct_items(items, 100);
 	fixture_open(&a);
 	fixture_open(&b);
-	apply(&a, items, 100);
-	applied = apply(&b, items, 100);
+	fixture_put(&a, items, 100);
+	applied = fixture_put(&b, items, 100);
 	assert_int_equal(applied.changed, 100);
-	applied = apply(&b, items, 100);
+	applied = fixture_put(&b, items, 100);
 	assert_int_equal(applied.changed, 0);
 	assert_int_equal(applied.unchanged, 100);
 	assert_same_answers(&a, &b);
@@ -272,7 +203,7 @@ erasing_everything_leaves_nothing(void **state)
 	(void)state;
 	distinct_items(items, 60);
 	fixture_open(&f);
-	apply(&f, items, 60);
+	fixture_put(&f, items, 60);
 	assert_ok(index_begin(f.index, &write, &err), &err);
 	for (unsigned i = 0; i < 9; i++) {
 		char name[32];
@@ -286,7 +217,7 @@ erasing_everything_leaves_nothing(void **state)
 	for (unsigned level = 0; level < 4; level++)
 		assert_int_equal(stats.entities[level], 0);
 	assert_int_equal(count_text(&f, "modality exists or age exists or sex exists", 0), 0);
-	apply(&f, items, 60);
+	fixture_put(&f, items, 60);
 	assert_true(count_text(&f, "*", 0) > 0);
 	fixture_close(&f);
 }
@@ -309,11 +240,11 @@ an_earlier_study_moves_the_study_days(void **state)
 
 	(void)state;
 	fixture_open(&f);
-	apply(&f, &first, 1);
-	apply(&f, &second, 1);
+	fixture_put(&f, &first, 1);
+	fixture_put(&f, &second, 1);
 	assert_int_equal(count_text(&f, "study_day = 30", 1), 1);
 	assert_int_equal(count_text(&f, "study_day = 0", 1), 1);
-	apply(&f, &earlier, 1);
+	fixture_put(&f, &earlier, 1);
 	assert_int_equal(count_text(&f, "study_day = 30", 1), 0);
 	assert_int_equal(count_text(&f, "study_day in (0, 10, 40)", 1), 3);
 	assert_int_equal(count_text(&f, "study_day > 10", 0), 1);
@@ -327,9 +258,7 @@ broken_items_are_refused_and_the_others_applied(void **state)
 {
 	struct item items[3];
 	struct fixture f;
-	struct cairn_error err = {0};
-	struct index_applied applied = {0};
-	struct index_write *write = NULL;
+	struct index_applied applied;
 	Cairn__FactBatch *batch;
 
 	(void)state;
@@ -337,10 +266,7 @@ broken_items_are_refused_and_the_others_applied(void **state)
 	fixture_open(&f);
 	batch = batch_new(items, 3);
 	batch->instances[1]->series[0] = 0;
-	assert_ok(index_begin(f.index, &write, &err), &err);
-	assert_ok(index_apply(write, batch, &applied, &err), &err);
-	assert_ok(index_commit(write, &err), &err);
-	batch_free(batch);
+	applied = fixture_put_batch(&f, batch);
 	assert_int_equal(applied.refused, 1);
 	assert_int_equal(applied.changed, 2);
 	assert_string_equal(
@@ -375,7 +301,6 @@ static void
 a_full_index_says_so_and_stays_readable(void **state)
 {
 	struct fixture f;
-	struct index_options options = {.map_size = 1 << 20};
 	struct cairn_error err = {0};
 	struct index_applied applied = {0};
 	struct index_write *write = NULL;
@@ -384,9 +309,7 @@ a_full_index_says_so_and_stays_readable(void **state)
 
 	(void)state;
 	distinct_items(items, 5000);
-	test_dir_make(&f.dir);
-	options.dir = f.dir.path;
-	assert_ok(index_open(&f.index, &options, &err), &err);
+	fixture_open_with(&f, (struct index_options){.map_size = 1 << 20});
 	batch = batch_new(items, 5000);
 	assert_ok(index_begin(f.index, &write, &err), &err);
 	assert_int_equal(index_apply(write, batch, &applied, &err), CAIRN_ELIMIT);
@@ -411,7 +334,7 @@ unsupported_criteria_are_all_named_once(void **state)
 
 	(void)state;
 	fixture_open(&f);
-	apply(&f, &item, 1);
+	fixture_put(&f, &item, 1);
 	count = count_of(&f, expression, 0);
 	assert_int_equal(count.criteria_count, 2);
 	assert_string_equal(count.criteria[0], "smoking");
@@ -444,15 +367,12 @@ static void
 a_question_has_a_memory_limit(void **state)
 {
 	struct fixture f;
-	struct index_options options = {.query_bytes = 20000};
 	struct cairn_error err = {0};
 	struct index_count count = {0};
 	Cairn__Expression *shallow = parsed("*"), *deep = parsed("* and (* or (* and (* or *)))");
 
 	(void)state;
-	test_dir_make(&f.dir);
-	options.dir = f.dir.path;
-	assert_ok(index_open(&f.index, &options, &err), &err);
+	fixture_open_with(&f, (struct index_options){.query_bytes = 20000});
 	assert_ok(index_count(f.index, shallow, 0, NULL, &count, &err), &err);
 	assert_int_equal(index_count(f.index, deep, 0, NULL, &count, &err), CAIRN_ELIMIT);
 	cairn__expression__free_unpacked(shallow, NULL);
@@ -490,7 +410,7 @@ pages_hold_every_selected_instance_once(void **state)
 	(void)state;
 	distinct_items(items, 300);
 	fixture_open(&f);
-	apply(&f, items, 300);
+	fixture_put(&f, items, 300);
 	expected = count_text(&f, "modality = CT", 3);
 	do {
 		struct index_count count = {0};
@@ -521,7 +441,7 @@ a_selection_of_too_few_patients_hands_out_nothing(void **state)
 	(void)state;
 	distinct_items(items, 100);
 	fixture_open(&f);
-	apply(&f, items, 100);
+	fixture_put(&f, items, 100);
 	assert_ok(index_select(f.index, expression, NULL, &page, &count, &err), &err);
 	assert_true(page.too_few);
 	assert_int_equal(seen.count, 0);
@@ -545,7 +465,7 @@ sets_cross_blocks_of_65536(void **state)
 		    (struct item_fact){.level = 1, .attribute = 5, .number = i / 2 % 100};
 	}
 	fixture_open(&f);
-	apply(&f, items, COUNT);
+	fixture_put(&f, items, COUNT);
 	assert_int_equal(count_text(&f, "modality = CT", 0), COUNT / 4);
 	assert_int_equal(count_text(&f, "modality = CT and age < 50", 0), COUNT / 8);
 	assert_int_equal(count_text(&f, "modality = CT and age < 50", 3), COUNT / 4);
@@ -565,11 +485,10 @@ an_index_opened_again_answers_as_before(void **state)
 	distinct_items(items, 200);
 	fixture_open(&a);
 	fixture_open(&b);
-	apply(&a, items, 200);
-	apply(&b, items, 100);
-	index_close(b.index);
-	open_index(&b);
-	apply(&b, items + 100, 100);
+	fixture_put(&a, items, 200);
+	fixture_put(&b, items, 100);
+	fixture_reopen(&b);
+	fixture_put(&b, items + 100, 100);
 	assert_same_answers(&a, &b);
 	fixture_close(&a);
 	fixture_close(&b);

@@ -34,7 +34,7 @@ struct cairn_request {
 	size_t length;
 	const char *obligations[4]; /* all of value 10 */
 	char fulfilled[64];
-	uint8_t reply[1024];
+	uint8_t reply[8192];
 	size_t reply_length;
 	unsigned answers;
 	int code;
@@ -330,6 +330,27 @@ only_obligations_that_are_carried_out_are_reported(void **state)
 }
 
 static void
+what_can_be_asked_is_said_at_once(void **state)
+{
+	struct cairn cairn;
+	struct cairn_request req = {.subject = "cohort.fields"},
+			     other = {.subject = "cohort.field"};
+	struct cairn_error err = {0};
+	Cairn__FieldsAnswer *answer;
+
+	(void)state;
+	begin(&cairn);
+	call(&cairn, &req);
+	assert_int_equal(req.answers, 1);
+	answer = cairn__fields_answer__unpack(NULL, req.reply_length, req.reply);
+	assert_non_null(answer);
+	assert_int_equal(answer->n_fields, COHORT_ATTRIBUTES);
+	cairn__fields_answer__free_unpacked(answer, NULL);
+	assert_int_equal(cairn_plugin.call(cairn.self, &other, &err), CAIRN_ENOTFOUND);
+	end(&cairn);
+}
+
+static void
 a_cancelled_question_fails_once(void **state)
 {
 	struct cairn cairn;
@@ -394,6 +415,7 @@ main(void)
 	    cmocka_unit_test(a_job_is_acknowledged_after_its_commit),
 	    cmocka_unit_test(a_poison_job_is_retried_with_its_reason_and_spoils_no_other),
 	    cmocka_unit_test(only_obligations_that_are_carried_out_are_reported),
+	    cmocka_unit_test(what_can_be_asked_is_said_at_once),
 	    cmocka_unit_test(a_cancelled_question_fails_once),
 	    cmocka_unit_test(stopping_waits_for_the_work_under_way),
 	    cmocka_unit_test(more_questions_than_the_limit_are_refused),
