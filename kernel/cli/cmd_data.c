@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Data: import and count.  Export is in cmd_export.c. */
+/* Data: import, and the table of its group; the others are in cmd_cohort.c and cmd_export.c. */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -7,12 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cairn/cohort.pb-c.h"
 #include "cairn/imaging.pb-c.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/question.h"
-#include "cohort/expr.h"
 #include "depth.h"
 
 #define IMPORT_TIMEOUT_MS 86400000u
@@ -169,138 +167,6 @@ run_import(struct cli *cli, int argc, char **argv)
 	return status;
 }
 
-/* ---- count ------------------------------------------------------------------------------ */
-
-static const char *const level_names[] = {"patients", "studies", "series", "instances", NULL};
-
-static int
-find_level(const char *name)
-{
-	for (int i = 0; level_names[i] != NULL; i++) {
-		if (strcmp(level_names[i], name) == 0)
-			return i;
-	}
-	return -1;
-}
-
-static json_t *
-answer_json(const Cairn__CountAnswer *answer, const Cairn__Envelope *reply, const char *text)
-{
-	static const char *const kinds[] = {"exact", "rounded", "suppressed", "unsupported"};
-	bool counted = answer->kind <= CAIRN__COUNT_ANSWER__KIND__ROUNDED;
-	json_t *criteria = json_array();
-
-	for (size_t i = 0; i < answer->n_criteria; i++)
-		json_array_append_new(criteria, cli_text(answer->criteria[i]));
-	return json_pack("{s:s, s:o, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "answer",
-	    (unsigned)answer->kind < 4 ? kinds[answer->kind] : "unknown", "count",
-	    counted ? json_integer((json_int_t)answer->count) : json_null(), "level",
-	    level_names[(unsigned)answer->level & 3], "rounded_to", (json_int_t)answer->rounded_to,
-	    "min_cell", (json_int_t)answer->min_cell, "criteria", criteria, "expression",
-	    cli_text(text), "rule", cli_text(reply->rule), "reason", cli_text(reply->reason),
-	    "request_id", cli_text(reply->request_id));
-}
-
-static void
-print_answer(const struct cli *cli, const Cairn__CountAnswer *answer, const Cairn__Envelope *reply)
-{
-	const char *level = level_names[(unsigned)answer->level & 3];
-
-	fputs(cli_colour(cli, CLI_BOLD), stdout);
-	switch (answer->kind) {
-	case CAIRN__COUNT_ANSWER__KIND__EXACT:
-		printf("%" PRIu64 " %s", answer->count, level);
-		break;
-	case CAIRN__COUNT_ANSWER__KIND__ROUNDED:
-		printf("about %" PRIu64 " %s (rounded to %u)", answer->count, level,
-		    answer->rounded_to);
-		break;
-	case CAIRN__COUNT_ANSWER__KIND__SUPPRESSED:
-		printf("suppressed: fewer than %u patients, which may be none", answer->min_cell);
-		break;
-	default:
-		fputs("unsupported: this node cannot evaluate", stdout);
-		for (size_t i = 0; i < answer->n_criteria; i++) {
-			fputs(i == 0 ? " " : ", ", stdout);
-			cli_print_safe(stdout, answer->criteria[i]);
-		}
-		break;
-	}
-	printf("%s\n", cli_colour(cli, CLI_PLAIN));
-	question_print_decision(cli, reply);
-}
-
-/* Exit status of a typed answer: only a number is a count. */
-static int
-answer_status(const Cairn__CountAnswer *answer)
-{
-	return answer->kind == CAIRN__COUNT_ANSWER__KIND__UNSUPPORTED ? CLI_FAILED : CLI_DONE;
-}
-
-static int
-ask_count(struct question *question, const char *text)
-{
-	Cairn__Envelope *reply = NULL;
-	Cairn__CountAnswer *answer;
-	int status = question_ask(question, &reply);
-
-	if (status != CLI_DONE)
-		return status;
-	answer = (Cairn__CountAnswer *)proto_unpack(
-	    &cairn__count_answer__descriptor, NULL, reply->body.data, reply->body.len);
-	if (answer == NULL) {
-		status =
-		    cli_failf(question->cli, CAIRN_EPROTO, "the node's answer is no CountAnswer");
-	} else {
-		if (question->cli->json)
-			cli_print_json(answer_json(answer, reply, text));
-		else
-			print_answer(question->cli, answer, reply);
-		status = answer_status(answer);
-		cairn__count_answer__free_unpacked(answer, NULL);
-	}
-	cairn__envelope__free_unpacked(reply, NULL);
-	return status;
-}
-
-static int
-run_count(struct cli *cli, int argc, char **argv)
-{
-	struct question question = {.cli = cli, .subject = "cohort.count", .timeout_ms = 30000};
-	const char *level_name = "patients";
-	const struct cli_option options[] = {{"--purpose", &question.purpose, NULL},
-	    {"--as", &question.as, NULL}, {"--permit", &question.permit, NULL},
-	    {"--level", &level_name, NULL}, {0}};
-	Cairn__CountRequest request = CAIRN__COUNT_REQUEST__INIT;
-	Cairn__Expression *expression = NULL;
-	struct cairn_error err = {0};
-	int level, status;
-
-	argc = cli_options(cli, options, argc, argv);
-	if (argc < 0)
-		return CLI_USAGE;
-	if (argc != 1)
-		return cli_usage(cli,
-		    argc == 0 ? "give an expression ('*' for everyone)"
-			      : "put the expression in quotes, as one argument");
-	if (question.purpose == NULL)
-		return cli_usage(cli, "say what for, with --purpose (e.g. scientific-research)");
-	level = find_level(level_name);
-	if (level < 0)
-		return cli_usage(
-		    cli, "--level is patients, studies, series or instances, not '%s'", level_name);
-	if (cohort_parse(argv[0], &expression, &err) != 0) {
-		cli_fail(cli, &err);
-		return CLI_USAGE;
-	}
-	request.expression = expression;
-	request.level = (Cairn__Level)level;
-	question.message = &request.base;
-	status = ask_count(&question, argv[0]);
-	cairn__expression__free_unpacked(expression, NULL);
-	return status;
-}
-
 const struct cli_command cli_data_commands[] = {
     {"import", "PATH... [--purpose P]", "read DICOM files and folders into the node",
 	"  --purpose P   default: operations\n\n"
@@ -318,10 +184,19 @@ const struct cli_command cli_data_commands[] = {
 	"The expression: criteria joined by and, or, xor, not and parentheses; a criterion is\n"
 	"  modality = CT           body_part in (BREAST, CHEST)      age between 40 and 60\n"
 	"  slice_thickness <= 2    manufacturer exists               same study (...)\n"
+	"What can be asked, and which values there are: cairn cohort fields. A value that a field\n"
+	"cannot have (sex = M) is an error, never a count of nobody.\n"
 	"The answer is typed: exact, rounded, suppressed, unsupported or denied.\n",
 	"cairn count 'modality = CT and age >= 50' --purpose scientific-research "
 	"--as alice@example.org",
-	run_count},
+	cli_count_run},
+    {"cohort fields", "[NAME...]", "show what can be asked: fields, their values and operators",
+	"Of each field: of what it is stated (patient, study, series or instance), its type and "
+	"unit,\n"
+	"the operators it takes, its values where they are a closed list, and an example for "
+	"cairn count.\n"
+	"Says nothing of what this node holds, and needs no purpose.\n",
+	"cairn cohort fields modality age", cli_cohort_fields_run},
     {"export", "'EXPRESSION' DIR --purpose P [--as PRINCIPAL] [--permit ID]",
 	"write a cohort's de-identified instances as Part 10 files",
 	"Writes DIR/PATIENT/STUDY/SERIES/INSTANCE.dcm, each checked against its digest. A file "

@@ -103,6 +103,10 @@ const char *cohort_operator_text(Cairn__Leaf__Operator operator_);
 /* Codes have no order. */
 bool cohort_type_takes(enum cohort_type type, Cairn__Leaf__Operator operator_);
 
+#define COHORT_SCALAR_MAX 40
+/* A number in the fewest digits, a date, or "*" for an open end; text is not its business. */
+void cohort_scalar_text(const Cairn__Scalar *value, char ret[COHORT_SCALAR_MAX]);
+
 #define COHORT_RANGE_MAX 96
 /* "0 to 150", "0001-01-01 to 9999-12-31": for a NUMBER or a DAY. */
 void cohort_range_text(const struct cohort_attribute *attribute, char ret[COHORT_RANGE_MAX]);

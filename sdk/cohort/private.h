@@ -44,10 +44,6 @@ int cohort_error_at(const char *text, size_t at, struct cairn_error *err, const 
 bool cohort_is_keyword(const char *word); /* any case */
 const char *cohort_keyword_at(size_t index);
 
-#define COHORT_SCALAR_MAX 40
-/* A number in the fewest digits, a date, or "*" for an open end; text is not its business. */
-void cohort_scalar_text(const Cairn__Scalar *value, char ret[COHORT_SCALAR_MAX]);
-
 /* A value of the attribute `name`.  `written` is how a person spelled it; NULL: as we would. */
 int cohort_check_value(
     const char *name, const Cairn__Scalar *value, const char *written, struct cairn_error *err);

@@ -14,7 +14,8 @@ from harness import BIN, Node, contains, equal, main, synth, wait_for
 KEYS = {
     "status": ["ledger", "node", "plugins", "policy", "queues"],
     "count": ["answer", "count", "criteria", "expression", "level", "min_cell", "reason",
-              "request_id", "rounded_to", "rule"],
+              "request_id", "rounded_to", "rule", "suggestions"],
+    "cohort fields": ["fields"],
     "check": ["checks", "ok"],
     "ledger verify": ["bad_record", "checkpoints", "intact", "key", "records", "root", "text",
                       "unsigned_records"],
@@ -27,8 +28,9 @@ KEYS = {
 }
 RECORD = ["fields", "index", "kind", "previous", "principal", "purpose", "reason", "request_id",
           "rule", "subject", "time", "verdict"]
+FIELD = ["example", "help", "level", "max", "min", "name", "operators", "type", "unit", "values"]
 COMMANDS = """init run check status,plugin list,plugin enable,plugin disable,plugin restart
-plugin info,plugin logs,import count export,ledger tail,ledger show,ledger verify,job list,call"""
+plugin info,plugin logs,import count export,cohort fields,ledger tail,ledger show,ledger verify,job list,call"""
 
 
 def run(*args, status, **options):
@@ -44,6 +46,7 @@ def test_json_keys_are_stable():
         found = {
             "status": node.json("status"),
             "count": node.count("*"),
+            "cohort fields": node.json("cohort", "fields"),
             "check": node.json("check"),
             "ledger verify": node.json("ledger", "verify"),
             "ledger tail": node.json("ledger", "tail"),
@@ -56,12 +59,14 @@ def test_json_keys_are_stable():
             equal(sorted(found[command]), keys, f"keys of cairn {command} --json")
         for record in found["ledger tail"]["records"]:
             equal(sorted(record), RECORD, "keys of a record")
+        for field in found["cohort fields"]["fields"]:
+            equal(sorted(field), FIELD, "keys of a field")
 
 
 def test_every_command_has_help_with_an_example():
     for command in COMMANDS.replace("\n", ",").split(","):
         for name in [command] if " " in command and command.split()[0] in (
-                "plugin", "ledger", "job") else command.split():
+                "cohort", "plugin", "ledger", "job") else command.split():
             out, _ = run(*name.split(), "--help", status=0)
             contains(out, "usage: cairn " + name, f"help of {name}")
             contains(out.split("example:\n")[1], name.split()[0], f"example of {name}")
@@ -75,6 +80,8 @@ def test_wrong_usage_exits_2_and_says_what_is_right():
         ("count", "*", "--porpuse", "x"): "did you mean '--purpose'?",
         ("count", "modality =", "--purpose", "x"): "expected",
         ("count", "*", "--purpose"): "--purpose needs a value",
+        ("count", "sex = M", "--purpose", "x"): "what can be asked: cairn cohort fields",
+        ("cohort",): "cairn cohort fields",
         ("count", "*", "--purpose", "x", "--level", "rooms"): "patients, studies, series",
         ("ledger",): "cairn ledger verify",
         ("ledger", "show"): "name one record",
@@ -164,6 +171,65 @@ def test_what_people_read():
                  "  serves     cohort.count (guarded by the policy)\n", "cairn plugin info")
         equal(text(node, "plugin", "disable", "cohort"), "disabled cohort\n", "cairn plugin disable")
         equal(text(node, "plugin", "enable", "cohort"), "enabled cohort\n", "cairn plugin enable")
+
+
+def test_an_impossible_value_is_refused_and_never_counted():
+    with Node(plugins=("cohort",)) as node:
+        node.start()
+        for expression, expected in {
+                "sex = M": 'sex takes female, male, other; you wrote "M"; did you mean "male"?',
+                "modality = CTT": 'you wrote "CTT"; did you mean "CT"?',
+                "age > 400": 'age takes a number of years from 0 to 150; you wrote "400"',
+        }.items():
+            error = node.json("count", expression, "--purpose", "operations", status=2)["error"]
+            contains(error["text"], expected, f"the error of {expression}")
+        equal(node.count("manufacturer = NOBODY")["answer"], "exact", "a code of an open list")
+        equal([r for r in node.json("ledger", "tail")["records"] if r["kind"] == "decision"][1:], [],
+              "decisions about what was refused")
+
+
+def test_an_unknown_criterion_gets_a_suggestion():
+    with Node(plugins=("cohort",)) as node:
+        node.start()
+        question = "modalitiy = CT and smoking = yes"
+        equal(masked(text(node, "count", question, "--purpose", "operations", status=1)),
+              "unsupported: this node cannot evaluate modalitiy (did you mean modality?), smoking\n"
+              "  see      cairn cohort fields, for what can be asked\n"
+              "  policy   operators see exact counts for operations\n"
+              "  rule     20-operators.lua:operator-count\n"
+              "  record   REQUEST\n", "cairn count, unsupported")
+        equal(node.count(question, status=1)["suggestions"], {"modalitiy": "modality"}, "suggestions")
+
+
+def test_what_can_be_asked_is_said_and_can_be_asked():
+    with Node(plugins=("cohort",)) as node:
+        node.start()
+        fields = {f["name"]: f for f in node.json("cohort", "fields")["fields"]}
+        for field in fields.values():
+            equal(node.count(field["example"])["answer"], "exact", field["example"])
+            for value in field["values"] or []:
+                node.count(f'{field["name"]} = "{value}"')
+        equal((fields["sex"]["values"], fields["model"]["values"]), (["female", "male", "other"], None),
+              "closed and open lists")
+        equal((fields["age"]["min"], fields["age"]["max"], fields["age"]["unit"]), (0, 150, "a"), "age")
+        equal(fields["study_date"]["max"], "9999-12-31", "the last date")
+        equal(text(node, "cohort", "fields", "age", "sex"),
+              "age  (number of a study)\n"
+              "  Age of the patient at imaging, in years; 90 stands for 90 and older\n"
+              "  operators  = != < <= > >= in between exists\n"
+              "  values     0 to 150 years\n"
+              "  example    age between 40 and 60\n"
+              "\n"
+              "sex  (code of a patient)\n"
+              "  Patient's Sex (0010,0040)\n"
+              "  operators  = != in exists\n"
+              "  values     female male other\n"
+              "  example    sex = female\n", "cairn cohort fields age sex")
+        node.cairn("cohort", "fields", "modalty", status=1)
+        contains(node.stderr, "no field 'modalty'; did you mean 'modality'?", "a misspelt field")
+        node.cairn("plugin", "disable", "cohort")
+        node.cairn("cohort", "fields", status=1)
+        contains(node.stderr, "is the plugin enabled?", "without the cohort engine")
 
 
 def on_terminal(*args):
