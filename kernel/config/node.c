@@ -35,6 +35,19 @@ static const char node_schema[] =
     "and so on.'}\n"
     "log_files: {type: integer, default: 5, min: 1, max: 100, help: 'So many log files are kept of "
     "each plugin; together they never take more than log_files times log_size_kb.'}\n"
+    "sandbox: {type: string, default: best, choices: [best, require], help: 'Every plugin is "
+    "confined to what it was granted. best: by what this machine can enforce, and the log says "
+    "what "
+    "it cannot. require: plugins do not start where anything cannot be enforced.'}\n"
+    "plugin_memory_mb: {type: integer, default: 8192, min: 64, max: 4194304, help: 'The most "
+    "memory "
+    "that one plugin may take, in MiB.'}\n"
+    "plugin_disk_mb: {type: integer, default: 1048576, min: 1, max: 1073741824, help: 'The most "
+    "that one plugin may keep in its folder under state, and in any one file, in MiB. One that is "
+    "beyond is stopped.'}\n"
+    "plugin_user: {type: integer, default: 59900, min: 0, max: 2000000000, help: 'Where the node "
+    "runs as root, each plugin runs as a user of its own, from this number on (64 of them). 0: all "
+    "as root, without its privileges.'}\n"
     "interpreters: {type: list, default: [/usr/bin/python3, lua, sh], max: 32, help: 'The programs "
     "that may run plugins which are no shared objects: absolute paths, and lua and sh for the "
     "hosts "
@@ -144,6 +157,10 @@ fill(struct node_config *config, struct config_values *values, struct cairn_erro
 	config->heartbeat_limit_ms = take_unsigned(values, "heartbeat_limit_ms");
 	config->log_size_kb = take_unsigned(values, "log_size_kb");
 	config->log_files = take_unsigned(values, "log_files");
+	config->sandbox_require = strcmp(config_find(values, "sandbox")->text, "require") == 0;
+	config->plugin_memory_mb = take_unsigned(values, "plugin_memory_mb");
+	config->plugin_disk_mb = take_unsigned(values, "plugin_disk_mb");
+	config->plugin_user = take_unsigned(values, "plugin_user");
 	config->interpreters = take_list(values, "interpreters");
 	if (config->name == NULL || config->plugin_dir == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "node.yaml: out of memory");
