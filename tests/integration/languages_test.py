@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plugins in Python, Lua and shell in a real node: sdk/examples, beside each other."""
+
+import os
+import pathlib
+import shutil
+import signal
+import tempfile
+
+from harness import ROOT, Node, contains, equal, main, wait_for
+
+EXAMPLES = ROOT / "sdk/examples"
+NAMES = ("hello-py", "hello-lua", "hello-sh")
+
+
+class Languages(Node):
+    """A node whose plugin_dir holds copies of the three examples."""
+
+    def __init__(self):
+        self.plugins_dir = pathlib.Path(tempfile.mkdtemp(prefix="cairn-plugins-"))
+        for language in ("python", "lua", "sh"):
+            shutil.copytree(EXAMPLES / language, self.plugins_dir, dirs_exist_ok=True)
+        super().__init__(plugins=())
+
+    def cairn(self, *args, **options):
+        if args[0] == "init":
+            args += ("--plugin-dir", str(self.plugins_dir))
+        return super().cairn(*args, **options)
+
+    def __exit__(self, *args):
+        super().__exit__(*args)
+        shutil.rmtree(self.plugins_dir, ignore_errors=True)
+
+    def enable(self):
+        self.cairn("plugin", "enable", *NAMES)
+        return self.start()
+
+    def ask(self, subject, body="", status=0):
+        return self.cairn("call", subject, *([body] if body else []), status=status).rstrip("\n")
+
+
+def test_they_are_listed_and_described_like_shared_objects():
+    with Languages() as node:
+        listed = {p["name"]: p for p in node.json("plugin", "list")}
+        for name in NAMES:
+            equal(listed[name]["version"], "0.1.0", name)
+            equal(listed[name]["state"], "disabled", name)
+            contains(node.cairn("plugin", "info", name), listed[name]["summary"], name)
+            contains((node.home / f"plugins/available/{name}.yaml").read_text(),
+                     "greeting", name)
+
+
+def test_calls_go_from_one_language_to_the_next():
+    with Languages() as node:
+        node.set("plugins/available/hello-sh.yaml", "names", "[ann, bob]")
+        node.enable()
+        equal(node.ask("hello-py.greet"), "hello you", "python")
+        equal(node.ask("hello-lua.greet"), "hello you", "lua")
+        equal(node.ask("hello-sh.greet"), "hello ann,bob", "sh")
+        equal(node.ask("hello-py.relay"), "it says: hello you", "python to lua")
+        equal(node.ask("hello-lua.relay"), "it says: hello ann,bob", "lua to sh")
+
+
+def test_jobs_are_done_and_events_heard_in_each():
+    with Languages() as node:
+        node.enable()
+        for name, last in (("hello-py", "done"), ("hello-lua", "last"), ("hello-sh", "last")):
+            equal(node.ask(f"{name}.later", f"job-of-{name}"), "accepted", name)
+            wait_for(f"the job of {name}", 30, lambda: f"job-of-{name}" in
+                     node.ask(f"{name}.{last}", status=None))
+        contains(node.ask("hello-lua.last"), "job-of-hello-lua job-of-hello-py ticking", "lua")
+        equal((node.home / "state/hello-py/last").read_text(), "job-of-hello-py", "state")
+        heard = node.home / "state/hello-sh/heard"
+        wait_for("the event", 10, heard.exists)
+        equal(heard.read_text(), "job-of-hello-py", "what the shell heard")
+
+
+def test_a_killed_one_is_back_at_once():
+    with Languages() as node:
+        node.enable()
+        for name in NAMES:
+            pid = node.plugin(name)["pid"]
+            os.kill(pid, signal.SIGKILL)
+            wait_for(f"{name} again", 30, lambda: node.plugin(name)["state"] == "ready" and
+                     node.plugin(name)["pid"] != pid)
+            equal(node.ask(f"{name}.greet"), "hello you", name)
+
+
+def test_an_interpreter_that_the_site_does_not_list_is_refused():
+    with Languages() as node:
+        node.set("node.yaml", "interpreters", "[lua, sh]")
+        node.cairn("plugin", "enable", "hello-py", status=1)
+        contains(node.stderr, "wants to be run by '/usr/bin/python3'", "why")
+        node.cairn("plugin", "enable", "hello-lua", "hello-sh")
+        node.cairn("check")
+
+
+def test_a_manifest_without_its_script_is_refused():
+    with Languages() as node:
+        (node.plugins_dir / "hello-lua.lua").unlink()
+        node.cairn("plugin", "enable", "hello-lua", status=1)
+        contains(node.stderr, "its script", "why")
+        contains(node.stderr, "is not there", "why")
+
+
+def test_what_is_not_granted_is_refused_in_each():
+    with Languages() as node:
+        for name in ("hello-py", "hello-lua"):
+            file = node.plugins_dir / f"{name}.plugin.yaml"
+            file.write_text(file.read_text().replace("call:hello-", "call:nobody-"))
+        node.enable()
+        for name in ("hello-py", "hello-lua"):
+            node.ask(f"{name}.relay", status=1)
+            contains(node.stderr, f"plugin '{name}' has no capability call:hello-", "why")
+
+
+main(globals())
