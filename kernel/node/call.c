@@ -7,7 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "depth.h"
 #include "node/words.h"
+#include "registry.h"
 
 #define TICK_MS 50
 
@@ -78,6 +80,45 @@ call_new(struct router *router, const struct router_origin *origin)
 	return NULL;
 }
 
+const struct manifest_serve *
+call_serve(const struct call *call)
+{
+	const struct manifest *manifest =
+	    call->handler == NULL ? NULL : call->handler->config.manifest;
+
+	for (size_t i = 0; manifest != NULL && i < manifest->serve_count; i++) {
+		if (strcmp(manifest->serves[i].subject, call->subject) == 0)
+			return &manifest->serves[i];
+	}
+	return NULL;
+}
+
+/* ---- what a plugin has at hand --------------------------------------------------------- */
+
+#define DESCRIBED_MAX 3u
+
+void
+router_describe(
+    const struct router *router, const struct node_plugin *plugin, char *ret, size_t size)
+{
+	size_t length = 0;
+	unsigned count = 0;
+
+	ret[0] = 0;
+	for (size_t i = 0; i < router->high; i++) {
+		const struct call *call = &router->calls[i];
+
+		if (!call->used || !call->delivered || call->handler != plugin ||
+		    ++count > DESCRIBED_MAX || length >= size)
+			continue;
+		snprintf(ret + length, size - length, "%s%.64s (request %s)", count > 1 ? ", " : "",
+		    call->subject, call->request_id);
+		length += strlen(ret + length);
+	}
+	if (count > DESCRIBED_MAX && length < size)
+		snprintf(ret + length, size - length, " and %u more", count - DESCRIBED_MAX);
+}
+
 /* ---- records ---------------------------------------------------------------------------- */
 
 static void
@@ -90,7 +131,7 @@ int
 call_record_decision(struct router *router, const struct call *call, ledger_durable_fn durable,
     void *arg, struct cairn_error *err)
 {
-	struct ledger_field fields[GUARD_OBLIGATIONS_MAX + 2];
+	struct ledger_field fields[GUARD_OBLIGATIONS_MAX + 2 + DETAILS_MAX];
 	char values[GUARD_OBLIGATIONS_MAX][32];
 	const struct guard_decision *decision = &call->decision;
 	struct ledger_entry entry = {.kind = "decision",
@@ -120,7 +161,7 @@ static void
 record_outcome(struct router *router, const struct call *call, int code, const char *text,
     const Cairn__Envelope *answer)
 {
-	struct ledger_field fields[GUARD_OBLIGATIONS_MAX];
+	struct ledger_field fields[GUARD_OBLIGATIONS_MAX + 1 + DETAILS_MAX];
 	char names[GUARD_OBLIGATIONS_MAX][32], values[GUARD_OBLIGATIONS_MAX][32];
 	struct ledger_entry entry = {.kind = "outcome",
 	    .request_id = call->request_id,
@@ -183,6 +224,7 @@ call_answer(struct router *router, struct call *call, const Cairn__Envelope *ans
 	reply.text = text;
 	if (reply.code == 0)
 		reply.body = answer->body;
+	describe_answer(router, call, answer);
 	record_outcome(router, call, reply.code, text, answer);
 	call_end(router, call, &reply);
 }

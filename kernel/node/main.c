@@ -25,7 +25,7 @@ node_closed(void *arg)
 	struct program *program = arg;
 
 	program->node = NULL;
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 3; i++)
 		uv_close((uv_handle_t *)&program->signals[i], NULL);
 	log_info("node", "stopped");
 }
@@ -66,7 +66,7 @@ run(const struct node_options *options)
 	signal(SIGPIPE, SIG_IGN);
 	uv_loop_init(&loop);
 	code = node_open(&program.node, &loop, options, &err);
-	for (size_t i = 0; code == 0 && i < 2; i++) {
+	for (size_t i = 0; code == 0 && i < 3; i++) {
 		uv_signal_init(&loop, &program.signals[i]);
 		program.signals[i].data = &program;
 		uv_signal_start(&program.signals[i], on_signal, numbers[i]);
@@ -75,15 +75,15 @@ run(const struct node_options *options)
 		fprintf(stderr, "cairnd: the node did not start: %s\n", err.text);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	uv_loop_close(&loop);
-	return code == 0 ? 0 : 1;
+	return code == 0 && !program.gave_up ? 0 : 1;
 }
 
 int
 main(int argc, char **argv)
 {
 	static const struct option options[] = {{"home", required_argument, NULL, 'H'},
-	    {"debug", no_argument, NULL, 'd'},
-	    {"dev", no_argument, NULL, 'D'}, {"help", no_argument, NULL, 'h'}, {0}};
+	    {"debug", no_argument, NULL, 'd'}, {"dev", no_argument, NULL, 'D'},
+	    {"help", no_argument, NULL, 'h'}, {0}};
 	struct node_options node = {.home = getenv("CAIRN_HOME")};
 	int option;
 

@@ -314,7 +314,7 @@ node_open(
 	/* Everything that can be wrong with the configuration is found before anything starts. */
 	static int (*const steps[])(struct node *, struct cairn_error *) = {make_directories,
 	    take_lock, open_identity, open_guard, open_router, open_supervisor, add_plugins,
-	    open_ledger, open_jobs, open_control, start_plugins};
+	    check_policies, open_ledger, open_jobs, open_control, start_plugins};
 	struct node *node = calloc(1, sizeof *node);
 	int code;
 
@@ -322,6 +322,7 @@ node_open(
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	node->loop = loop;
 	node->lock = -1;
+	node->asker = "";
 	node->memory = memory_new(loop, node_pids, node);
 	node->started_ms = clock_monotonic_ms();
 	code = node_config_load(options->home, &node->config, err);

@@ -58,6 +58,7 @@ struct node_plugin {
 	struct supervisor_plugin *process; /* NULL once the supervisor is closed */
 	bool removed; /* disabled while the node runs: stays stopped, serves nothing */
 	bool was_ready;
+	int log_level; /* enum cairn_log_level; told to each process when it is ready */
 	unsigned
 	    incarnation; /* grows when the process is gone: answers to an old one are dropped */
 	unsigned calls;  /* under way that it made */
@@ -89,6 +90,8 @@ struct node {
 	int lock;            /* descriptor of run/lock */
 	uint64_t started_ms; /* monotonic */
 	bool closing;
+	bool gave_up;      /* a plugin with `on_failure: stop` failed: the exit status is 1 */
+	const char *asker; /* who asks, during a call of kernel.* */
 	unsigned starting; /* plugins that have not been ready yet */
 	void (*closed)(void *arg);
 	void *closed_arg;
@@ -126,6 +129,11 @@ int node_plugin_origin(
 struct node_plugin *node_plugin_find(const struct node *node, const char *name);
 /* CAIRN_EUNAVAILABLE unless its process is ready; CAIRN_ELIMIT when its queue is full. */
 int node_plugin_send(struct node_plugin *plugin, const Cairn__Envelope *envelope);
+/* "closed", "open" or "stop". */
+const char *node_plugin_on_failure(const struct node_plugin *plugin);
+/* Why it did not take a call: sending returned `code`. */
+void node_plugin_down(const struct node_plugin *plugin, int code, char *ret, size_t size);
+void node_plugin_tell_log_level(struct node_plugin *plugin);
 enum supervisor_state node_plugin_state(const struct node_plugin *plugin);
 /* Whether the manifest has the capability KIND:WHAT. */
 bool node_plugin_may(const struct node_plugin *plugin, const char *kind, const char *what);

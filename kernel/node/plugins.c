@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,6 +261,7 @@ node_plugins_add(struct node *node, struct plugin_config *config, struct cairn_e
 		return code;
 	}
 	plugin->node = node;
+	plugin->log_level = CAIRN_LOG_INFO;
 	plugin->config = *config;
 	*config = (struct plugin_config){0};
 	node->plugins[node->plugin_count++] = plugin;
@@ -293,6 +295,51 @@ node_plugin_send(struct node_plugin *plugin, const Cairn__Envelope *envelope)
 {
 	return plugin->process == NULL ? CAIRN_EUNAVAILABLE
 				       : supervisor_send(plugin->process, envelope);
+}
+
+const char *
+node_plugin_on_failure(const struct node_plugin *plugin)
+{
+	const struct config_value *value = config_find(&plugin->config.values, "on_failure");
+
+	return value == NULL || value->text == NULL ? "closed" : value->text;
+}
+
+void
+node_plugin_tell_log_level(struct node_plugin *plugin)
+{
+	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
+
+	envelope.kind = CAIRN__ENVELOPE__KIND__LOG_LEVEL;
+	envelope.text = (char *)(uintptr_t)log_level_text((enum cairn_log_level)plugin->log_level);
+	node_plugin_send(plugin, &envelope); /* when it is not ready: once it is */
+}
+
+void
+node_plugin_down(const struct node_plugin *plugin, int code, char *ret, size_t size)
+{
+	const char *name = plugin->config.manifest->name;
+	struct supervisor_info info = {0};
+	char reason[SUPERVISOR_REASON_MAX];
+
+	if (plugin->process != NULL)
+		supervisor_info_get(plugin->process, &info);
+	words_clean(reason, sizeof reason, info.last_error, false);
+	if (code == CAIRN_ELIMIT)
+		snprintf(ret, size,
+		    "plugin '%s' cannot take the call now (its queue is full); try again shortly",
+		    name);
+	else if (info.state == SUPERVISOR_FAILED)
+		snprintf(ret, size,
+		    "plugin '%s' is down and was given up (cairn plugin why %s): %.300s", name,
+		    name, reason);
+	else if (info.state == SUPERVISOR_WAITING)
+		snprintf(ret, size,
+		    "plugin '%s' is down and starts again in %llu ms (try again shortly): %.300s",
+		    name, (unsigned long long)info.next_try_ms, reason);
+	else
+		snprintf(ret, size, "plugin '%s' cannot take the call now (%s); try again shortly",
+		    name, supervisor_state_text(info.state));
 }
 
 enum supervisor_state
@@ -407,6 +454,8 @@ on_ready(void *arg, struct supervisor_plugin *process)
 		    (unsigned long long)(clock_monotonic_ms() - node->started_ms));
 	plugin->was_ready = true;
 	memory_renew(node->memory);
+	if (plugin->log_level != CAIRN_LOG_INFO)
+		node_plugin_tell_log_level(plugin);
 	dispatch_jobs(plugin);
 }
 
@@ -475,14 +524,51 @@ on_message(void *arg, struct supervisor_plugin *process, const Cairn__Envelope *
 	}
 }
 
+/* As a signal, so that the way to stop is one: main's. */
+static void
+give_up(struct node *node, const struct node_plugin *plugin)
+{
+	if (node->gave_up || node->closing)
+		return;
+	node->gave_up = true;
+	log_error("node", "plugin '%s' is down and has `on_failure: stop`: stopping the node",
+	    plugin->config.manifest->name);
+	node_record(node, "node", node->config->id, "given up", plugin->config.manifest->name);
+	raise(SIGTERM);
+}
+
 static void
 on_event(void *arg, struct supervisor_plugin *process, const char *what, const char *reason)
 {
-	node_record(arg, "plugin", plugin_of(process)->config.manifest->name, what, reason);
+	struct node_plugin *plugin = plugin_of(process);
+	bool for_good = strcmp(what, "failed") == 0 ||
+	    (strcmp(what, "failed to start") == 0 && !plugin->was_ready);
+
+	node_record(arg, "plugin", plugin->config.manifest->name, what, reason);
+	if (for_good && strcmp(node_plugin_on_failure(plugin), "stop") == 0)
+		give_up(arg, plugin);
+}
+
+/* One of these may be what killed it. */
+static void
+on_work(void *arg, struct supervisor_plugin *process, char *ret, size_t size)
+{
+	struct node *node = arg;
+	struct node_plugin *plugin = plugin_of(process);
+	size_t length;
+
+	router_describe(node->router, plugin, ret, size);
+	length = strlen(ret);
+	if (plugin->taken_count > 0 && length < size)
+		snprintf(ret + length, size - length, "%s%zu %s (first: job %llu)",
+		    length > 0 ? " and " : "", plugin->taken_count,
+		    plugin->taken_count == 1 ? "job" : "jobs",
+		    (unsigned long long)plugin->taken[0].id);
 }
 
 const struct supervisor_ops node_supervisor_ops = {.ready = on_ready,
     .gone = on_gone,
     .message = on_message,
     .event = on_event,
+    .work = on_work,
     .confine = confine_host};

@@ -237,8 +237,6 @@ send_request(struct router *router, struct call *call)
 static void
 deliver(struct router *router, struct call *call)
 {
-	const char *name = call->handler->config.manifest->name;
-	enum supervisor_state state = node_plugin_state(call->handler);
 	char text[CAIRN_ERROR_TEXT_MAX];
 	int code = send_request(router, call);
 
@@ -247,9 +245,7 @@ deliver(struct router *router, struct call *call)
 		call_drop_body(router, call);
 		return;
 	}
-	snprintf(text, sizeof text, "plugin '%s' cannot take the call now (%s); %s", name,
-	    code == CAIRN_ELIMIT ? "its queue is full" : supervisor_state_text(state),
-	    state == SUPERVISOR_FAILED ? "see: cairn plugin logs" : "try again shortly");
+	node_plugin_down(call->handler, code, text, sizeof text);
 	call_fail(router, call, CAIRN_EUNAVAILABLE, text, false);
 }
 
@@ -303,7 +299,8 @@ unpack_request(struct router *router, const struct call *call, const char *type_
 }
 
 static int
-decide(struct router *router, struct call *call, const char *type_name, struct cairn_error *err)
+decide(struct router *router, struct call *call, const struct manifest_serve *serve,
+    struct cairn_error *err)
 {
 	struct guard_question question = {.subject = call->subject,
 	    .principal = call->principal,
@@ -314,7 +311,7 @@ decide(struct router *router, struct call *call, const char *type_name, struct c
 	    .permit = call->permit,
 	    .request_id = call->request_id};
 	ProtobufCMessage *message;
-	int code = unpack_request(router, call, type_name, &message, err);
+	int code = unpack_request(router, call, serve->request, &message, err);
 
 	if (code == 0) {
 		question.message = message;
@@ -325,12 +322,12 @@ decide(struct router *router, struct call *call, const char *type_name, struct c
 }
 
 static void
-ask_guard(struct router *router, struct call *call, const char *type_name)
+ask_guard(struct router *router, struct call *call, const struct manifest_serve *serve)
 {
 	struct cairn_error err = {0};
 	struct recorded *recorded;
 
-	if (decide(router, call, type_name, &err) != 0) {
+	if (decide(router, call, serve, &err) != 0) {
 		call_fail(router, call, err.code, err.text, false);
 		return;
 	}
@@ -412,7 +409,7 @@ router_call(struct router *router, const struct router_origin *origin,
 	if (code != 0)
 		call_fail(router, call, code, cairn_code_text(code), false);
 	else if (serve->guarded)
-		ask_guard(router, call, serve->request);
+		ask_guard(router, call, serve);
 	else
 		deliver(router, call);
 }

@@ -49,6 +49,9 @@ void router_answer(
     struct router *router, struct node_plugin *from, const Cairn__Envelope *envelope);
 
 /* The plugin's process is gone: fail what it was working on, forget what it waited for. */
+/* The requests that are with the plugin, for the record of its crash: "" when there is none. */
+void router_describe(
+    const struct router *router, const struct node_plugin *plugin, char *ret, size_t size);
 void router_gone(struct router *router, struct node_plugin *plugin);
 
 size_t router_calls(const struct router *router);

@@ -62,17 +62,11 @@ node_plugin_send(struct node_plugin *plugin, const Cairn__Envelope *envelope)
 	return fake.handler_code;
 }
 
-enum supervisor_state
-node_plugin_state(const struct node_plugin *plugin)
+void
+node_plugin_down(const struct node_plugin *plugin, int code, char *ret, size_t size)
 {
 	(void)plugin;
-	return SUPERVISOR_WAITING;
-}
-
-const char *
-supervisor_state_text(enum supervisor_state state)
-{
-	return state == SUPERVISOR_WAITING ? "waiting" : "?";
+	snprintf(ret, size, "down, code %d", code);
 }
 
 bool
@@ -134,8 +128,8 @@ services_subject(size_t index)
 
 /* ---- the fixture ------------------------------------------------------------------------ */
 
-static struct manifest_serve serves[] = {
-    {(char *)(uintptr_t) "a.plain", false, NULL}, {(char *)(uintptr_t) "a.guarded", true, NULL}};
+static struct manifest_serve serves[] = {{.subject = (char *)(uintptr_t) "a.plain"},
+    {.subject = (char *)(uintptr_t) "a.guarded", .guarded = true}};
 static struct manifest manifest = {
     .name = (char *)(uintptr_t) "a", .serves = serves, .serve_count = 2};
 static struct node_plugin plugin = {.config.manifest = &manifest};
@@ -278,7 +272,7 @@ the_outcome_of_a_permit_that_could_not_be_delivered_is_recorded(void **state)
 	fake.handler_code = CAIRN_EUNAVAILABLE;
 	ask("a.guarded", 1, 1000);
 	on_disk(0);
-	assert_answered(0, 1, CAIRN_EUNAVAILABLE, "cannot take the call now (waiting)");
+	assert_answered(0, 1, CAIRN_EUNAVAILABLE, "down, code ");
 	assert_int_equal(fake.outcomes, 1);
 	assert_string_equal(fake.verdict, "failed");
 }

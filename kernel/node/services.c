@@ -27,13 +27,16 @@ static json_t *
 plugin_json(const struct node_plugin *plugin)
 {
 	struct supervisor_info info;
-	char last_error[sizeof info.last_error], origin[PUBLISHER_NAME_MAX + 16] = "";
+	char last_error[sizeof info.last_error], earlier[sizeof info.earlier_error];
+	char origin[PUBLISHER_NAME_MAX + 16] = "";
 
 	supervisor_info_get(plugin->process, &info);
 	if (plugin->config.object != NULL)
 		provenance_verdict_text(plugin->config.object, origin);
 	words_clean(last_error, sizeof last_error, info.last_error, false);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s}",
+	words_clean(earlier, sizeof earlier, info.earlier_error, false);
+	return json_pack(
+	    "{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}",
 	    "name", info.name, "version", plugin->config.manifest->version, "kind",
 	    plugin->config.manifest->kind, "path", info.path, "state",
 	    supervisor_state_text(info.state), "pid", info.pid, "restarts",
@@ -41,7 +44,8 @@ plugin_json(const struct node_plugin *plugin)
 	    (json_int_t)plugin->taken_count, "events_dropped", (json_int_t)plugin->events_dropped,
 	    "refused", (json_int_t)plugin->refused, "memory_kb",
 	    (json_int_t)memory_kb(plugin->node->memory, info.pid), "last_error", last_error,
-	    "provenance", origin);
+	    "earlier_error", earlier, "on_failure", node_plugin_on_failure(plugin), "provenance",
+	    origin);
 }
 
 static json_t *
@@ -98,9 +102,9 @@ job_json(const struct jobs_info *job)
 
 	words_clean(key, sizeof key, job->key, false);
 	words_clean(reason, sizeof reason, job->reason, false);
-	return json_pack("{s:I, s:s, s:s, s:s, s:i, s:s}", "id", (json_int_t)job->id, "queue",
+	return json_pack("{s:I, s:s, s:s, s:s, s:i, s:s, s:I}", "id", (json_int_t)job->id, "queue",
 	    job->queue, "key", key, "state", job->state, "attempt", (int)job->attempt, "reason",
-	    reason);
+	    reason, "put_ms", (json_int_t)job->put_ms);
 }
 
 static int
@@ -131,7 +135,7 @@ serve_restart(struct node *node, const json_t *request, json_t *reply, struct ca
 {
 	const char *name = json_string_value(json_object_get(request, "name"));
 
-	(void)reply;
+	operate_counts(node, reply);
 	return node_restart(node, name == NULL ? "" : name, err);
 }
 
@@ -179,7 +183,12 @@ static const struct {
     {"kernel.status", serve_status},
     {"kernel.jobs", serve_jobs},
     {"kernel.plugin.restart", serve_restart},
+    {"kernel.plugin.why", operate_why},
+    {"kernel.plugin.log-level", operate_log_level},
+    {"kernel.jobs.retry", operate_jobs_retry},
+    {"kernel.jobs.drop", operate_jobs_drop},
     {"kernel.rescan", serve_rescan},
+    {RELOAD, NULL},
     {"pseudonym.patient", NULL},
 };
 
@@ -231,15 +240,20 @@ services_call(struct node *node, const char *subject, const struct router_origin
 	for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
 		if (strcmp(services[i].subject, subject) != 0)
 			continue;
-		if (services[i].serve == NULL)
+		if (strcmp(subject, RELOAD) == 0 && is_operator(origin, principal))
+			*ret_code = serve_reload(node, principal->name, reply, err);
+		else if (services[i].serve == NULL && strcmp(subject, RELOAD) != 0)
 			*ret_code = origin->plugin == NULL
 			    ? cairn_error_set(err, CAIRN_EDENIED, "%s is for plugins only", subject)
 			    : serve_pseudonym(node, body, reply, err);
 		else if (!is_operator(origin, principal))
 			*ret_code = cairn_error_set(err, CAIRN_EDENIED,
 			    "%s is for the local operator on the control socket only", subject);
-		else
+		else {
+			node->asker = principal->name;
 			*ret_code = serve_json(node, services[i].serve, body, reply, err);
+			node->asker = "";
+		}
 		return true;
 	}
 	return false;

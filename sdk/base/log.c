@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -11,6 +12,7 @@
 #define LINE_MAX_BYTES 2048
 
 static _Atomic int log_level = CAIRN_LOG_INFO;
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
 void
 log_set_level(enum cairn_log_level level)
@@ -18,11 +20,29 @@ log_set_level(enum cairn_log_level level)
 	atomic_store(&log_level, (int)level);
 }
 
+const char *
+log_level_text(enum cairn_log_level level)
+{
+	return (size_t)level < sizeof level_names / sizeof level_names[0] ? level_names[level]
+									  : "info";
+}
+
+int
+log_level_parse(const char *text, enum cairn_log_level *ret)
+{
+	for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++) {
+		if (strcmp(level_names[i], text) == 0) {
+			*ret = (enum cairn_log_level)i;
+			return 0;
+		}
+	}
+	return CAIRN_EINVAL;
+}
+
 /* One write(2) a line, so that lines of several threads and processes do not mix. */
 void
 log_line(enum cairn_log_level level, const char *topic, const char *format, ...)
 {
-	static const char *const names[] = {"error", "warning", "info", "debug"};
 	char line[LINE_MAX_BYTES];
 	char time[CLOCK_TEXT_MAX];
 	va_list args;
@@ -32,7 +52,7 @@ log_line(enum cairn_log_level level, const char *topic, const char *format, ...)
 	if ((int)level > atomic_load(&log_level))
 		return;
 	clock_text(clock_wall_ms(), time);
-	wrote = snprintf(line, sizeof line, "%s %s %s: ", time, names[level], topic);
+	wrote = snprintf(line, sizeof line, "%s %s %s: ", time, level_names[level], topic);
 	length = wrote < 0 ? 0 : (size_t)wrote;
 	if (length < sizeof line - 1) {
 		va_start(args, format);

@@ -13,6 +13,9 @@
 void log_line(enum cairn_log_level level, const char *topic, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void log_set_level(enum cairn_log_level level);
+/* "error", "warning", "info", "debug", and back (CAIRN_EINVAL). */
+const char *log_level_text(enum cairn_log_level level);
+int log_level_parse(const char *text, enum cairn_log_level *ret);
 
 #define log_error(topic, ...) log_line(CAIRN_LOG_ERROR, topic, __VA_ARGS__)
 #define log_warning(topic, ...) log_line(CAIRN_LOG_WARNING, topic, __VA_ARGS__)

@@ -157,9 +157,8 @@ load_and_start(struct cairn *cairn, struct cairn_error *err)
 
 	if (code != 0)
 		return code;
-	code = cairn->linked != NULL
-	    ? plugin_take(cairn->linked, cairn->name, &cairn->plugin, err)
-	    : plugin_load(cairn->path, cairn->name, &cairn->plugin, err);
+	code = cairn->linked != NULL ? plugin_take(cairn->linked, cairn->name, &cairn->plugin, err)
+				     : plugin_load(cairn->path, cairn->name, &cairn->plugin, err);
 
 	if (code != 0 || cairn->plugin.start == NULL)
 		return code;
@@ -231,6 +230,17 @@ pong(struct cairn *cairn, uint64_t id)
 	runtime_answer(cairn, &envelope);
 }
 
+static void
+set_log_level(const char *text)
+{
+	enum cairn_log_level level;
+
+	if (log_level_parse(text, &level) == 0)
+		log_set_level(level);
+	else
+		log_warning(RUNTIME_TOPIC, "the kernel asks for an unknown log level, ignoring");
+}
+
 /* Traffic is taken while running; replies also while stopping, for stop() may wait for them. */
 static void
 dispatch(struct cairn *cairn, struct message *message)
@@ -281,6 +291,9 @@ on_message(void *arg, const uint8_t *bytes, size_t length)
 		break;
 	case CAIRN__ENVELOPE__KIND__STOP:
 		stop(cairn);
+		break;
+	case CAIRN__ENVELOPE__KIND__LOG_LEVEL:
+		set_log_level(message->envelope->text);
 		break;
 	default:
 		dispatch(cairn, message);
