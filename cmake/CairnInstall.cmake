@@ -4,6 +4,7 @@
 #
 #   bin/                    cairn, cairnd, cairn-host, cairn-synth
 #   lib/cairn/plugins/      the plugins of this project
+#   lib/cairn/conformance.so  what `cairn plugin test` puts before a plugin
 #   lib/libcairn-testing.a  the fake kernel
 #   lib/pkgconfig/          cairn.pc, cairn-testing.pc
 #   lib/cmake/Cairn/        find_package(Cairn)
@@ -41,6 +42,7 @@ file(CREATE_LINK ${CMAKE_SOURCE_DIR}/sdk/templates ${CMAKE_BINARY_DIR}/share/cai
 
 install(TARGETS cairn cairnd cairn-host cairn-synth RUNTIME DESTINATION bin)
 install(TARGETS plugin_cohort plugin_dicom plugin_hello LIBRARY DESTINATION lib/cairn/plugins)
+install(TARGETS cairn_conformance LIBRARY DESTINATION lib/cairn)
 install(TARGETS cairn_testing ARCHIVE DESTINATION lib)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/sdk/include/cairn DESTINATION include)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/lua/policies DESTINATION share/cairn)

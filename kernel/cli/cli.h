@@ -53,6 +53,7 @@ extern const struct cli_command cli_policy_commands[];
 extern const struct cli_command cli_ledger_commands[];
 extern const struct cli_command cli_job_commands[];
 extern const struct cli_command cli_sdk_commands[];
+extern const struct cli_command cli_test_commands[];
 
 /* Commands with a file of their own. */
 int cli_logs_run(struct cli *cli, int argc, char **argv);

@@ -256,7 +256,8 @@ run_new(struct cli *cli, int argc, char **argv)
 		return cli_print_json(json_pack("{s:s, s:o, s:o}", "name", project.name, "dir",
 		    cli_text(project.dir), "files", project.files));
 	json_decref(project.files);
-	printf("made %s, a plugin of kind %s (%s); its README.md says how to build, test and run it\n",
+	printf(
+	    "made %s, a plugin of kind %s (%s); its README.md says how to build, test and run it\n",
 	    project.dir, project.kind, project.lang);
 	return CLI_DONE;
 }

@@ -52,6 +52,12 @@ paths_plugins(char ret[PATH_MAX])
 }
 
 int
+paths_library(const char *name, char ret[PATH_MAX])
+{
+	return below_prefix("lib/cairn/", name, ret);
+}
+
+int
 paths_share(const char *name, char ret[PATH_MAX])
 {
 	return below_prefix("share/cairn/", name, ret);

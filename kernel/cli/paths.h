@@ -11,6 +11,8 @@
 int paths_program(const char *name, char ret[PATH_MAX]);
 /* PREFIX/lib/cairn/plugins */
 int paths_plugins(char ret[PATH_MAX]);
+/* PREFIX/lib/cairn/NAME */
+int paths_library(const char *name, char ret[PATH_MAX]);
 /* PREFIX/share/cairn/NAME */
 int paths_share(const char *name, char ret[PATH_MAX]);
 
