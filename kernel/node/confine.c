@@ -81,7 +81,8 @@ add_interpreter(const struct manifest *manifest, const char *bin_dir, struct san
 	if (code == 0 &&
 	    snprintf(path, sizeof path, "%.*s",
 		(int)(strrchr(manifest->script, '/') - manifest->script), manifest->script) > 0)
-		code = sandbox_policy_add(policy, path, SANDBOX_READ, err);
+		code = sandbox_policy_add(policy, path,
+		    strcmp(manifest->interpreter, "sh") == 0 ? SANDBOX_RUN : SANDBOX_READ, err);
 	/* A shell is only as useful as the programs that it starts. */
 	if (code == 0 && strcmp(manifest->interpreter, "sh") == 0) {
 		policy->exec = true;

@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -148,10 +149,14 @@ processes(struct program *program, const struct sandbox_policy *policy)
 {
 	const uint32_t spaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
 	    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+	/* Taken off is what it must not be; what a child puts on can only end it. */
+	const struct test die_with_parent[] = {
+	    {0, UINT32_MAX, PR_SET_PDEATHSIG}, {1, UINT32_MAX, SIGKILL}};
 	uint32_t self = (uint32_t)getpid();
 
 	answer(program, SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS);
 	if (policy->exec) {
+		allow_if(program, SYS_prctl, die_with_parent, 2);
 		allow_value(program, SYS_clone, 0, spaces, 0);
 #ifdef SYS_fork
 		allow(program, SYS_fork);

@@ -61,8 +61,8 @@ close_all(struct run *run)
 static void
 kill_group(struct run *run)
 {
-	if (run->pid > 0)
-		kill(-run->pid, SIGKILL);
+	if (run->pid > 0 && kill(-run->pid, SIGKILL) != 0)
+		kill(run->pid, SIGKILL); /* it has not made its group yet */
 }
 
 /* When the process is gone and its outputs have ended, nothing more can come. */
@@ -152,8 +152,7 @@ spawn(struct run *run, const struct run_options *options)
 	    .args = args,
 	    .env = options->environment,
 	    .stdio = stdio,
-	    .stdio_count = 4,
-	    .flags = UV_PROCESS_DETACHED};
+	    .stdio_count = 4};
 
 	return uv_spawn(run->process.loop, &run->process, &spawned);
 }
@@ -228,7 +227,7 @@ run_become(const char *script)
 {
 	char *args[] = {(char *)(uintptr_t)script, NULL};
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() == 1)
+	if (setpgid(0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() == 1)
 		return -1;
 	signal(SIGPIPE, SIG_DFL);
 	return execv(script, args);

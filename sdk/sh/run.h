@@ -4,8 +4,8 @@
 
 /*
  * One run of a callback's program: the body on its standard input, its answer on standard output,
- * commands on descriptor 3.  It has a session of its own; at its end, at its timeout or when it
- * says too much, everything in its process group is killed, so that nothing outlives the run.
+ * commands on descriptor 3.  It has a process group of its own; at its end, at its timeout or when
+ * it says too much, everything in that group is killed, so that nothing outlives the run.
  */
 
 #include <stdbool.h>
