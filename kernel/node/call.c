@@ -44,6 +44,7 @@ call_free(struct router *router, struct call *call)
 	uint64_t generation = call->generation;
 
 	call_drop_body(router, call);
+	details_fini(&call->details);
 	free(call->subject);
 	free(call->principal);
 	free(call->role);
@@ -127,6 +128,33 @@ obligation_text(const struct guard_obligation *obligation, char ret[32])
 	snprintf(ret, 32, "%lld", (long long)obligation->value);
 }
 
+static void
+add_details(struct ledger_entry *entry, struct ledger_field *fields, const struct details *details)
+{
+	for (size_t i = 0; i < details->count; i++)
+		fields[entry->field_count++] =
+		    (struct ledger_field){details->items[i].name, details->items[i].value};
+}
+
+/* What left: the answer's fields after whatever disclosure control did to them. */
+static void
+describe_answer(struct router *router, struct call *call, const Cairn__Envelope *answer)
+{
+	const struct manifest_serve *serve = call_serve(call);
+	const ProtobufCMessageDescriptor *type =
+	    serve == NULL || serve->answer == NULL || serve->record == NULL || !call->permitted
+	    ? NULL
+	    : proto_registry_find(serve->answer);
+	ProtobufCMessage *message;
+
+	if (type == NULL || answer->code != 0)
+		return;
+	message = proto_unpack(type, &router->arena.allocator, answer->body.data, answer->body.len);
+	if (message != NULL)
+		details_add(&call->details, (const char *const *)serve->record, message);
+	arena_reset(&router->arena);
+}
+
 int
 call_record_decision(struct router *router, const struct call *call, ledger_durable_fn durable,
     void *arg, struct cairn_error *err)
@@ -153,6 +181,8 @@ call_record_decision(struct router *router, const struct call *call, ledger_dura
 		fields[entry.field_count++] = (struct ledger_field){"asked_by", call->asked_by};
 	if (call->permit[0] != 0)
 		fields[entry.field_count++] = (struct ledger_field){"permit", call->permit};
+	if (!decision->permit)
+		add_details(&entry, fields, &call->details); /* no outcome will say it */
 	return ledger_append(router->node->ledger, &entry, durable, arg, err);
 }
 
@@ -183,6 +213,9 @@ record_outcome(struct router *router, const struct call *call, int code, const c
 		    values[i], sizeof values[i], "%lld", (long long)answer->fulfilments[i]->value);
 		fields[entry.field_count++] = (struct ledger_field){names[i], values[i]};
 	}
+	if (call->permit[0] != 0)
+		fields[entry.field_count++] = (struct ledger_field){"permit", call->permit};
+	add_details(&entry, fields, &call->details);
 	if (ledger_append(router->node->ledger, &entry, NULL, NULL, &err) != 0)
 		log_error("router", "outcome of %s not recorded: %s", call->request_id, err.text);
 }

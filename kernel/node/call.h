@@ -4,6 +4,7 @@
 
 /* The router's inside: the calls under way, their records and their endings. */
 
+#include "node/details.h"
 #include "node/router.h"
 #include "runtime/arena.h"
 
@@ -30,6 +31,7 @@ struct call {
 	uint8_t *body; /* until delivered */
 	size_t length;
 	struct guard_decision decision;
+	struct details details; /* what the ledger says of the request */
 	char request_id[2 * REQUEST_ID_BYTES + 1];
 };
 
@@ -49,6 +51,8 @@ struct call *call_find(struct router *router, uint64_t id);
 /* NULL when ROUTER_CALLS_MAX are under way. */
 struct call *call_new(struct router *router, const struct router_origin *origin);
 void call_free(struct router *router, struct call *call);
+/* What the handler's manifest says of the call's subject; NULL when it no longer does. */
+const struct manifest_serve *call_serve(const struct call *call);
 void call_drop_body(struct router *router, struct call *call);
 
 /* Puts the guard's decision into the ledger; `durable` when it is on disk. */

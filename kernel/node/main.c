@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cairnd --home DIR: runs a node in the foreground until SIGTERM or SIGINT.  Exit status: 0 after
- * an orderly stop, 1 when it could not start, 2 for wrong usage.
+ * cairnd --home DIR: runs a node in the foreground until SIGTERM or SIGINT; SIGHUP reloads the
+ * policies.  Exit status: 0 after an orderly stop, 1 when it could not start, 2 for wrong usage.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -13,10 +13,12 @@
 
 #include "base/log.h"
 #include "node/node.h"
+#include "node/policy.h"
 
 struct program {
+	bool gave_up;
 	struct node *node;
-	uv_signal_t signals[2];
+	uv_signal_t signals[3];
 };
 
 static void
@@ -34,11 +36,16 @@ static void
 on_signal(uv_signal_t *handle, int number)
 {
 	struct program *program = handle->data;
+	struct cairn_error err = {0};
 
-	(void)number;
 	if (program->node == NULL || program->node->closing)
 		return;
+	if (number == SIGHUP) {
+		node_policy_reload(program->node, "signal:SIGHUP", NULL, &err);
+		return;
+	}
 	log_info("node", "stopping");
+	program->gave_up = program->node->gave_up;
 	node_close(program->node, node_closed, program);
 }
 
@@ -57,7 +64,7 @@ usage(FILE *to)
 static int
 run(const struct node_options *options)
 {
-	static const int numbers[2] = {SIGTERM, SIGINT};
+	static const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
 	struct program program = {0};
 	struct cairn_error err = {0};
 	uv_loop_t loop;

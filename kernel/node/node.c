@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "node/confine.h"
 #include "node/control.h"
+#include "node/policy.h"
 #include "node/router.h"
 
 /* ---- closing ---------------------------------------------------------------------------- */
@@ -167,11 +168,13 @@ open_identity(struct node *node, struct cairn_error *err)
 static int
 open_guard(struct node *node, struct cairn_error *err)
 {
-	char path[PATH_MAX];
-	struct guard_options options = {.policies_dir = path};
-	int code = path_in_home(node, "policies", path, err);
+	return node_policy_open(node, &node->guard, err);
+}
 
-	return code != 0 ? code : guard_open(&node->guard, &options, err);
+static int
+check_policies(struct node *node, struct cairn_error *err)
+{
+	return node_policy_check(node, node->guard, NULL, err);
 }
 
 static int

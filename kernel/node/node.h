@@ -11,6 +11,8 @@
  *   router.c    calls: find who serves, ask the guard, record, deliver, watch deadlines
  *   dispatch.c  events and durable jobs
  *   services.c  the subjects that the kernel itself serves
+ *   policy.c    the policy: proven, exchanged while the node runs
+ *   report.c    what plugins put into the ledger themselves
  *   confine.c   what each host may do, and what it was refused
  *   owner.c     the user that each host runs as, where the node runs as root
  *   control.c   the socket that the CLI speaks to
@@ -70,6 +72,8 @@ struct node_plugin {
 	uint64_t refused_since_ms;               /* when the current NODE_REFUSALS_MS began */
 	unsigned refused_shown;                  /* logged and recorded since then */
 	char last_refused[256];                  /* "" when never */
+	uint64_t reports_since_ms;               /* when its minute of own records began */
+	unsigned reports;                        /* put into the ledger since then */
 	struct watch *watches[NODE_WATCHES_MAX]; /* of its hosts, confine.c */
 	bool too_large;                          /* its state folder; told once */
 };

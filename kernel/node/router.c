@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "depth.h"
 #include "node/call.h"
+#include "node/report.h"
 #include "node/services.h"
 #include "node/words.h"
 #include "registry.h"
@@ -105,12 +106,16 @@ refuse_unknown(struct router *router, const struct router_origin *origin, const 
 static bool
 may_call(const struct router_origin *origin, const char *subject)
 {
+	bool record = strcmp(subject, REPORT_SUBJECT) == 0;
 	char text[CAIRN_ERROR_TEXT_MAX];
 
-	if (origin->plugin == NULL || node_plugin_may(origin->plugin, "call", subject))
+	if (origin->plugin == NULL ||
+	    (record ? manifest_has(origin->plugin->config.manifest, "record")
+		    : node_plugin_may(origin->plugin, "call", subject)))
 		return true;
-	snprintf(text, sizeof text, "plugin '%s' has no capability call:%.120s",
-	    origin->plugin->config.manifest->name, subject);
+	snprintf(text, sizeof text, "plugin '%s' has no capability %s%.120s",
+	    origin->plugin->config.manifest->name,
+	    record ? "" : "call:", record ? "record" : subject);
 	node_plugin_refuse(origin->plugin, text);
 	reply_error(origin, CAIRN_EFORBIDDEN, text);
 	return false;
@@ -315,6 +320,8 @@ decide(struct router *router, struct call *call, const struct manifest_serve *se
 
 	if (code == 0) {
 		question.message = message;
+		if (message != NULL)
+			details_add(&call->details, (const char *const *)serve->record, message);
 		guard_decide(router->node->guard, &question, &call->decision);
 	}
 	arena_reset(&router->arena);
@@ -396,6 +403,10 @@ router_call(struct router *router, const struct router_origin *origin,
 	if (!are_words_fine(origin, principal, envelope) || !may_call(origin, envelope->subject) ||
 	    serve_itself(router, origin, principal, envelope))
 		return;
+	if (origin->plugin != NULL && strcmp(envelope->subject, REPORT_SUBJECT) == 0) {
+		report_call(router->node, origin, envelope);
+		return;
+	}
 	handler = find_handler(router->node, envelope->subject, &serve);
 	if (handler == NULL) {
 		refuse_unknown(router, origin, envelope->subject);

@@ -7,6 +7,7 @@
 
 #include "base/test.h"
 #include "node/call.h"
+#include "node/report.h"
 #include "node/services.h"
 
 #define SENT_MAX 16
@@ -117,6 +118,19 @@ services_call(struct node *node, const char *subject, const struct router_origin
 	(void)node, (void)subject, (void)origin, (void)principal, (void)body;
 	(void)ret_code, (void)reply, (void)err;
 	return false;
+}
+
+bool
+manifest_has(const struct manifest *of, const char *capability)
+{
+	(void)of, (void)capability;
+	return false;
+}
+
+void
+report_call(struct node *node, const struct router_origin *origin, const Cairn__Envelope *envelope)
+{
+	(void)node, (void)origin, (void)envelope;
 }
 
 const char *

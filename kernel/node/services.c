@@ -13,8 +13,11 @@
 #include "cairn/imaging.pb-c.h"
 #include "depth.h"
 #include "node/node.h"
+#include "node/operate.h"
+#include "node/policy.h"
 #include "node/words.h"
 
+#define RELOAD "kernel.reload"
 #define JOBS_LISTED_MAX 1000
 #define QUEUES_MAX 64
 
@@ -87,8 +90,7 @@ serve_status(struct node *node, const json_t *request, json_t *reply, struct cai
 	json_object_set_new(reply, "queues", queues_json(node));
 	json_object_set_new(
 	    reply, "ledger", json_pack("{s:I}", "records", (json_int_t)ledger_count(node->ledger)));
-	json_object_set_new(reply, "policy",
-	    json_pack("{s:I}", "rules", (json_int_t)guard_rule_count(node->guard)));
+	json_object_set_new(reply, "policy", node_policy_json(node));
 	return 0;
 }
 
@@ -142,9 +144,27 @@ serve_restart(struct node *node, const json_t *request, json_t *reply, struct ca
 static int
 serve_rescan(struct node *node, const json_t *request, json_t *reply, struct cairn_error *err)
 {
+	int code = node_rescan(node, err);
+
 	(void)request;
-	(void)reply;
-	return node_rescan(node, err);
+	return code != 0 ? code : operate_counts(node, reply);
+}
+
+/* ---- kernel.reload ---------------------------------------------------------------------- */
+
+/* Who asks stands in the ledger. */
+static int
+serve_reload(struct node *node, const char *principal, struct buf *reply, struct cairn_error *err)
+{
+	json_t *answer = json_object();
+	int code = node_policy_reload(node, principal, answer, err);
+	char *text = code == 0 ? json_dumps(answer, JSON_COMPACT) : NULL;
+
+	if (code == 0 && (text == NULL || buf_append_text(reply, text) != 0))
+		code = cairn_error_set(err, CAIRN_ENOMEM, "reloaded, but out of memory");
+	free(text);
+	json_decref(answer);
+	return code;
 }
 
 /* ---- pseudonym.patient ------------------------------------------------------------------ */

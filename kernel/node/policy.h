@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODE_POLICY_H
+#define NODE_POLICY_H
+
+/* The policy of a running node: proven before it decides, exchanged without a restart. */
+
+#include <jansson.h>
+
+#include "node/node.h"
+
+/* Loads HOME/policies. */
+int node_policy_open(const struct node *node, struct guard **ret, struct cairn_error *err);
+
+/* Holds the policy against the enabled plugins.  Warnings go to the log and, unless NULL, into the
+ * array `warnings`; the first error is the result. */
+int node_policy_check(
+    const struct node *node, struct guard *guard, json_t *warnings, struct cairn_error *err);
+
+/* Reads the files again and, when they are right, decides by them from now on; on any fault the old
+ * ones go on.  Either is recorded, with who asked for it.  `reply` (may be NULL) gets changed,
+ * digest, before, rules and warnings. */
+int node_policy_reload(
+    struct node *node, const char *principal, json_t *reply, struct cairn_error *err);
+
+/* rules, digest, and whether the files are others by now. */
+json_t *node_policy_json(const struct node *node);
+
+#endif
