@@ -10,7 +10,7 @@
  *   import.c (files) /                   sdk/objects: appended, durable with its facts
  *                                        outbox.c: the facts become jobs
  *
- * Everything runs on the plugin's loop.
+ * visits.c tells the ledger of each association.  Everything runs on the plugin's loop.
  */
 
 #include <stdbool.h>
@@ -26,6 +26,7 @@
 struct patients;
 struct outbox;
 struct scp;
+struct visits;
 struct import;
 struct ingest;
 
@@ -43,6 +44,7 @@ struct connector {
 	struct patients *patients;
 	struct outbox *outbox;
 	struct scp *scp;
+	struct visits *visits;
 	struct import *imports;                             /* under way */
 	void (*imports_ended)(struct connector *connector); /* when set: once none is under way */
 	struct ingest *ingests;                             /* under way */

@@ -9,6 +9,7 @@
 #include "outbox.h"
 #include "patients.h"
 #include "scp.h"
+#include "visits.h"
 
 static int
 load_options(struct connector *connector, unsigned *ret, struct cairn_error *err)
@@ -103,6 +104,8 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 	if (code == 0)
 		code = outbox_new(&connector->outbox, connector, err);
 	if (code == 0)
+		code = visits_new(&connector->visits, connector, err);
+	if (code == 0)
 		code = scp_new(&connector->scp, connector, err);
 	*ret_self = connector;
 	return code;
@@ -127,9 +130,17 @@ cancel(void *self, struct cairn_request *req)
 /* Associations end; what is not whole is given up and what is whole becomes durable; then the
  * outbox rests and the imports, whose workers may still be reading, have their callers told. */
 static void
+visits_freed(void *arg)
+{
+	struct connector *connector = arg;
+
+	cairn_stopped(connector->cairn);
+}
+
+static void
 rested(struct connector *connector)
 {
-	cairn_stopped(connector->cairn);
+	visits_free(connector->visits, visits_freed, connector);
 }
 
 static void
@@ -175,8 +186,11 @@ CAIRN_PLUGIN("dicom", "0.1.0",
     "summary: Receives DICOM images (C-STORE and folders), de-identifies them in flight, stores "
     "them\n"
     "serves:\n"
-    "  - {subject: imaging.import, guarded: true, request: cairn.ImportRequest}\n"
-    "capabilities: [listen:tcp, objects:write, secret:uid, call:pseudonym.patient, put:facts]\n"
+    "  - {subject: imaging.import, guarded: true, request: cairn.ImportRequest,\n"
+    "     answer: cairn.ImportProgress, record: [paths, files_done, imported, duplicates,\n"
+    "     refused], fulfils: []}\n"
+    "capabilities: [listen:tcp, objects:write, secret:uid, call:pseudonym.patient, put:facts,\n"
+    "  record]\n"
     "config:\n"
     "  ae_title: {type: string, default: CAIRN, min: 1, max: 16,\n"
     "    help: Our AE title}\n"

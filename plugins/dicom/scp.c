@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scp.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dicom/dimse.h"
 #include "ingest.h"
+#include "visits.h"
 
 struct scp {
 	struct connector *connector;
@@ -83,6 +85,21 @@ choose_storage(struct ul_context *context)
 }
 
 static void
+reject(struct scp *scp, struct ul_assoc *assoc, const struct ul_request *request,
+    enum ul_reject_reason reason)
+{
+	struct visit *visit = visits_begin(request->calling, request->called, ul_peer(assoc));
+
+	if (visit != NULL)
+		snprintf(visit->reason, sizeof visit->reason, "%s",
+		    reason == UL_REJECT_CALLED ? "it called another AE title than this one"
+					       : "it is not among `peers`, who may send");
+	visits_refused(scp->connector->visits, visit);
+	free(visit);
+	ul_reject(assoc, UL_REJECT_PERMANENT, UL_REJECT_USER, reason);
+}
+
+static void
 on_associate(void *arg, struct ul_assoc *assoc, struct ul_request *request)
 {
 	struct scp *scp = arg;
@@ -90,7 +107,7 @@ on_associate(void *arg, struct ul_assoc *assoc, struct ul_request *request)
 	if (scp->check_called && strcmp(request->called, scp->ae_title) != 0) {
 		cairn_log(CAIRN_LOG_WARNING, "scp: %s calls '%s', but this is '%s'; rejecting",
 		    ul_peer(assoc), request->called, scp->ae_title);
-		ul_reject(assoc, UL_REJECT_PERMANENT, UL_REJECT_USER, UL_REJECT_CALLED);
+		reject(scp, assoc, request, UL_REJECT_CALLED);
 		return;
 	}
 	if (!scp_peer_allowed(scp->peers, scp->peer_count, request->calling, ul_peer(assoc))) {
@@ -98,7 +115,7 @@ on_associate(void *arg, struct ul_assoc *assoc, struct ul_request *request)
 		    "scp: '%s' at %s is not among `peers`; rejecting (allow it in "
 		    "plugins/available/dicom.yaml)",
 		    request->calling, ul_peer(assoc));
-		ul_reject(assoc, UL_REJECT_PERMANENT, UL_REJECT_USER, UL_REJECT_CALLING);
+		reject(scp, assoc, request, UL_REJECT_CALLING);
 		return;
 	}
 	for (size_t i = 0; i < request->context_count; i++) {
@@ -110,42 +127,55 @@ on_associate(void *arg, struct ul_assoc *assoc, struct ul_request *request)
 		    deid_supported(context->abstract, NULL))
 			choose_storage(context);
 	}
+	ul_set_user(assoc, visits_begin(request->calling, request->called, ul_peer(assoc)));
 	ul_accept(assoc);
 }
 
 /* ---- C-STORE ---------------------------------------------------------------------------- */
 
+/* An instance on its way: its association may end before it has its answer. */
+struct receipt {
+	struct scp *scp;
+	struct dimse_store *store;
+	struct ingest *ingest;
+	struct visit *visit; /* NULL: not recorded */
+};
+
 static void
 sink_pause(void *arg)
 {
-	struct dimse_store *store = arg;
+	struct receipt *receipt = arg;
 
-	if (store->assoc != NULL)
-		ul_pause(store->assoc);
+	if (receipt->store->assoc != NULL)
+		ul_pause(receipt->store->assoc);
 }
 
 static void
 sink_resume(void *arg)
 {
-	struct dimse_store *store = arg;
+	struct receipt *receipt = arg;
 
-	if (store->assoc != NULL)
-		ul_resume(store->assoc);
+	if (receipt->store->assoc != NULL)
+		ul_resume(receipt->store->assoc);
 }
 
 static void
 sink_done(void *arg, const struct ingest_result *result)
 {
-	struct dimse_store *store = arg;
+	struct receipt *receipt = arg;
+	struct dimse_store *store = receipt->store;
 
 	store->user = NULL;
 	if (result->paused)
-		sink_resume(store);
+		sink_resume(receipt);
 	if (result->code != 0)
 		cairn_log(CAIRN_LOG_WARNING,
 		    "scp: an instance from '%s' was refused (status %04XH): %s",
 		    store->assoc == NULL ? "a peer that left" : ul_calling(store->assoc),
 		    result->status, result->reason);
+	visits_answered(
+	    receipt->scp->connector->visits, receipt->visit, result->code, result->duplicate);
+	free(receipt);
 	dimse_store_respond(store, result->status, result->code == 0 ? NULL : result->reason);
 }
 
@@ -157,47 +187,65 @@ on_store_begin(void *arg, struct dimse_store *store)
 	struct scp *scp = arg;
 	struct ingest_claim claim = {
 	    dcm_syntax_find(store->transfer_syntax), store->sop_class, store->sop_instance, true};
-	struct ingest *ingest = NULL;
+	struct receipt *receipt = calloc(1, sizeof *receipt);
+	struct visit *visit = ul_user(store->assoc);
 
-	if (claim.syntax == NULL || scp->connector->stopping ||
-	    ingest_new(&ingest, scp->connector, &claim, &sink, store) != 0)
+	visits_instance(visit);
+	if (receipt != NULL)
+		*receipt = (struct receipt){scp, store, NULL, visit};
+	if (receipt == NULL || claim.syntax == NULL || scp->connector->stopping ||
+	    ingest_new(&receipt->ingest, scp->connector, &claim, &sink, receipt) != 0) {
+		free(receipt);
+		visits_answered(scp->connector->visits, visit, CAIRN_ENOMEM, false);
 		dimse_store_respond(store, 0xa700, "out of resources");
-	else
-		store->user = ingest;
+	} else {
+		store->user = receipt;
+	}
 }
 
 static void
 on_store_data(void *arg, struct dimse_store *store, const uint8_t *bytes, size_t length)
 {
+	struct receipt *receipt = store->user;
+
 	(void)arg;
-	if (store->user != NULL)
-		ingest_data(store->user, bytes, length);
+	if (receipt == NULL)
+		return;
+	if (receipt->visit != NULL)
+		receipt->visit->bytes += length;
+	ingest_data(receipt->ingest, bytes, length);
 }
 
 static void
 on_store_end(void *arg, struct dimse_store *store, bool complete)
 {
-	struct ingest *ingest = store->user;
+	struct receipt *receipt = store->user;
+	struct scp *scp = arg;
 
-	(void)arg;
-	if (ingest == NULL)
+	if (receipt == NULL)
 		return;
 	if (complete) {
-		ingest_end(ingest);
+		ingest_end(receipt->ingest);
 		return;
 	}
 	store->user = NULL;
-	ingest_abort(ingest);
+	ingest_abort(receipt->ingest);
+	visits_answered(scp->connector->visits, receipt->visit, CAIRN_ECANCELLED, false);
+	free(receipt);
 	dimse_store_respond(store, 0xa700, NULL); /* the association is over: this only frees */
 }
 
 static void
 on_closed(void *arg, struct ul_assoc *assoc, enum ul_reason reason)
 {
-	(void)arg;
+	struct scp *scp = arg;
+
 	if (reason != UL_RELEASED)
 		cairn_log(CAIRN_LOG_INFO, "scp: the association with '%s' at %s ended: %s",
 		    ul_calling(assoc), ul_peer(assoc), ul_reason_text(reason));
+	visits_close(scp->connector->visits, ul_user(assoc),
+	    reason == UL_RELEASED ? NULL : ul_reason_text(reason));
+	ul_set_user(assoc, NULL);
 }
 
 /* ---- the server ------------------------------------------------------------------------- */

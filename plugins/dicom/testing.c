@@ -108,6 +108,28 @@ cairn_job_put(struct cairn *cairn, const struct cairn_job_put *jobs, size_t coun
 }
 
 int
+cairn_record(struct cairn *cairn, const struct cairn_record *records, size_t count,
+    cairn_call_fn done, void *arg)
+{
+	struct asked *asked = ask(cairn, "", 0, done, arg);
+
+	snprintf(asked->subject, sizeof asked->subject, "kernel.record");
+	for (size_t i = 0; i < count; i++) {
+		size_t used = strlen(cairn->records);
+
+		used += (size_t)snprintf(cairn->records + used, sizeof cairn->records - used,
+		    "%s %s [%s]", records[i].subject, records[i].verdict, records[i].reason);
+		for (size_t j = 0; j < records[i].field_count; j++)
+			used +=
+			    (size_t)snprintf(cairn->records + used, sizeof cairn->records - used,
+				" %s=%s", records[i].fields[j].name, records[i].fields[j].value);
+		assert_true(used + 1 < sizeof cairn->records);
+		cairn->records[used] = '\n';
+	}
+	return 0;
+}
+
+int
 cairn_work(struct cairn *cairn, void (*work)(void *), void (*after)(void *), void *arg)
 {
 	if (cairn->no_worker)

@@ -38,8 +38,9 @@ struct cairn {
 		void *arg;
 	} works[ASKED_MAX];
 	size_t works_count;
-	bool no_worker; /* cairn_work() fails */
-	bool ended;     /* what fixture_stop() waits for */
+	char records[131072]; /* for the ledger, a line each */
+	bool no_worker;       /* cairn_work() fails */
+	bool ended;           /* what fixture_stop() waits for */
 };
 
 struct cairn_request {
