@@ -48,6 +48,9 @@ struct cli_command {
 /* Tables that end with a NULL name. */
 extern const struct cli_command cli_node_commands[];
 extern const struct cli_command cli_plugin_commands[];
+extern const struct cli_command cli_install_commands[];
+extern const struct cli_command cli_key_commands[];
+extern const struct cli_command cli_profile_commands[];
 extern const struct cli_command cli_data_commands[];
 extern const struct cli_command cli_policy_commands[];
 extern const struct cli_command cli_ledger_commands[];
@@ -57,7 +60,12 @@ extern const struct cli_command cli_test_commands[];
 
 /* Commands with a file of their own. */
 int cli_logs_run(struct cli *cli, int argc, char **argv);
+int cli_why_run(struct cli *cli, int argc, char **argv);
+int cli_mask_run(struct cli *cli, int argc, char **argv);
+int cli_unmask_run(struct cli *cli, int argc, char **argv);
+int cli_log_level_run(struct cli *cli, int argc, char **argv);
 int cli_call_run(struct cli *cli, int argc, char **argv);
+int cli_sign_run(struct cli *cli, int argc, char **argv);
 int cli_count_run(struct cli *cli, int argc, char **argv);
 int cli_cohort_fields_run(struct cli *cli, int argc, char **argv);
 int cli_export_run(struct cli *cli, int argc, char **argv);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provenance/provenance.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +19,7 @@
 #include "base/file.h"
 
 #define COPY_CHUNK 65536
+#define FOLDER_ENTRIES_MAX 64
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* ---- the bytes -------------------------------------------------------------------------- */
@@ -40,8 +42,8 @@ open_file(const char *path, int *ret, struct cairn_error *err)
 	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
 		close(fd);
 		return cairn_error_set(err, CAIRN_EUNSUPPORTED,
-		    "%s is a folder, which cannot be pinned or signed; put the plugin into one "
-		    "file, or run it with --dev",
+		    "%s is a folder, which cannot be pinned or signed here; a plugin in another "
+		    "language may be one folder of files, without folders in it",
 		    path);
 	}
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
@@ -90,6 +92,70 @@ add_file(struct provenance *p, const char *path, struct cairn_error *err)
 	return code != 0 ? code : copy_bytes(from, p->fd, path, &p->size, err);
 }
 
+static int
+by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int
+is_entry(const struct dirent *entry)
+{
+	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+/* Its bytes, then a line with their number, its name and whether it can be run: read from the end,
+ * no other folder gives the same. */
+static int
+add_entry(struct provenance *p, const char *folder, const char *name, struct cairn_error *err)
+{
+	char path[PATH_MAX], line[NAME_MAX + 64];
+	size_t before = p->size;
+	struct stat st;
+	int wrote;
+	int code = file_join(path, sizeof path, folder, name);
+
+	if (code != 0 || strchr(name, '\n') != NULL)
+		return cairn_error_set(err, CAIRN_EINVAL, "%s: not a usable name in it", folder);
+	code = add_file(p, path, err);
+	if (code != 0)
+		return code;
+	if (stat(path, &st) != 0)
+		return io_error(path, "cannot be read", err);
+	wrote = snprintf(line, sizeof line, "\n%zu %s %s\n", p->size - before, name,
+	    (st.st_mode & 0111) != 0 ? "runs" : "data");
+	if (wrote < 0 || (size_t)wrote >= sizeof line ||
+	    file_write_all(p->fd, line, (size_t)wrote) != 0)
+		return io_error(path, "no memory for its bytes", err);
+	p->size += (size_t)wrote;
+	return 0;
+}
+
+/* A script, or a folder of them (no folders in it), by name. */
+static int
+add_script(struct provenance *p, const char *path, struct cairn_error *err)
+{
+	struct dirent **entries = NULL;
+	struct stat st;
+	int count, code = 0;
+
+	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+		return add_file(p, path, err);
+	count = scandir(path, &entries, is_entry, by_name);
+	if (count < 0)
+		return io_error(path, "cannot be read", err);
+	if (count > FOLDER_ENTRIES_MAX)
+		code = cairn_error_set(
+		    err, CAIRN_ELIMIT, "%s: holds more than %d files", path, FOLDER_ENTRIES_MAX);
+	for (int i = 0; i < count; i++) {
+		if (code == 0)
+			code = add_entry(p, path, entries[i]->d_name, err);
+		free(entries[i]);
+	}
+	free(entries);
+	return code;
+}
+
 /* Sealed before it is digested: until then somebody else could have it open. */
 static int
 seal(struct provenance *p, const char *path, struct cairn_error *err)
@@ -130,7 +196,7 @@ provenance_open(
 	p->fd = make_memory_file();
 	code = p->fd < 0 ? io_error(path, "no memory for a copy", err) : add_file(p, path, err);
 	if (code == 0 && script != NULL)
-		code = add_file(p, script, err);
+		code = add_script(p, script, err);
 	if (code == 0)
 		code = seal(p, path, err);
 	if (code != 0)

@@ -43,7 +43,7 @@ struct provenance {
 };
 
 /* `script` (may be NULL) is the second file of a plugin that is no shared object: its bytes follow
- * those of `path`.  CAIRN_EUNSUPPORTED when it is a folder. */
+ * those of `path`; of a folder, those of every file in it. */
 int provenance_open(
     const char *path, const char *script, struct provenance **ret, struct cairn_error *err);
 void provenance_free(struct provenance *provenance); /* accepts NULL */
