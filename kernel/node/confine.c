@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/confine.h"
 
+#include <fts.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -163,6 +165,9 @@ free_slot(struct node_plugin *plugin)
 void
 confine_close(struct node *node)
 {
+	if (node->disk_timer.data != NULL)
+		uv_close((uv_handle_t *)&node->disk_timer, NULL);
+	node->disk_timer.data = NULL;
 	for (size_t i = 0; i < node->plugin_count; i++) {
 		for (size_t j = 0; j < NODE_WATCHES_MAX; j++) {
 			if (node->plugins[i]->watches[j] != NULL)
@@ -170,6 +175,68 @@ confine_close(struct node *node)
 			node->plugins[i]->watches[j] = NULL;
 		}
 	}
+}
+
+/* ---- disk ------------------------------------------------------------------------------- */
+
+/* More files than are looked at are too many for this. */
+#define ENTRIES_MAX 10000
+
+static uint64_t
+folder_mb(const char *path)
+{
+	char *const paths[] = {(char *)(uintptr_t)path, NULL};
+	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	const FTSENT *entry;
+	uint64_t blocks = 0;
+	unsigned count = 0;
+
+	if (tree == NULL)
+		return 0;
+	while ((entry = fts_read(tree)) != NULL && count++ < ENTRIES_MAX) {
+		if (entry->fts_info == FTS_F || entry->fts_info == FTS_DP)
+			blocks += (uint64_t)entry->fts_statp->st_blocks;
+	}
+	fts_close(tree);
+	return blocks / 2048;
+}
+
+static void
+check_disk(struct node_plugin *plugin)
+{
+	const struct node_config *config = plugin->node->config;
+	const char *name = plugin->config.manifest->name;
+	char path[PATH_MAX], text[160];
+
+	if (plugin->process == NULL || node_plugin_state(plugin) != SUPERVISOR_READY ||
+	    snprintf(path, sizeof path, "%s/state/%s", config->home, name) >= (int)sizeof path)
+		return;
+	if (folder_mb(path) <= config->plugin_disk_mb)
+		return;
+	snprintf(text, sizeof text,
+	    "plugin '%.32s' keeps more than plugin_disk_mb (%u MiB) in state/%.32s: stopped", name,
+	    config->plugin_disk_mb, name);
+	node_plugin_refuse(plugin, text);
+	supervisor_stop(plugin->process, NULL, NULL);
+}
+
+static void
+on_disk_timer(uv_timer_t *timer)
+{
+	struct node *node = timer->data;
+
+	for (size_t i = 0; i < node->plugin_count; i++) {
+		if (!node->plugins[i]->removed)
+			check_disk(node->plugins[i]);
+	}
+}
+
+void
+confine_watch_disk(struct node *node)
+{
+	uv_timer_init(node->loop, &node->disk_timer);
+	node->disk_timer.data = node;
+	uv_timer_start(&node->disk_timer, on_disk_timer, CONFINE_DISK_MS, CONFINE_DISK_MS);
 }
 
 /* ---- a start ---------------------------------------------------------------------------- */

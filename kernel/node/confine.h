@@ -23,7 +23,8 @@ int confine_policy(const struct node_config *config, const struct manifest *mani
 /* Whether a process of that session is a plugin's: hosts cannot leave their session. */
 struct node_plugin *confine_plugin_of(const struct node *node, int pid);
 
-/* Starts looking at the state folders' sizes. */
-int confine_watch_disk(struct node *node, struct cairn_error *err);
+/* Every CONFINE_DISK_MS: a plugin whose state folder is beyond plugin_disk_mb is stopped. */
+#define CONFINE_DISK_MS 2000
+void confine_watch_disk(struct node *node);
 
 #endif

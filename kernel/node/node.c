@@ -285,6 +285,7 @@ start_plugins(struct node *node, struct cairn_error *err)
 		log_warning("node",
 		    "DEVELOPMENT MODE (--dev): plugins that nobody signed or "
 		    "accepted are run; never use it where patients' data are");
+	confine_watch_disk(node);
 	node->starting = (unsigned)node->plugin_count;
 	for (size_t i = 0; i < node->plugin_count; i++) {
 		int code = start_first(node->plugins[i], err);

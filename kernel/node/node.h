@@ -75,7 +75,6 @@ struct node_plugin {
 	uint64_t reports_since_ms;               /* when its minute of own records began */
 	unsigned reports;                        /* put into the ledger since then */
 	struct watch *watches[NODE_WATCHES_MAX]; /* of its hosts, confine.c */
-	bool too_large;                          /* its state folder; told once */
 };
 
 struct node {
@@ -89,6 +88,7 @@ struct node {
 	struct router *router;
 	struct control *control;
 	struct memory *memory;
+	uv_timer_t disk_timer; /* confine.c; no data: not running */
 	struct node_plugin *plugins[NODE_PLUGINS_MAX];
 	size_t plugin_count;
 	int lock;            /* descriptor of run/lock */

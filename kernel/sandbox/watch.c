@@ -156,7 +156,7 @@ may_open(const struct watch *watch, int pid, const struct filter_open *open, cha
 	if (strncmp(shown, number, strlen(number)) == 0 && shown[strlen(number)] == '/')
 		return sandbox_policy_allows(&watch->policy, own, open->writing);
 	if (realpath(shown, real) == NULL)
-		return true; /* Landlock has the word */
+		return !open->writing; /* of reading Landlock has the word */
 	return sandbox_policy_allows(&watch->policy, real, open->writing);
 }
 
