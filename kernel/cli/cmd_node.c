@@ -368,6 +368,18 @@ state_colour(const char *state)
 	return strcmp(state, "failed") == 0 ? CLI_RED : CLI_YELLOW;
 }
 
+static const char *
+last_error(const json_t *plugin, char scratch[600])
+{
+	const char *last = cli_json_text(plugin, "last_error");
+	const char *earlier = cli_json_text(plugin, "earlier_error");
+
+	if (last[0] != 0 || earlier[0] == 0)
+		return last;
+	snprintf(scratch, 600, "(earlier) %.580s", earlier);
+	return scratch;
+}
+
 static void
 print_plugins(const struct cli *cli, const json_t *plugins)
 {
@@ -380,7 +392,7 @@ print_plugins(const struct cli *cli, const json_t *plugins)
 		"PLUGIN", "VERSION", "STATE", "RESTARTS", "MEMORY", "LAST ERROR"});
 	json_array_foreach(plugins, index, plugin)
 	{
-		char restarts[24], memory[24];
+		char restarts[24], memory[24], error[600];
 
 		snprintf(restarts, sizeof restarts, "%lld", cli_json_number(plugin, "restarts"));
 		if (cli_json_number(plugin, "memory_kb") == 0)
@@ -391,7 +403,7 @@ print_plugins(const struct cli *cli, const json_t *plugins)
 		cli_table_row(&table, state_colour(cli_json_text(plugin, "state")), 6,
 		    (const char *const[]){cli_json_text(plugin, "name"),
 			cli_json_text(plugin, "version"), cli_json_text(plugin, "state"), restarts,
-			memory, cli_json_text(plugin, "last_error")});
+			memory, last_error(plugin, error)});
 	}
 	cli_table_print(cli, &table);
 }

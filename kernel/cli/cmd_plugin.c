@@ -13,6 +13,7 @@
 #include "cli/available.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/settle.h"
 #include "config/config.h"
 
 /* ---- names ------------------------------------------------------------------------------ */
@@ -159,6 +160,8 @@ state_text(const struct cli *cli, const json_t *status, const char *name)
 
 	if (plugin != NULL)
 		return json_string_value(json_object_get(plugin, "state"));
+	if (plugin_mask_check(cli->home, name, NULL) != 0)
+		return "masked";
 	if (!is_enabled(cli->home, name))
 		return "disabled";
 	return status == NULL ? "enabled, node not running" : "enabled, not loaded";
@@ -287,7 +290,13 @@ apply_links(struct cli *cli, int argc, char **argv, bool enable)
 			set_link(cli->home, argv[set], before[set], NULL);
 		return cli_fail(cli, &err);
 	}
+	for (int i = 0; enable && running && i < argc; i++)
+		settle_wait(cli, reply, argv[i], err.code == 0 ? &err : NULL);
 	json_decref(reply);
+	if (err.code != 0) {
+		cairn_error_prefix(&err, err.code, "enabled, but not ready");
+		return cli_fail(cli, &err);
+	}
 	if (cli->json)
 		return cli_print_json(
 		    json_pack("{s:b, s:b}", "enabled", enable, "running", running));
@@ -295,6 +304,18 @@ apply_links(struct cli *cli, int argc, char **argv, bool enable)
 		printf("%s %s%s\n", enable ? "enabled" : "disabled", argv[i],
 		    running ? "" : " (takes effect when the node starts)");
 	return CLI_DONE;
+}
+
+static int
+check_types(const char *path, struct cairn_error *err)
+{
+	struct manifest *manifest = NULL;
+	int code = manifest_read(path, &manifest, err);
+
+	if (code == 0)
+		code = manifest_types_check(manifest, err);
+	manifest_free(manifest);
+	return code;
 }
 
 static int
@@ -319,7 +340,11 @@ enable_or_disable(struct cli *cli, int argc, char **argv, bool enable)
 
 		code = names_need(&names, argv[i], &err);
 		if (code == 0 && enable)
+			code = plugin_mask_check(cli->home, argv[i], &err);
+		if (code == 0 && enable)
 			code = object_path(cli, argv[i], path, &err);
+		if (code == 0 && enable)
+			code = check_types(path, &err);
 		if (code == 0 && enable)
 			code = available_write(cli->home, path, &err);
 		if (code == 0 && enable)
@@ -354,10 +379,13 @@ run_restart(struct cli *cli, int argc, char **argv)
 	if (client_json(cli, "kernel.plugin.restart", json_pack("{s:s}", "name", argv[0]), &reply,
 		&err) != 0)
 		return cli_fail(cli, &err);
+	settle_wait(cli, reply, argv[0], &err);
 	json_decref(reply);
+	if (err.code != 0)
+		return cli_fail(cli, &err);
 	if (cli->json)
-		return cli_print_json(json_pack("{s:s}", "restarting", argv[0]));
-	printf("restarting %s (see: cairn status)\n", argv[0]);
+		return cli_print_json(json_pack("{s:s}", "restarted", argv[0]));
+	printf("restarted %s, it is ready\n", argv[0]);
 	return CLI_DONE;
 }
 
@@ -456,8 +484,23 @@ const struct cli_command cli_plugin_commands[] = {
 	"cairn plugin disable cohort", run_disable},
     {"plugin restart", "NAME", "stop a plugin in order and start it anew",
 	"Reads its settings again first: when they are wrong, it says so and the plugin runs on.\n"
-	"Also closes the crash-loop breaker of a plugin that failed.\n",
+	"Also closes the crash-loop breaker of a plugin that failed. Waits until the plugin is\n"
+	"ready; when it does not become so, says why and exits with 1.\n",
 	"cairn plugin restart dicom", run_restart},
+    {"plugin why", "NAME", "say why a plugin is in the state it is in, and what to do",
+	"Who enabled or masked it and when, its last failures with their reasons, when it is\n"
+	"tried next, and whether the crash-loop breaker is open.\n",
+	"cairn plugin why dicom", cli_why_run},
+    {"plugin mask", "NAME [--reason TEXT]", "disable a plugin so that nobody can enable it",
+	"  --reason TEXT  for those who ask `cairn plugin why`\n",
+	"cairn plugin mask dicom --reason "
+	"'CVE, see ticket 17'",
+	cli_mask_run},
+    {"plugin unmask", "NAME", "let a masked plugin be enabled again", "",
+	"cairn plugin unmask dicom", cli_unmask_run},
+    {"plugin log-level", "NAME LEVEL", "change how much a running plugin logs",
+	"LEVEL is error, warning, info or debug. Holds until the node ends.\n",
+	"cairn plugin log-level dicom debug", cli_log_level_run},
     {"plugin info", "NAME", "show what a plugin serves, may do and can be set to", "",
 	"cairn plugin info dicom", run_info},
     {"plugin logs", "NAME [--lines N] [--follow]", "show the end of a plugin's log",
