@@ -65,6 +65,7 @@ int cli_mask_run(struct cli *cli, int argc, char **argv);
 int cli_unmask_run(struct cli *cli, int argc, char **argv);
 int cli_log_level_run(struct cli *cli, int argc, char **argv);
 int cli_call_run(struct cli *cli, int argc, char **argv);
+int cli_security_run(struct cli *cli, int argc, char **argv);
 int cli_sign_run(struct cli *cli, int argc, char **argv);
 int cli_count_run(struct cli *cli, int argc, char **argv);
 int cli_cohort_fields_run(struct cli *cli, int argc, char **argv);

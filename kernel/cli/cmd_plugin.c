@@ -503,6 +503,10 @@ const struct cli_command cli_plugin_commands[] = {
 	"cairn plugin log-level dicom debug", cli_log_level_run},
     {"plugin info", "NAME", "show what a plugin serves, may do and can be set to", "",
 	"cairn plugin info dicom", run_info},
+    {"plugin security", "NAME", "show what a plugin could do if it were hostile",
+	"A figure from 0 (closed) to 10 (open), and the lines that raise it, most exposing "
+	"first.\n",
+	"cairn plugin security dicom", cli_security_run},
     {"plugin logs", "NAME [--lines N] [--follow]", "show the end of a plugin's log",
 	"  --lines N   how many lines; default 20\n  --follow    go on as the log grows\n",
 	"cairn plugin logs dicom --lines 50", cli_logs_run},

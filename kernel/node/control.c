@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/control.h"
+#include "node/confine.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -248,8 +249,9 @@ on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 /* ---- connections ------------------------------------------------------------------------ */
 
 static int
-find_user(uv_pipe_t *pipe, char ret[USER_MAX])
+find_user(const struct control *control, uv_pipe_t *pipe, char ret[USER_MAX])
 {
+	struct node_plugin *plugin;
 	struct ucred peer;
 	socklen_t size = sizeof peer;
 	struct passwd entry, *found = NULL;
@@ -259,6 +261,12 @@ find_user(uv_pipe_t *pipe, char ret[USER_MAX])
 	if (uv_fileno((uv_handle_t *)pipe, &fd) != 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
 		return CAIRN_EIO;
+	/* A plugin that runs as the operator's user is no operator for that. */
+	plugin = confine_plugin_of(control->node, peer.pid);
+	if (plugin != NULL) {
+		node_plugin_refuse(plugin, "a plugin tried to connect to the control socket");
+		return CAIRN_EFORBIDDEN;
+	}
 	if (getpwuid_r(peer.uid, &entry, scratch, sizeof scratch, &found) == 0 && found != NULL)
 		snprintf(ret, USER_MAX, "local:%.50s", entry.pw_name);
 	else
@@ -307,7 +315,7 @@ on_connection(uv_stream_t *listener, int status)
 	control->connections = connection;
 	control->count++;
 	if (uv_accept(listener, (uv_stream_t *)&connection->pipe) != 0 ||
-	    find_user(&connection->pipe, connection->user) != 0)
+	    find_user(control, &connection->pipe, connection->user) != 0)
 		connection_close(connection);
 	else if (control->count > CONTROL_CONNECTIONS_MAX)
 		refuse_connection(connection);
