@@ -208,24 +208,23 @@ version_words(const char *version)
 static int
 switch_to(const struct change *change, const char *to, struct cairn_error *err)
 {
-	struct cairn_error back = {0};
-	int code = set_links(change, to, change->before, err);
+	struct cairn_error back = {0}, why = {0};
+	int code = set_links(change, to, change->before, &why);
 
 	if (code == 0)
-		code = put_into_service(change, err);
+		code = put_into_service(change, &why);
 	if (code == 0)
 		return 0;
 	if (set_links(change, change->before, change->previous, &back) != 0 ||
 	    put_into_service(change, &back) != 0)
 		return cairn_error_set(err, code,
-		    "%s %s failed (%.180s), and going back to %s failed too (%.180s); see: cairn "
+		    "%s %s failed (%.160s), and going back to %s failed too (%.160s); see: cairn "
 		    "status",
-		    change->name, version_words(to), err->text, version_words(change->before),
+		    change->name, version_words(to), why.text, version_words(change->before),
 		    back.text);
 	return cairn_error_set(err, code,
-	    "%s %s was not taken into service: %.250s; %s %s is back and nothing was changed",
-	    change->name, version_words(to), err->text, change->name,
-	    version_words(change->before));
+	    "%s %s was not taken into service; %s is back and nothing was changed: %s",
+	    change->name, version_words(to), version_words(change->before), why.text);
 }
 
 static int
