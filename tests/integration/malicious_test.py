@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A malicious plugin: every attack fails, is recorded, and the others do not feel it.
+
+Run as root, the plugin has a user of its own; run as anybody else, Landlock and seccomp alone must
+hold.  Both are the same test.
+"""
+
+import os
+import signal
+import socket
+import statistics
+import threading
+import time
+
+from control import Control
+from harness import BIN, Node, contains, equal, main, need, wait_for
+
+PLUGINS = BIN.parent / "lib/cairn/test-plugins"
+REFUSED = ("EPERM", "EACCES")
+DISK_MB = 64
+
+
+class Attacked(Node):
+    """A node with the malicious plugin and a harmless neighbour, which a policy lets be called."""
+
+    def __init__(self):
+        need(PLUGINS / "malicious.so")
+        super().__init__(plugins=("malicious", "rogue"),
+                         node_settings={"plugin_dir": str(PLUGINS), "plugin_disk_mb": DISK_MB})
+        self.dir.chmod(0o711)  # so that the plugins' own users can reach their folders
+        self.start()
+
+    def attack(self, name, what=""):
+        return self.cairn("call", f"malicious.{name}", what).strip()
+
+    def fails(self, name, what=""):
+        result = self.attack(name, str(what))
+        if result not in REFUSED:
+            raise AssertionError(f"{name} {what}: expected one of {REFUSED}, found {result!r}")
+
+    def is_recorded(self, text):
+        def found():
+            records = self.json("ledger", "tail", "--records", "1000")["records"]
+            return [r for r in records if r["verdict"] == "refused" and text in r["reason"]]
+        return wait_for(f"{text!r} in the ledger", 10, found)
+
+    def refused(self):
+        return self.plugin("malicious")["refused"]
+
+
+def test_files_of_others():
+    with Attacked() as node:
+        key = next(p for p in sorted((node.home / "keys").iterdir()) if p.is_file())
+        theirs = node.home / "state/rogue/theirs"
+        theirs.write_text("private")
+        equal(node.attack("loaded"), "EPERM", "reading /etc/shadow in a constructor")
+        for path in ("/etc/shadow", key, theirs, node.home / "node.yaml", "/proc/1/environ"):
+            node.fails("read", path)
+            node.is_recorded(f"may not open {path}")
+        node.fails("write", node.home / "state/rogue/planted")
+        node.is_recorded("rogue/planted for writing")
+        node.fails("chmod", theirs)
+        node.is_recorded("may not make the system call chmod")
+        equal(node.attack("read", "/dev/null"), "done", "reading what is allowed")
+        own = node.home / "state/malicious/own"
+        equal(node.attack("write", str(own)), "done", "writing in its own folder")
+        equal(theirs.read_text(), "private", "the neighbour's file")
+
+
+def test_links_do_not_lead_out():
+    with Attacked() as node:
+        for path in ("/proc/self/root/etc/shadow", "/proc/self/cwd/etc/shadow",
+                     f"{node.home}/state/malicious/../../keys/x/../../node.yaml"):
+            node.fails("read", path)
+
+
+def test_processes_of_others():
+    with Attacked() as node:
+        other = node.plugin("rogue")["pid"]
+        for name, call in (("ptrace", "ptrace"), ("vm", "process_vm_readv"), ("kill", "kill")):
+            node.fails(name, other)
+            node.is_recorded(f"system call {call}")
+        node.fails("read", f"/proc/{other}/mem")
+        node.is_recorded(f"may not open /proc/{other}/mem")
+        equal(node.plugin("rogue")["pid"], other, "the neighbour's process")
+
+
+def test_processes_of_its_own():
+    with Attacked() as node:
+        node.fails("fork")
+        node.is_recorded("system call clone")
+        node.fails("exec", "/bin/true")
+        node.is_recorded("system call execve")
+        node.fails("setuid")
+        node.fails("setsid")
+
+
+def test_network():
+    with Attacked() as node, socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        node.fails("tcp", listener.getsockname()[1])
+        node.is_recorded("system call socket")
+        node.fails("unix", node.home / "run/control.sock")
+        listener.settimeout(0.2)
+        try:
+            listener.accept()
+        except TimeoutError:
+            return
+        raise AssertionError("the connection was made")
+
+
+def test_a_subject_that_was_not_granted():
+    with Attacked() as node:
+        node.cairn("call", "malicious.call", "rogue.show", status=1)
+        contains(node.stderr, "no capability call:rogue.show", "the refusal")
+        node.is_recorded("no capability call:rogue.show")
+
+
+def test_a_full_disk():
+    with Attacked() as node:
+        file = node.home / "state/malicious/big"
+        equal(node.attack("fill", str(file)), "EFBIG", "a file beyond plugin_disk_mb")
+        equal(node.attack("fill", str(file) + "2"), "EFBIG", "another one")
+        node.is_recorded("keeps more than plugin_disk_mb")
+        wait_for("stopped", 10, lambda: node.plugin("malicious")["state"] == "stopped")
+        equal(node.plugin("rogue")["state"], "ready", "the neighbour")
+
+
+def latency(node, count):
+    """The median of calls over one connection, in ms."""
+    times = []
+    with Control(node) as control:
+        for _ in range(count):
+            begin = time.monotonic()
+            control.call("rogue.show")
+            times.append(time.monotonic() - begin)
+    return statistics.median(times) * 1000
+
+
+def test_a_flood_is_paid_for_by_who_makes_it():
+    with Attacked() as node:
+        latency(node, 100)
+        before = latency(node, 500)
+        flood = threading.Thread(target=lambda: node.cairn(
+            "call", "malicious.flood", status=None, timeout=60))
+        flood.start()
+        wait_for("the flood", 10, lambda: node.refused() > 50)
+        during = latency(node, 500)
+        equal(flood.is_alive(), True, "the flood goes on")
+        print(f"        median call {before:.2f} ms, under the flood {during:.2f} ms")
+        if during > 2 * before:
+            raise AssertionError(f"median {before:.2f} ms became {during:.2f} ms")
+        records = node.json("ledger", "tail", "--records", "10000")["records"]
+        told = [r for r in records if r["verdict"] == "refused"]
+        if not 1 <= len(told) <= 20:
+            raise AssertionError(f"{len(told)} records of {node.refused()} refusals")
+        os.kill(node.plugin("malicious")["pid"], signal.SIGKILL)
+        flood.join()
+
+
+def test_its_user_where_the_node_is_root():
+    with Attacked() as node:
+        uids = {name: os.stat(f"/proc/{node.plugin(name)['pid']}").st_uid
+                for name in ("malicious", "rogue")}
+        if os.geteuid() != 0:
+            equal(set(uids.values()), {os.geteuid()}, "the users of the plugins")
+            return
+        equal(0 in uids.values(), False, "a plugin runs as root")
+        equal(len(set(uids.values())), 2, "users of two plugins")
+
+
+def test_security_says_what_it_could_do():
+    with Attacked() as node:
+        harmless = node.json("plugin", "security", "malicious")
+        equal(harmless["verdict"], "closed", "a plugin that was granted nothing")
+        more = node.json("plugin", "security", "rogue")
+        equal(more["exposure"] > harmless["exposure"], True, "capabilities raise the figure")
+        figures = [line["exposure"] for line in more["lines"]]
+        equal(figures, sorted(figures, reverse=True), "the most exposing first")
+        contains(node.cairn("plugin", "security", "rogue"), "call:rogue2.*", "the text")
+
+
+if __name__ == "__main__":
+    main(globals())
