@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/ledger_text.h"
 #include "identity/identity.h"
 #include "ledger/ledger.h"
 
@@ -75,6 +76,7 @@ print_line(const struct cli *cli, const Cairn__Record *record)
 {
 	enum cli_colour colour = strcmp(record->verdict, "deny") == 0 ? CLI_RED : CLI_PLAIN;
 	char time[CLOCK_TEXT_MAX];
+	char *summary = ledger_text_summary(record);
 
 	clock_text(record->time_ms, time);
 	printf("%s%6" PRIu64 "  %.19s  ", cli_colour(cli, colour), record->index, time);
@@ -89,6 +91,11 @@ print_line(const struct cli *cli, const Cairn__Record *record)
 		fputs("  ", stdout);
 		cli_print_safe(stdout, record->reason);
 	}
+	if (summary != NULL && summary[0] != 0) {
+		fputs("  ", stdout);
+		cli_print_safe(stdout, summary);
+	}
+	free(summary);
 	printf("%s\n", cli_colour(cli, CLI_PLAIN));
 }
 
@@ -122,8 +129,15 @@ print_whole(const Cairn__Record *record)
 	print_field("rule", record->rule);
 	print_field("reason", record->reason);
 	print_field("request", record->request_id);
-	for (size_t i = 0; i < record->n_fields; i++)
-		print_field(record->fields[i]->name, record->fields[i]->value);
+	for (size_t i = 0; i < record->n_fields; i++) {
+		const char *value = record->fields[i]->value;
+		char *text = strcmp(record->fields[i]->name, "expression") == 0
+		    ? ledger_text_expression(value)
+		    : NULL;
+
+		print_field(record->fields[i]->name, text == NULL ? value : text);
+		free(text);
+	}
 	print_field("previous", previous);
 }
 
@@ -325,10 +339,11 @@ print_verified(const struct cli *cli, int code, const struct ledger_report *repo
 		    stdout);
 		return CLI_FAILED;
 	}
-	printf("%sintact%s: %" PRIu64 " records, chain and tree recomputed, %" PRIu64
-	       " checkpoints signed by this node\n  root  %s\n  key   %s\n",
+	printf("%sintact%s: %" PRIu64 " %s, chain and tree recomputed, %" PRIu64
+	       " %s signed by this node\n  root  %s\n  key   %s\n",
 	    cli_colour(cli, CLI_GREEN), cli_colour(cli, CLI_PLAIN), report->records,
-	    report->checkpoints, root, fingerprint);
+	    report->records == 1 ? "record" : "records", report->checkpoints,
+	    report->checkpoints == 1 ? "checkpoint" : "checkpoints", root, fingerprint);
 	if (report->unsigned_records > 0)
 		printf("  the last %" PRIu64
 		       " records are chained, and signed with the next checkpoint\n",

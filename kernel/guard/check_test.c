@@ -97,6 +97,7 @@ a_sound_policy_has_no_findings(void **state)
 	finish(&site);
 }
 
+/* long: a table */
 static void
 what_is_wrong_is_found_with_file_and_line(void **state)
 {

@@ -28,8 +28,9 @@ struct visits {
 	uint64_t minute_ms; /* when the minute of refusals began */
 	unsigned refused;   /* in it */
 	struct visit last_refused;
-	void (*freed)(void *arg);
+	void (*freed)(void *arg); /* once it is to go */
 	void *arg;
+	bool closed;
 };
 
 static void flush(struct visits *visits);
@@ -211,23 +212,6 @@ describe(const struct ended *ended, struct texts *texts, struct cairn_record *re
 }
 
 static void
-finish(struct visits *visits)
-{
-	void (*freed)(void *arg) = visits->freed;
-	void *arg = visits->arg;
-
-	free(visits->waiting);
-	free(visits);
-	freed(arg);
-}
-
-static void
-timer_closed(uv_handle_t *handle)
-{
-	finish(handle->data);
-}
-
-static void
 sent(void *arg, int code, const char *text, const void *body, size_t length)
 {
 	struct visits *visits = arg;
@@ -235,6 +219,11 @@ sent(void *arg, int code, const char *text, const void *body, size_t length)
 
 	(void)body, (void)length;
 	visits->sending = 0;
+	if (visits->freed != NULL) {
+		if (visits->closed)
+			free(visits);
+		return;
+	}
 	if (code == 0) {
 		visits->first = (visits->first + sending) % VISITS_WAITING_MAX;
 		visits->count -= sending;
@@ -243,16 +232,14 @@ sent(void *arg, int code, const char *text, const void *body, size_t length)
 		    "%zu associations are not in the ledger yet, trying again: %s", visits->count,
 		    text);
 	}
-	if (visits->freed != NULL && (code != 0 || visits->count == 0))
-		uv_close((uv_handle_t *)&visits->timer, timer_closed);
-	else if (code == 0 && visits->count > 0)
+	if (code == 0 && visits->count > 0)
 		flush(visits);
 	else if (visits->count > 0)
 		arm(visits, VISITS_PAUSE_MS);
 }
 
 static int
-send_batch(struct visits *visits, size_t count)
+send_batch(struct visits *visits, size_t count, cairn_call_fn done)
 {
 	struct cairn_record *records = calloc(count, sizeof *records);
 	struct texts *texts = calloc(count, sizeof *texts);
@@ -262,7 +249,7 @@ send_batch(struct visits *visits, size_t count)
 		for (size_t i = 0; i < count; i++)
 			describe(&visits->waiting[(visits->first + i) % VISITS_WAITING_MAX],
 			    &texts[i], &records[i]);
-		code = cairn_record(visits->connector->cairn, records, count, sent, visits);
+		code = cairn_record(visits->connector->cairn, records, count, done, visits);
 	}
 	free(records);
 	free(texts);
@@ -298,7 +285,7 @@ flush(struct visits *visits)
 		return;
 	visits->sending = count;
 	count_lost(visits);
-	if (send_batch(visits, count) != 0)
+	if (send_batch(visits, count, sent) != 0)
 		sent(visits, CAIRN_EUNAVAILABLE, "the kernel cannot be reached", NULL, 0);
 }
 
@@ -321,6 +308,27 @@ visits_new(struct visits **ret, struct connector *connector, struct cairn_error 
 	return 0;
 }
 
+/* A kernel that stops us takes what we say, and answers no more. */
+static void
+ignore_answer(void *arg, int code, const char *text, const void *body, size_t length)
+{
+	(void)arg, (void)code, (void)text, (void)body, (void)length;
+}
+
+static void
+timer_closed(uv_handle_t *handle)
+{
+	struct visits *visits = handle->data;
+	void (*freed)(void *arg) = visits->freed;
+	void *arg = visits->arg;
+
+	visits->closed = true;
+	free(visits->waiting);
+	if (visits->sending == 0)
+		free(visits); /* else sent() does, should it be called */
+	freed(arg);
+}
+
 void
 visits_free(struct visits *visits, void (*freed)(void *arg), void *arg)
 {
@@ -328,8 +336,15 @@ visits_free(struct visits *visits, void (*freed)(void *arg), void *arg)
 	visits->arg = arg;
 	uv_timer_stop(&visits->timer);
 	end_minute(visits);
-	if (visits->count == 0)
-		uv_close((uv_handle_t *)&visits->timer, timer_closed);
-	else
-		flush(visits); /* sent() closes; when one is under way already, its sent() does */
+	visits->first = (visits->first + visits->sending) % VISITS_WAITING_MAX;
+	visits->count -= visits->sending;
+	while (visits->count > 0) {
+		size_t count = visits->count < BATCH_MAX ? visits->count : BATCH_MAX;
+
+		if (send_batch(visits, count, ignore_answer) != 0)
+			break;
+		visits->first = (visits->first + count) % VISITS_WAITING_MAX;
+		visits->count -= count;
+	}
+	uv_close((uv_handle_t *)&visits->timer, timer_closed);
 }

@@ -33,7 +33,7 @@ struct visit {
 struct visits;
 
 int visits_new(struct visits **ret, struct connector *connector, struct cairn_error *err);
-/* Sends what waits; `freed` when the kernel has it, or does not take it. */
+/* Sends what waits, and waits for no answer; `freed` is called from the loop. */
 void visits_free(struct visits *visits, void (*freed)(void *arg), void *arg);
 
 /* NULL without memory: the association is served, and not recorded. */
