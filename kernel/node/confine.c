@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -70,7 +71,7 @@ static int
 add_interpreter(const struct manifest *manifest, const char *bin_dir, struct sandbox_policy *policy,
     struct cairn_error *err)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], resolved[PATH_MAX];
 	int code = 0;
 
 	policy->interpreter = true;
@@ -78,8 +79,10 @@ add_interpreter(const struct manifest *manifest, const char *bin_dir, struct san
 		code = sandbox_policy_add(policy, manifest->interpreter, SANDBOX_RUN, err);
 	else if (snprintf(path, sizeof path, "%s/cairn-%s", bin_dir, manifest->interpreter) > 0)
 		code = sandbox_policy_add(policy, path, SANDBOX_RUN, err);
-	if (code == 0 && snprintf(path, sizeof path, "%s/../share/cairn", bin_dir) > 0)
-		code = sandbox_policy_add(policy, path, SANDBOX_READ, err);
+	/* As the kernel of the system names it, for that is what an access is compared with. */
+	if (code == 0 && snprintf(path, sizeof path, "%s/../share/cairn", bin_dir) > 0 &&
+	    realpath(path, resolved) != NULL)
+		code = sandbox_policy_add(policy, resolved, SANDBOX_READ, err);
 	if (code == 0 &&
 	    snprintf(path, sizeof path, "%.*s",
 		(int)(strrchr(manifest->script, '/') - manifest->script), manifest->script) > 0)
