@@ -384,6 +384,12 @@ start_process(struct node_plugin *plugin, struct cairn_error *err)
 	    : supervisor_restart(plugin->process, err);
 }
 
+static bool
+is_refused(const struct plugin_config *config)
+{
+	return config->object != NULL && config->object->verdict == PROVENANCE_REFUSED;
+}
+
 /* `*ret_started` is the plugin that runs now and did not before; NULL when it ran already. */
 static int
 start_listed(struct node *node, struct plugin_config *config, struct node_plugin **ret_started,
@@ -393,7 +399,9 @@ start_listed(struct node *node, struct plugin_config *config, struct node_plugin
 	int code;
 
 	*ret_started = NULL;
-	if (plugin != NULL && !plugin->removed)
+	/* One that was refused and is accepted now starts; one that still is keeps nobody waiting. */
+	if (plugin != NULL && !plugin->removed &&
+	    (!is_refused(&plugin->config) || is_refused(config)))
 		return 0;
 	code = node_plugin_origin(node, config, err);
 	if (code != 0)
