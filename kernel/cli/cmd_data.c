@@ -34,11 +34,40 @@ print_bar(const Cairn__ImportProgress *progress)
 	fflush(stdout);
 }
 
-/* All that the reply names, at the end, where a person looks. */
+/* How many were refused for the same reason as the index-th; 0 when an earlier one says it. */
+static size_t
+same_reason(const Cairn__ImportProgress *done, size_t index)
+{
+	const char *reason = done->refusals[index]->reason;
+	size_t count = 1;
+
+	for (size_t i = 0; i < index; i++) {
+		if (strcmp(done->refusals[i]->reason, reason) == 0)
+			return 0;
+	}
+	for (size_t i = index + 1; i < done->n_refusals; i++)
+		count += strcmp(done->refusals[i]->reason, reason) == 0;
+	return count;
+}
+
+/* All that the reply names, at the end, where a person looks; many of one reason in one line. */
 static void
 print_refusals(const struct cli *cli, const Cairn__ImportProgress *done)
 {
 	for (size_t i = 0; i < done->n_refusals; i++) {
+		size_t count = same_reason(done, i);
+
+		if (count == 0)
+			continue;
+		if (count > 1) {
+			printf("%srefused%s %zu files: ", cli_colour(cli, CLI_YELLOW),
+			    cli_colour(cli, CLI_PLAIN), count);
+			cli_print_safe(stdout, done->refusals[i]->reason);
+			fputs(", e.g. ", stdout);
+			cli_print_safe(stdout, done->refusals[i]->path);
+			putchar('\n');
+			continue;
+		}
 		printf("%srefused%s ", cli_colour(cli, CLI_YELLOW), cli_colour(cli, CLI_PLAIN));
 		cli_print_safe(stdout, done->refusals[i]->path);
 		fputs(": ", stdout);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The node as a whole: init, run, check, status. */
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "cli/client.h"
 #include "cli/paths.h"
 #include "cli/policy.h"
+#include "cli/stage.h"
 #include "config/config.h"
 #include "identity/identity.h"
 
@@ -157,6 +159,29 @@ last_component(const char *path)
 	return slash == NULL ? path : slash + 1;
 }
 
+/* The plugins that were found and described. */
+static void
+print_enable(const char *home)
+{
+	char path[PATH_MAX];
+	struct dirent **names = NULL;
+	int count, plugins = 0;
+
+	if (file_join(path, sizeof path, home, "plugins/available") != 0)
+		return;
+	printf("  cairn --home %s plugin enable", home);
+	count = scandir(path, &names, NULL, alphasort);
+	for (int i = 0; i < count; i++) {
+		if (names[i]->d_name[0] != '.') {
+			printf(" %.*s", (int)strcspn(names[i]->d_name, "."), names[i]->d_name);
+			plugins++;
+		}
+		free(names[i]);
+	}
+	free(names);
+	puts(plugins == 0 ? " NAME   (no plugin is installed yet)" : "");
+}
+
 static int
 print_made(const struct cli *cli, const char *home, const char *id)
 {
@@ -173,11 +198,10 @@ print_made(const struct cli *cli, const char *home, const char *id)
 	printf("made the node '%s' in %s\n"
 	       "  key        %s\n"
 	       "  settings   %s/node.yaml, %s/policies/settings.yaml\n\n"
-	       "next:\n"
-	       "  cairn --home %s plugin enable dicom cohort\n"
-	       "  cairn --home %s check\n"
-	       "  cairn --home %s run\n",
-	    id, home, fingerprint, home, home, home, home, home);
+	       "next:\n",
+	    id, home, fingerprint, home, home);
+	print_enable(home);
+	printf("  cairn --home %s check\n  cairn --home %s run\n", home, home);
 	return CLI_DONE;
 }
 
@@ -201,30 +225,34 @@ run_init(struct cli *cli, int argc, char **argv)
 	const struct cli_option options[] = {{"--id", &init.id, NULL}, {"--name", &init.name, NULL},
 	    {"--plugin-dir", &named_dir, NULL}, {0}};
 	struct cairn_error err = {0};
-	char made[64], home[PATH_MAX], path[PATH_MAX], plugins[PATH_MAX];
+	char made[64], path[PATH_MAX], plugins[PATH_MAX];
+	struct stage stage;
 
 	argc = cli_options(cli, options, argc, argv);
 	if (argc < 0)
 		return CLI_USAGE;
 	if (argc != 1)
 		return cli_usage(cli, "name the directory to make");
-	if (find_plugin_dir(named_dir, plugins, &err) != 0 || file_mkdirs(argv[0], 0700, &err) != 0)
-		return cli_fail(cli, &err);
-	if (realpath(argv[0], home) == NULL || file_join(path, sizeof path, home, "node.yaml") != 0)
-		return cli_failf(cli, CAIRN_EIO, "cannot use %s: %s", argv[0], strerror(errno));
-	if (file_exists(path))
+	if (file_join(path, sizeof path, argv[0], "node.yaml") == 0 && file_exists(path))
 		return cli_failf(cli, CAIRN_EEXIST,
 		    "%s holds a node already; nothing was changed (see: cairn --home %s check)",
-		    home, home);
+		    argv[0], argv[0]);
+	if (find_plugin_dir(named_dir, plugins, &err) != 0 ||
+	    stage_begin(&stage, argv[0], &err) != 0)
+		return cli_fail(cli, &err);
 	if (init.id == NULL) {
-		make_id(init.name != NULL ? init.name : last_component(home), made);
+		make_id(init.name != NULL ? init.name : last_component(stage.home), made);
 		init.id = made;
 	}
 	init.name = init.name == NULL ? init.id : init.name;
 	init.plugin_dir = plugins;
-	if (fill_home(home, &init, &err) != 0)
+	if (fill_home(stage.path, &init, &err) != 0) {
+		stage_abort(&stage);
 		return cli_fail(cli, &err);
-	return print_made(cli, home, init.id);
+	}
+	if (stage_commit(&stage, "node.yaml", &err) != 0)
+		return cli_fail(cli, &err);
+	return print_made(cli, stage.home, init.id);
 }
 
 /* ---- run -------------------------------------------------------------------------------- */
