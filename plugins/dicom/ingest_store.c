@@ -9,7 +9,6 @@
 
 #include "base/text.h"
 #include "deid/facts.h"
-#include "outbox.h"
 #include "patients.h"
 
 #define RETRY_MS 4
@@ -319,8 +318,6 @@ durable(void *arg, int code, const struct objects_ref *ref)
 
 	(void)ref;
 	ingest->waits--;
-	if (code == 0)
-		outbox_kick(ingest->connector->outbox);
 	if (ingest->abandoned)
 		ingest_release(ingest);
 	else if (code == 0)

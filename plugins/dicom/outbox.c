@@ -200,6 +200,12 @@ outbox_kick(struct outbox *outbox)
 		uv_timer_start(&outbox->timer, on_timer, GATHER_MS, 0);
 }
 
+static void
+on_notes(void *arg)
+{
+	outbox_kick(arg);
+}
+
 int
 outbox_new(struct outbox **ret, struct connector *connector, struct cairn_error *err)
 {
@@ -216,6 +222,7 @@ outbox_new(struct outbox **ret, struct connector *connector, struct cairn_error 
 	}
 	uv_timer_init(cairn_loop(connector->cairn), &outbox->timer);
 	outbox->timer.data = outbox;
+	objects_on_notes(connector->objects, on_notes, outbox);
 	outbox_kick(outbox); /* what the last run left */
 	*ret = outbox;
 	return 0;
@@ -237,6 +244,8 @@ timer_closed(uv_handle_t *handle)
 void
 outbox_free(struct outbox *outbox, void (*freed)(void *arg), void *arg)
 {
+	if (!outbox->connector->stopping) /* else the store may be gone */
+		objects_on_notes(outbox->connector->objects, NULL, NULL);
 	outbox->freed = freed;
 	outbox->freed_arg = arg;
 	uv_close((uv_handle_t *)&outbox->timer, timer_closed);

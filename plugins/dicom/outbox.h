@@ -13,7 +13,7 @@
 
 int outbox_new(struct outbox **ret, struct connector *connector, struct cairn_error *err);
 
-/* Something became durable. */
+/* There may be more notes; the store says so by itself from outbox_new() on. */
 void outbox_kick(struct outbox *outbox);
 
 /* Once connector->stopping is set it neither reads nor writes the store; what the kernel did not

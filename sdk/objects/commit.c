@@ -9,106 +9,40 @@
 #include "objects/files.h"
 
 #define GROUP_MAX 2048
-#define HASH_MAX 32
-#define HASH_BYTES ((uint64_t)128 * 1024)
+/* Up to here hashing costs less than coming back to it would. */
+#define LATE_BYTES ((uint64_t)16 * 1024)
 
-void
-objects_put_list_add(struct put_list *list, struct objects_put *put)
+/* ---- sums ------------------------------------------------------------------------------- */
+
+static int
+hash_chunks(struct scan_worker *worker, struct objects_put *put)
 {
-	put->next = NULL;
-	if (list->last != NULL)
-		list->last->next = put;
-	else
-		list->first = put;
-	list->last = put;
-	list->count++;
+	int good = EVP_DigestInit_ex2(worker->context, worker->sha256, NULL);
+
+	for (const struct chunk *chunk = put->first; good == 1 && chunk != NULL;
+	     chunk = chunk->next)
+		good = EVP_DigestUpdate(worker->context, chunk->bytes, chunk->used);
+	if (good == 1)
+		good = EVP_DigestFinal_ex(worker->context, put->record.sha256, NULL);
+	return good == 1 ? 0 : CAIRN_EINTERNAL;
 }
 
-void
-objects_put_list_join(struct put_list *list, struct put_list *more)
-{
-	if (more->first == NULL)
-		return;
-	if (list->last != NULL)
-		list->last->next = more->first;
-	else
-		list->first = more->first;
-	list->last = more->last;
-	list->count += more->count;
-	*more = (struct put_list){0};
-}
-
-static struct objects_put *
-list_take(struct put_list *list)
-{
-	struct objects_put *put = list->first;
-
-	list->first = put->next;
-	if (list->first == NULL)
-		list->last = NULL;
-	list->count--;
-	put->next = NULL;
-	return put;
-}
-
-/* ---- hashing ---------------------------------------------------------------------------- */
-
+/* What the record has to say of its bytes: the digest, or for a large object the checksum that was
+ * made on the way, and the digest later. */
 static void
-hash_put(EVP_MD_CTX *context, const EVP_MD *sha256, struct objects_put *put)
+group_sums(struct scan_worker *worker, struct put_list *group)
 {
-	struct record *record = &put->record;
-	int good = 1;
+	for (struct objects_put *put = group->first; put != NULL; put = put->next) {
+		struct record *record = &put->record;
 
-	record->meta_crc =
-	    objects_crc32c(0, put->meta, (size_t)record->path_length + record->note_length);
-	if (put->hashed || record->kind == RECORD_TOMBSTONE)
-		return;
-	good &= EVP_DigestInit_ex2(context, sha256, NULL);
-	for (const struct chunk *chunk = put->first; chunk != NULL; chunk = chunk->next)
-		good &= EVP_DigestUpdate(context, chunk->bytes, chunk->used);
-	good &= EVP_DigestFinal_ex(context, record->sha256, NULL);
-	if (!good)
-		put->code = CAIRN_EINTERNAL;
-}
-
-/* A few small ones at a time, so that lock and wake-ups do not cost more than the hashing.  Called
- * and left with the lock held. */
-static void
-hash_some(struct objects_commit *commit, EVP_MD_CTX *context)
-{
-	struct put_list some = {0};
-	uint64_t bytes = 0;
-
-	while (commit->fresh.first != NULL && some.count < HASH_MAX && bytes < HASH_BYTES) {
-		struct objects_put *put = list_take(&commit->fresh);
-
-		bytes += objects_record_size(&put->record);
-		objects_put_list_add(&some, put);
+		record->meta_crc =
+		    objects_crc32c(0, put->meta, (size_t)record->path_length + record->note_length);
+		record->late = record->kind == RECORD_OBJECT && record->length > LATE_BYTES;
+		record->object_crc = put->crc;
+		if (!record->late && !put->hashed && record->kind != RECORD_TOMBSTONE &&
+		    put->code == 0)
+			put->code = hash_chunks(worker, put);
 	}
-	uv_mutex_unlock(&commit->lock);
-	for (struct objects_put *put = some.first; put != NULL; put = put->next)
-		hash_put(context, commit->sha256, put);
-	uv_mutex_lock(&commit->lock);
-	objects_put_list_join(&commit->ready, &some);
-}
-
-static void
-hasher_main(void *arg)
-{
-	struct objects_commit *commit = arg;
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-
-	uv_mutex_lock(&commit->lock);
-	while (context != NULL) {
-		while (commit->fresh.first == NULL && !commit->stop)
-			uv_cond_wait(&commit->hash_wake, &commit->lock);
-		if (commit->fresh.first == NULL)
-			break;
-		hash_some(commit, context);
-		uv_cond_signal(&commit->append_wake);
-	}
-	uv_mutex_unlock(&commit->lock);
-	EVP_MD_CTX_free(context);
 }
 
 /* ---- appending -------------------------------------------------------------------------- */
@@ -121,13 +55,13 @@ group_place(struct objects_commit *commit, struct put_list *group)
 
 	for (struct objects_put *put = group->first; put != NULL; put = put->next) {
 		put->segment = commit->tail.id;
+		put->generation = commit->tail.generation;
 		put->record.at = at;
 		put->record.logical = at;
 		objects_record_encode(&put->record, commit->tail.salt, put->header);
 		at += objects_record_size(&put->record);
-	}
-	for (struct objects_put *put = group->first; put != NULL; put = put->next)
 		put->end = at;
+	}
 	return at - commit->tail.at;
 }
 
@@ -195,7 +129,7 @@ group_failed(struct put_list *group)
 	struct put_list good = {0}, failed = {0};
 
 	while (group->first != NULL) {
-		struct objects_put *put = list_take(group);
+		struct objects_put *put = objects_put_list_take(group);
 
 		objects_put_list_add(put->code == 0 ? &good : &failed, put);
 	}
@@ -214,11 +148,15 @@ group_size(const struct put_list *group)
 }
 
 static void
-group_commit(struct objects_commit *commit, struct put_list *group)
+group_commit(struct objects_commit *commit, struct scan_worker *worker, struct put_list *group)
 {
-	struct put_list failed = group_failed(group), more;
-	int code = group->first == NULL ? 0 : objects_tail_ready(&commit->tail, group_size(group));
-	int cause = errno;
+	struct put_list failed, more;
+	int code, cause;
+
+	group_sums(worker, group);
+	failed = group_failed(group);
+	code = group->first == NULL ? 0 : objects_tail_ready(&commit->tail, group_size(group));
+	cause = errno;
 
 	if (code == 0 && group->first != NULL) {
 		objects_files_stage(commit->tail.dirs, commit->durability, group->first);
@@ -237,14 +175,14 @@ group_commit(struct objects_commit *commit, struct put_list *group)
 	objects_put_list_join(group, &failed);
 }
 
-/* All that is ready, up to GROUP_MAX; called with the lock held. */
+/* All that is there, up to GROUP_MAX; called with the lock held. */
 static struct put_list
 take_group(struct objects_commit *commit)
 {
 	struct put_list group = {0};
 
-	while (commit->ready.first != NULL && group.count < GROUP_MAX)
-		objects_put_list_add(&group, list_take(&commit->ready));
+	while (commit->fresh.first != NULL && group.count < GROUP_MAX)
+		objects_put_list_add(&group, objects_put_list_take(&commit->fresh));
 	return group;
 }
 
@@ -252,71 +190,89 @@ static void
 appender_main(void *arg)
 {
 	struct objects_commit *commit = arg;
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
 
 	uv_mutex_lock(&commit->lock);
 	for (;;) {
-		struct put_list group = take_group(commit);
+		struct put_list group = {0};
 
+		/* Whoever writes faster than can be hashed hashes. */
+		if (objects_digest_behind(&commit->digest)) {
+			uv_mutex_unlock(&commit->lock);
+			objects_digest_help(&commit->digest);
+			uv_mutex_lock(&commit->lock);
+		}
+		group = take_group(commit);
 		if (group.first != NULL) {
 			uv_mutex_unlock(&commit->lock);
-			group_commit(commit, &group);
+			group_commit(commit, &commit->worker, &group);
 			uv_mutex_lock(&commit->lock);
 			objects_put_list_join(&commit->done, &group);
 			uv_async_send(commit->async);
-		} else if (commit->fresh.first != NULL && context != NULL) {
-			hash_some(commit, context);
 		} else if (commit->stop) {
 			break;
 		} else {
-			uv_cond_wait(&commit->append_wake, &commit->lock);
+			uv_cond_wait(&commit->wake, &commit->lock);
 		}
 	}
 	uv_mutex_unlock(&commit->lock);
-	EVP_MD_CTX_free(context);
 }
 
 /* ---- from the loop ---------------------------------------------------------------------- */
 
+static int
+start_appender(struct objects_commit *commit)
+{
+	int code = objects_scan_worker_init(&commit->worker);
+
+	if (code != 0)
+		return code;
+	if (uv_mutex_init(&commit->lock) != 0)
+		return CAIRN_ENOMEM;
+	if (uv_cond_init(&commit->wake) != 0) {
+		uv_mutex_destroy(&commit->lock);
+		return CAIRN_ENOMEM;
+	}
+	if (uv_thread_create(&commit->appender, appender_main, commit) == 0) {
+		commit->started = true;
+		return 0;
+	}
+	uv_cond_destroy(&commit->wake);
+	uv_mutex_destroy(&commit->lock);
+	return CAIRN_ENOMEM;
+}
+
 int
 objects_commit_start(struct objects_commit *commit, struct cairn_error *err)
 {
-	commit->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	if (commit->sha256 == NULL)
-		return cairn_error_set(err, CAIRN_EUNSUPPORTED, "OpenSSL has no SHA-256");
-	if (uv_mutex_init(&commit->lock) != 0 || uv_cond_init(&commit->hash_wake) != 0 ||
-	    uv_cond_init(&commit->append_wake) != 0)
-		return cairn_error_set(err, CAIRN_ENOMEM, "cannot make the store's locks");
-	if (uv_thread_create(&commit->hasher, hasher_main, commit) == 0)
-		commit->threads = 1;
-	if (commit->threads == 1 && uv_thread_create(&commit->appender, appender_main, commit) == 0)
-		commit->threads = 2;
-	if (commit->threads == 2)
+	int code;
+
+	commit->digest.dirs = commit->tail.dirs;
+	commit->digest.async = commit->async;
+	code = objects_digest_start(&commit->digest);
+	if (code == 0)
+		code = start_appender(commit);
+	if (code == 0)
 		return 0;
 	objects_commit_stop(commit);
-	return cairn_error_set(err, CAIRN_ENOMEM, "cannot start the store's threads");
+	return cairn_error_set(err, code, "cannot start the store's threads");
 }
 
 void
 objects_commit_stop(struct objects_commit *commit)
 {
-	if (commit->sha256 == NULL)
-		return;
-	uv_mutex_lock(&commit->lock);
-	commit->stop = true;
-	uv_cond_signal(&commit->hash_wake);
-	uv_cond_signal(&commit->append_wake);
-	uv_mutex_unlock(&commit->lock);
-	if (commit->threads > 0)
-		uv_thread_join(&commit->hasher);
-	if (commit->threads > 1)
+	if (commit->started) {
+		uv_mutex_lock(&commit->lock);
+		commit->stop = true;
+		uv_cond_signal(&commit->wake);
+		uv_mutex_unlock(&commit->lock);
 		uv_thread_join(&commit->appender);
-	uv_cond_destroy(&commit->append_wake);
-	uv_cond_destroy(&commit->hash_wake);
-	uv_mutex_destroy(&commit->lock);
+		uv_cond_destroy(&commit->wake);
+		uv_mutex_destroy(&commit->lock);
+		commit->started = false;
+	}
+	objects_digest_stop(&commit->digest);
+	objects_scan_worker_fini(&commit->worker);
 	objects_tail_close(&commit->tail);
-	EVP_MD_free(commit->sha256);
-	commit->sha256 = NULL;
 }
 
 void
@@ -324,9 +280,7 @@ objects_commit_push(struct objects_commit *commit, struct objects_put *put)
 {
 	uv_mutex_lock(&commit->lock);
 	objects_put_list_add(&commit->fresh, put);
-	uv_cond_signal(&commit->hash_wake);
-	if (commit->fresh.count > 1) /* the hasher is behind: the appender may help */
-		uv_cond_signal(&commit->append_wake);
+	uv_cond_signal(&commit->wake);
 	uv_mutex_unlock(&commit->lock);
 }
 

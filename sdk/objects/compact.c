@@ -60,9 +60,9 @@ tombstone_needed(struct move *move, const struct record *record)
 	return before(&move->applied, id, record->logical);
 }
 
-/* 0 to drop, 1 to keep, or a code. */
+/* 0 to drop, 1 to keep, or a code.  Fills in a late digest. */
 static int
-keep(struct move *move, const struct record *record)
+keep(struct move *move, struct record *record)
 {
 	struct index_entry entry;
 	int code;
@@ -74,7 +74,11 @@ keep(struct move *move, const struct record *record)
 		return 0;
 	if (code != 0)
 		return code;
-	return entry.segment == move->from.header.id && entry.logical == record->logical;
+	if (entry.segment != move->from.header.id || entry.logical != record->logical)
+		return 0;
+	record->late = false; /* the digest is known by now */
+	memcpy(record->sha256, entry.sha256, 32);
+	return 1;
 }
 
 /* ---- copying ---------------------------------------------------------------------------- */

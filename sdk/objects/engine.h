@@ -41,10 +41,13 @@ struct objects {
 	struct objects_commit commit;
 	struct checkpoint checkpoint;
 
-	uint64_t memory;               /* of all puts */
-	size_t busy;                   /* callbacks owed */
-	uint64_t count;                /* of objects */
-	struct objects_cursor durable; /* end of the log as far as it has been answered */
+	uint64_t memory; /* of all puts */
+	size_t busy;     /* callbacks owed */
+	uint64_t count;  /* of objects */
+	/* Answered, and either their digest is late or they are behind one of those. */
+	struct objects_put *unsettled_first;
+	struct objects_put *unsettled_last;
+	struct objects_cursor durable; /* end of the log as far as it is settled */
 	uint64_t begun;                /* puts since the start */
 	bool nearly_full;              /* as of the last look */
 
@@ -60,6 +63,9 @@ struct objects {
 	struct compact *compact; /* running */
 	objects_compact_fn compact_done;
 	void *compact_arg;
+
+	void (*notes)(void *arg); /* objects_next() has more */
+	void *notes_arg;
 
 	bool closing;
 	bool stopped; /* the threads have ended */

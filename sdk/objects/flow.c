@@ -19,12 +19,22 @@
 /* With process durability each checkpoint costs a sync that nobody else needs. */
 #define CHECKPOINT_RELAXED 4
 
+/* What a put keeps after it is in the log is little. */
+static void
+put_drop(struct objects_put *put)
+{
+	put->objects->memory -= put->memory;
+	put->memory = 0;
+	objects_chunk_give_all(&put->objects->pool, put->first);
+	put->first = put->last = NULL;
+	free(put->meta);
+	put->meta = NULL;
+}
+
 void
 objects_put_free(struct objects_put *put)
 {
-	put->objects->memory -= put->memory;
-	objects_chunk_give_all(&put->objects->pool, put->first);
-	free(put->meta);
+	put_drop(put);
 	free(put->path);
 	free(put->blob);
 	free(put);
@@ -79,22 +89,6 @@ batch_lost(struct objects *objects)
 	objects->batch_broken = true;
 }
 
-static void
-stored(struct objects *objects, struct objects_put *put)
-{
-	struct objects_ref ref;
-
-	objects_index_entry(&put->record, put->segment, &put->pending->entry);
-	put->pending->state = PENDING_DURABLE;
-	if (batch_item(objects, put) == NULL)
-		batch_lost(objects);
-	objects->count++;
-	objects_index_ref(put->record.key, &put->pending->entry, &ref);
-	if (put->durable != NULL)
-		put->durable(put->arg, 0, &ref);
-	objects_flow_paid(objects);
-}
-
 /* Erasures are answered when the index has forgotten the key too, so that no reader finds it. */
 static void
 erased(struct objects *objects, struct objects_put *put)
@@ -135,18 +129,97 @@ refused(struct objects *objects, struct objects_put *put)
 	objects_flow_paid(objects);
 }
 
+/* Answers, and gives back what only the writing needed. */
+static void
+answer(struct objects *objects, struct objects_put *put)
+{
+	struct objects_ref ref;
+
+	objects_index_entry(&put->record, put->segment, &put->pending->entry);
+	put->pending->state = put->record.late ? PENDING_APPENDED : PENDING_DURABLE;
+	objects->count++;
+	objects_index_ref(put->record.key, &put->pending->entry, &ref);
+	if (put->durable != NULL)
+		put->durable(put->arg, 0, &ref);
+	objects_spill_free(put->spill);
+	put->spill = NULL;
+	put_drop(put);
+}
+
 static void
 finish_put(struct objects *objects, struct objects_put *put)
 {
 	if (put->code != 0) {
 		refused(objects, put);
-	} else if (put->record.kind == RECORD_TOMBSTONE) {
-		erased(objects, put);
-	} else {
-		stored(objects, put);
+		objects_spill_free(put->spill);
+		objects_put_free(put);
+		return;
 	}
-	objects_spill_free(put->spill);
+	put->settled = !put->record.late;
+	put->after = NULL;
+	if (objects->unsettled_last != NULL)
+		objects->unsettled_last->after = put;
+	else
+		objects->unsettled_first = put;
+	objects->unsettled_last = put;
+	if (put->record.kind != RECORD_TOMBSTONE)
+		answer(objects, put);
+	if (!put->settled)
+		objects_digest_push(&objects->commit.digest, put);
+}
+
+/* ---- what is settled -------------------------------------------------------------------- */
+
+/* It was answered, and cannot be read back: the disk or the memory lost it. */
+static void
+lost(struct objects *objects, struct objects_put *put)
+{
+	log_error("objects",
+	    "%s was stored in segment %u of %s and cannot be read back: %s; send it again",
+	    put->record.key, put->segment, objects->dirs.path, cairn_code_text(put->code));
+	if (put->pending->state == PENDING_ERASING)
+		return; /* just as well */
+	objects_pending_remove(objects->pending, put->pending);
+	objects->count--;
+}
+
+static void
+settle(struct objects *objects, struct objects_put *put)
+{
+	objects->durable = (struct objects_cursor){.segment = put->segment, .offset = put->end};
+	if (put->record.kind == RECORD_TOMBSTONE) {
+		erased(objects, put);
+	} else if (put->code != 0) {
+		lost(objects, put);
+		objects_flow_paid(objects);
+	} else {
+		memcpy(put->pending->entry.sha256, put->record.sha256, 32);
+		if (put->pending->state == PENDING_APPENDED)
+			put->pending->state = PENDING_DURABLE;
+		if (batch_item(objects, put) == NULL)
+			batch_lost(objects);
+		objects_flow_paid(objects);
+	}
 	objects_put_free(put);
+}
+
+/* In the order of the log, up to the first whose digest is not known. */
+static void
+settle_all(struct objects *objects)
+{
+	bool any = false;
+
+	while (objects->unsettled_first != NULL && objects->unsettled_first->settled) {
+		struct objects_put *put = objects->unsettled_first;
+
+		objects->unsettled_first = put->after;
+		if (put->after == NULL)
+			objects->unsettled_last = NULL;
+		settle(objects, put);
+		any = true;
+	}
+	if (any && objects->notes != NULL && !objects->closing)
+		objects->notes(objects->notes_arg);
 }
 
 /* ---- batches ---------------------------------------------------------------------------- */
@@ -317,19 +390,13 @@ objects_flow_async(uv_async_t *async)
 	struct objects *objects = async->data;
 	struct put_list done = objects_commit_done(&objects->commit);
 	struct checkpoint_batch *batch = objects_checkpoint_take(&objects->checkpoint);
-	struct objects_cursor durable = objects->durable;
+	struct put_list digested = objects_digest_done(&objects->commit.digest);
 
-	while (done.first != NULL) {
-		struct objects_put *put = done.first;
-
-		done.first = put->next;
-		if (put->code == 0)
-			durable =
-			    (struct objects_cursor){.segment = put->segment, .offset = put->end};
-		finish_put(objects, put);
-	}
-	/* Only now: callbacks must not pass over records whose own turn is still to come. */
-	objects->durable = durable;
+	while (done.first != NULL)
+		finish_put(objects, objects_put_list_take(&done));
+	while (digested.first != NULL)
+		objects_put_list_take(&digested)->settled = true;
+	settle_all(objects);
 	if (batch != NULL) {
 		objects->checkpointing = false;
 		finish_batch(objects, batch);

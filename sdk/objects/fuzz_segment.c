@@ -65,8 +65,8 @@ walk(int fd, size_t size)
 		    strlen((const char *)meta) > record.path_length)
 			__builtin_trap();
 		free(meta);
-		objects_scan_digest(fd, record.at + RECORD_HEADER_SIZE,
-		    objects_record_inline(&record), record.sha256);
+		if (record.kind == RECORD_OBJECT)
+			objects_scan_object(fd, &record);
 	}
 	if (damaged > size)
 		__builtin_trap();

@@ -31,9 +31,7 @@ rewrite_records(struct scan *scan)
 	int code = block == NULL ? CAIRN_ENOMEM : 0;
 
 	while (code == 0 && (code = objects_scan_good(scan, &record, &damaged)) == 0) {
-		if (record.kind == RECORD_OBJECT &&
-		    objects_scan_digest(scan->fd, record.at + RECORD_HEADER_SIZE, record.length,
-			record.sha256) != 0)
+		if (record.kind == RECORD_OBJECT && objects_scan_object(scan->fd, &record) != 0)
 			continue;
 		code = rewrite(scan->fd, block, record.at, objects_record_size(&record));
 	}

@@ -97,13 +97,10 @@ objects_outbox_fini(struct objects *objects)
 }
 
 static bool
-still_there(struct objects *objects, const struct record *record)
+still_there(struct objects *objects, const struct record *record, struct index_entry *ret)
 {
-	struct index_entry entry;
-
-	return record->kind != RECORD_TOMBSTONE &&
-	    objects_locate(objects, record->key, &entry) == 0 &&
-	    entry.segment == objects->outbox.at.segment && entry.logical == record->logical;
+	return record->kind != RECORD_TOMBSTONE && objects_locate(objects, record->key, ret) == 0 &&
+	    ret->segment == objects->outbox.at.segment && ret->logical == record->logical;
 }
 
 /* The next record of the cursor's segment that lies behind it. */
@@ -127,18 +124,16 @@ next_in_segment(struct objects *objects, struct objects_cursor *cursor, struct r
 }
 
 static int
-take(struct objects *objects, const struct objects_cursor *cursor, const struct record *record,
+take(struct objects *objects, const struct index_entry *entry, const struct record *record,
     uint8_t **ret_note, struct objects_ref *ret_ref)
 {
-	struct index_entry entry;
 	uint8_t *meta;
 	int code = objects_scan_meta(objects->outbox.scan.fd, record, &meta);
 
 	if (code != 0)
 		return code;
-	objects_index_entry(record, cursor->segment, &entry);
 	if (ret_ref != NULL)
-		objects_index_ref(record->key, &entry, ret_ref);
+		objects_index_ref(record->key, entry, ret_ref);
 	memmove(meta, meta + record->path_length + 1, record->note_length);
 	*ret_note = meta;
 	return 0;
@@ -149,6 +144,7 @@ objects_next(struct objects *objects, struct objects_cursor *cursor, struct obje
     uint8_t **ret_note, size_t *ret_note_length, struct cairn_error *err)
 {
 	struct objects_cursor at = *cursor;
+	struct index_entry entry;
 	struct record record;
 
 	if (at.segment == 0)
@@ -170,9 +166,9 @@ objects_next(struct objects *objects, struct objects_cursor *cursor, struct obje
 			continue;
 		}
 		*cursor = at;
-		if (!still_there(objects, &record))
+		if (!still_there(objects, &record, &entry))
 			continue;
-		code = take(objects, &at, &record, ret_note, ret_ref);
+		code = take(objects, &entry, &record, ret_note, ret_ref);
 		if (code == 0) {
 			*ret_note_length = record.note_length;
 			return 0;
@@ -182,6 +178,13 @@ objects_next(struct objects *objects, struct objects_cursor *cursor, struct obje
 		log_error("objects", "the note of %s is damaged, ignoring it", record.key);
 	}
 	return cairn_error_set(err, CAIRN_ENOTFOUND, "no more notes");
+}
+
+void
+objects_on_notes(struct objects *objects, void (*notes)(void *arg), void *arg)
+{
+	objects->notes = notes;
+	objects->notes_arg = arg;
 }
 
 /* ---- named cursors ---------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 
 enum pending_state {
 	PENDING_UNDERWAY, /* begun; nothing is durable */
+	PENDING_APPENDED, /* in the log, its digest is not known yet */
 	PENDING_DURABLE,  /* in the log, not yet in the index */
 	PENDING_ERASING,  /* its tombstone is under way */
 };

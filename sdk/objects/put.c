@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 
 #include "base/clock.h"
+#include "objects/crc32c.h"
 #include "objects/engine.h"
 #include "objects/files.h"
 #include "objects/spill.h"
@@ -24,7 +25,8 @@ objects_locate(struct objects *objects, const char *key, struct index_entry *ret
 	const struct pending_entry *pending = objects_pending_find(objects->pending, key);
 	int code;
 
-	if (pending != NULL && pending->state == PENDING_DURABLE) {
+	if (pending != NULL &&
+	    (pending->state == PENDING_DURABLE || pending->state == PENDING_APPENDED)) {
 		*ret = pending->entry;
 		return 0;
 	}
@@ -73,7 +75,8 @@ check_key(
 		    "digits, dot, underscore and hyphen are",
 		    OBJECTS_KEY_MAX);
 	pending = objects_pending_find(objects->pending, key);
-	if (pending != NULL && pending->state != PENDING_DURABLE)
+	if (pending != NULL &&
+	    (pending->state == PENDING_UNDERWAY || pending->state == PENDING_ERASING))
 		return cairn_error_set(err, CAIRN_EAGAIN, "an object of this key is under way");
 	code = objects_locate(objects, key, &entry);
 	if (code == CAIRN_ENOTFOUND)
@@ -218,6 +221,8 @@ objects_used(struct objects_put *put, size_t length, struct cairn_error *err)
 		return cairn_error_set(err, CAIRN_EINVAL, "more bytes used than were reserved");
 	if (put->record.length > RECORD_OBJECT_MAX - length)
 		return cairn_error_set(err, CAIRN_ELIMIT, "an object is too large");
+	if (put->spill == NULL)
+		put->crc = objects_crc32c(put->crc, put->last->bytes + put->last->used, length);
 	put->last->used += length;
 	put->record.length += length;
 	return 0;

@@ -187,16 +187,15 @@ check_meta(
 
 static int
 check_record(
-    struct recovery *recovery, size_t index, const struct scan *scan, const struct record *record)
+    struct recovery *recovery, size_t index, const struct scan *scan, struct record *record)
 {
 	/* All segments but the last were synced before the next was begun; the one before it is
 	 * looked at to be sure. */
 	bool verify = !recovery->whole || index + 2 >= recovery->count;
 	int code = check_meta(recovery, index, scan, record);
 
-	if (code == 0 && record->kind == RECORD_OBJECT && verify)
-		code = objects_scan_digest(
-		    scan->fd, record->at + RECORD_HEADER_SIZE, record->length, record->sha256);
+	if (code == 0 && record->kind == RECORD_OBJECT && (verify || record->late))
+		code = objects_scan_object(scan->fd, record);
 	if (code == 0 && record->kind == RECORD_BLOB)
 		code = check_blob(&recovery->objects->dirs, record, verify);
 	return code;
@@ -316,6 +315,7 @@ adopt_tail(struct recovery *recovery)
 		return 0;
 	last = &recovery->segments[recovery->count - 1];
 	tail->id = last->id;
+	tail->generation = last->generation;
 	tail->at = segment_size(recovery, last);
 	code = open_segment(recovery, recovery->count - 1, &scan);
 	if (code == 0) {

@@ -151,15 +151,15 @@ a_damaged_segment_header_costs_nothing(void **state)
 
 /* Flips one byte of a stored object, note or header behind the store's back. */
 static void
-read_after_flip(long offset, int expected)
+read_after_flip(size_t length, long offset, int expected)
 {
 	struct fixture f;
 	char path[256];
 
 	fixture_make(&f);
 	fixture_open(&f);
-	assert_int_equal(fixture_put(&f, "a", 5000, "note"), 0);
-	assert_int_equal(fixture_put(&f, "b", 5000, "note"), 0);
+	assert_int_equal(fixture_put(&f, "a", length, "note"), 0);
+	assert_int_equal(fixture_put(&f, "b", length, "note"), 0);
 	fixture_close(&f);
 	fixture_path(&f, SEGMENT, path);
 	fixture_flip(path, offset);
@@ -173,14 +173,15 @@ static void
 a_flipped_bit_in_an_object_is_found_by_reading(void **state)
 {
 	(void)state;
-	read_after_flip(SEGMENT_HEADER_SIZE + RECORD_HEADER_SIZE + 2500, CAIRN_ECORRUPT);
+	read_after_flip(5000, SEGMENT_HEADER_SIZE + RECORD_HEADER_SIZE + 2500, CAIRN_ECORRUPT);
+	read_after_flip(90000, SEGMENT_HEADER_SIZE + RECORD_HEADER_SIZE + 2500, CAIRN_ECORRUPT);
 }
 
 static void
 a_flipped_bit_in_a_header_is_found_by_reading(void **state)
 {
 	(void)state;
-	read_after_flip(SEGMENT_HEADER_SIZE + 45, CAIRN_ECORRUPT);
+	read_after_flip(5000, SEGMENT_HEADER_SIZE + 45, CAIRN_ECORRUPT);
 }
 
 static void

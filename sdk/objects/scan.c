@@ -203,40 +203,89 @@ objects_scan_meta(int fd, const struct record *record, uint8_t **ret)
 	return 0;
 }
 
-static int
-digest_update(EVP_MD_CTX *context, uint8_t *block, int fd, uint64_t offset, uint64_t length)
+int
+objects_scan_sums(const struct scan_place *place, struct scan_worker *worker, struct scan_sums *ret)
 {
+	struct scan_sums sums = {0};
+	uint64_t at = place->offset, length = place->length;
 	int code = 0;
 
+	if (EVP_DigestInit_ex2(worker->context, worker->sha256, NULL) != 1)
+		return CAIRN_EINTERNAL;
 	while (code == 0 && length > 0) {
-		size_t piece = length < BLOCK ? (size_t)length : BLOCK;
+		size_t piece = length < SCAN_PIECE ? (size_t)length : SCAN_PIECE;
 
-		code = objects_read_at(fd, block, piece, offset);
-		if (code == 0 && EVP_DigestUpdate(context, block, piece) != 1)
+		code = objects_read_at(place->fd, worker->piece, piece, at);
+		if (code == 0 && EVP_DigestUpdate(worker->context, worker->piece, piece) != 1)
 			code = CAIRN_EINTERNAL;
-		offset += piece;
+		if (code == 0)
+			sums.crc = objects_crc32c(sums.crc, worker->piece, piece);
+		at += piece;
 		length -= piece;
 	}
+	if (code == 0 && EVP_DigestFinal_ex(worker->context, sums.sha256, NULL) != 1)
+		code = CAIRN_EINTERNAL;
+	if (code == 0)
+		*ret = sums;
 	return code == CAIRN_ENOTFOUND ? CAIRN_ECORRUPT : code;
+}
+
+int
+objects_scan_worker_init(struct scan_worker *worker)
+{
+	worker->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	worker->context = EVP_MD_CTX_new();
+	worker->piece = malloc(SCAN_PIECE);
+	if (worker->sha256 != NULL && worker->context != NULL && worker->piece != NULL)
+		return 0;
+	objects_scan_worker_fini(worker);
+	return CAIRN_ENOMEM;
+}
+
+void
+objects_scan_worker_fini(struct scan_worker *worker)
+{
+	EVP_MD_free(worker->sha256);
+	EVP_MD_CTX_free(worker->context);
+	free(worker->piece);
+	*worker = (struct scan_worker){0};
+}
+
+static int
+sums_once(const struct scan_place *place, struct scan_sums *ret)
+{
+	struct scan_worker worker = {0};
+	int code = objects_scan_worker_init(&worker);
+
+	if (code == 0)
+		code = objects_scan_sums(place, &worker, ret);
+	objects_scan_worker_fini(&worker);
+	return code;
 }
 
 int
 objects_scan_digest(int fd, uint64_t offset, uint64_t length, const uint8_t expected[32])
 {
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	uint8_t *block = malloc(BLOCK);
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	int code = context == NULL || block == NULL ? CAIRN_ENOMEM : 0;
+	struct scan_sums sums;
+	int code = sums_once(&(struct scan_place){fd, offset, length}, &sums);
 
-	if (code == 0 && EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
-		code = CAIRN_EINTERNAL;
-	if (code == 0)
-		code = digest_update(context, block, fd, offset, length);
-	if (code == 0 && EVP_DigestFinal_ex(context, digest, NULL) != 1)
-		code = CAIRN_EINTERNAL;
-	if (code == 0 && memcmp(digest, expected, 32) != 0)
+	if (code == 0 && memcmp(sums.sha256, expected, 32) != 0)
 		code = CAIRN_ECORRUPT;
-	free(block);
-	EVP_MD_CTX_free(context);
+	return code;
+}
+
+int
+objects_scan_object(int fd, struct record *record)
+{
+	uint64_t at = record->at + RECORD_HEADER_SIZE;
+	struct scan_sums sums;
+	int code = sums_once(&(struct scan_place){fd, at, record->length}, &sums);
+
+	if (code == 0 &&
+	    (record->late ? sums.crc != record->object_crc
+			  : memcmp(sums.sha256, record->sha256, 32) != 0))
+		code = CAIRN_ECORRUPT;
+	if (code == 0)
+		memcpy(record->sha256, sums.sha256, 32);
 	return code;
 }

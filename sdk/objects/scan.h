@@ -46,6 +46,35 @@ int objects_scan_good(struct scan *scan, struct record *ret, uint64_t *damaged);
  * success. */
 int objects_scan_meta(int fd, const struct record *record, uint8_t **ret);
 
+/* What one thread needs for summing up again and again. */
+#define SCAN_PIECE ((size_t)64 * 1024)
+struct scan_worker {
+	EVP_MD *sha256;
+	EVP_MD_CTX *context;
+	uint8_t *piece;
+};
+int objects_scan_worker_init(struct scan_worker *worker);
+void objects_scan_worker_fini(struct scan_worker *worker);
+
+struct scan_place {
+	int fd;
+	uint64_t offset;
+	uint64_t length;
+};
+
+struct scan_sums {
+	uint8_t sha256[32];
+	uint32_t crc;
+};
+
+/* Both sums of the bytes there.  CAIRN_ECORRUPT when the file ends before. */
+int objects_scan_sums(
+    const struct scan_place *place, struct scan_worker *worker, struct scan_sums *ret);
+
+/* The object inside a record against the record's sum, whichever it has; its SHA-256 is filled in.
+ */
+int objects_scan_object(int fd, struct record *record);
+
 /* SHA-256 over `length` bytes at `offset` against `expected`: 0, CAIRN_ECORRUPT, CAIRN_EIO. */
 int objects_scan_digest(int fd, uint64_t offset, uint64_t length, const uint8_t expected[32]);
 

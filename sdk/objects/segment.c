@@ -72,7 +72,11 @@ objects_record_encode(const struct record *record, uint64_t salt, uint8_t ret[RE
 	le_put(ret + 20, 4, record->meta_crc);
 	le_put(ret + 24, 8, record->length);
 	le_put(ret + 32, 8, record->logical);
-	memcpy(ret + 40, record->sha256, 32);
+	if (record->late)
+		le_put(ret + 40, 4, record->object_crc);
+	else
+		memcpy(ret + 40, record->sha256, 32);
+	ret[96] = record->late;
 	le_put(ret + 72, 4, record->target_segment);
 	le_put(ret + 80, 8, record->target);
 	le_put(ret + 88, 8, record->wall_ms);
@@ -90,6 +94,8 @@ record_check(const struct record *record)
 	if (record->length > RECORD_OBJECT_MAX || (tombstone && record->length != 0))
 		return CAIRN_ECORRUPT;
 	if (record->note_length > OBJECTS_NOTE_MAX || record->path_length > RECORD_PATH_MAX)
+		return CAIRN_ECORRUPT;
+	if (record->late && record->kind != RECORD_OBJECT)
 		return CAIRN_ECORRUPT;
 	if ((record->path_length > 0) != (record->kind == RECORD_FILE) &&
 	    !(tombstone && record->path_length > 0))
@@ -118,7 +124,11 @@ objects_record_decode(const uint8_t bytes[RECORD_HEADER_SIZE], uint64_t salt, st
 	record.meta_crc = (uint32_t)le_get(bytes + 20, 4);
 	record.length = le_get(bytes + 24, 8);
 	record.logical = le_get(bytes + 32, 8);
-	memcpy(record.sha256, bytes + 40, 32);
+	record.late = bytes[96] != 0;
+	if (record.late)
+		record.object_crc = (uint32_t)le_get(bytes + 40, 4);
+	else
+		memcpy(record.sha256, bytes + 40, 32);
 	record.target_segment = (uint32_t)le_get(bytes + 72, 4);
 	record.target = le_get(bytes + 80, 8);
 	record.wall_ms = le_get(bytes + 88, 8);

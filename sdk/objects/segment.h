@@ -21,7 +21,8 @@
  *                                              76   4  reserved
  * after the record header:                     80   8  target: offset, or blob
  *   the object (kind RECORD_OBJECT only)       88   8  wall clock in ms
- *   path, note                                 96  24  reserved
+ *   path, note                                 96   1  1: digest is late (below)
+ *                                              97  23  reserved
  *   zeros up to a multiple of 8               120  64  key, zeros after it
  *                                             184   4  reserved
  *                                             188   4  CRC-32C of bytes 0..187
@@ -37,6 +38,10 @@
  * A tombstone erases its key; `target` says which record it killed, the path which file goes.  A
  * RECORD_BLOB's object is in blobs/KEY-BLOB (BLOB as 16 hexadecimal digits), a RECORD_FILE's in
  * files/PATH.
+ *
+ * Hashing takes most of the time that storing a large object costs, so it is done after the answer.
+ * Such a record was written before its SHA-256 was known: byte 96 is 1, and bytes 40..71 hold the
+ * CRC-32C of the object, then zeros.  The index has the digest.
  */
 
 #include <stdbool.h>
@@ -74,6 +79,8 @@ struct record {
 	uint32_t meta_crc;
 	uint64_t length; /* of the object, wherever it is */
 	uint64_t logical;
+	bool late;           /* the record on disk has object_crc and no sha256 */
+	uint32_t object_crc; /* CRC-32C of the object, if late */
 	uint8_t sha256[32];
 	uint32_t target_segment;
 	uint64_t target;

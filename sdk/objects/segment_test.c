@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/test.h"
 #include "objects/crc32c.h"
 #include "objects/files.h"
@@ -67,6 +68,59 @@ a_record_header_survives_the_round_trip(void **state)
 	assert_int_equal(again.target_segment, record.target_segment);
 	assert_true(again.target == record.target);
 	assert_true(again.wall_ms == record.wall_ms);
+}
+
+/* A record of an object whose digest was not known when it was written, in a file of its own. */
+static int
+late_object(const uint8_t *bytes, size_t length, struct record *ret)
+{
+	struct record record = {.kind = RECORD_OBJECT,
+	    .key = "late",
+	    .late = true,
+	    .length = length,
+	    .logical = SEGMENT_HEADER_SIZE,
+	    .object_crc = objects_crc32c(0, bytes, length)};
+	uint8_t header[RECORD_HEADER_SIZE];
+	int fd = memfd_create("late", MFD_CLOEXEC);
+
+	objects_record_encode(&record, 42, header);
+	assert_int_equal(objects_record_decode(header, 42, ret), 0);
+	assert_true(fd >= 0 && pwrite(fd, bytes, length, RECORD_HEADER_SIZE) == (ssize_t)length);
+	return fd;
+}
+
+static void
+a_late_digest_is_made_from_the_object(void **state)
+{
+	static const uint8_t sha256_of_zeros[4] = {0x30, 0xe1, 0x49, 0x55}; /* 1 MiB of them */
+	uint8_t *bytes = calloc(1, 1 << 20);
+	struct record record;
+	FD_AUTO fd = late_object(bytes, 1 << 20, &record);
+
+	(void)state;
+	assert_true(record.late);
+	assert_int_equal(objects_scan_object(fd, &record), 0);
+	assert_memory_equal(record.sha256, sha256_of_zeros, sizeof sha256_of_zeros);
+	free(bytes);
+}
+
+static void
+a_flipped_bit_of_an_object_with_a_late_digest_is_found(void **state)
+{
+	uint8_t bytes[70000] = {0};
+	struct record record;
+	FD_AUTO fd = late_object(bytes, sizeof bytes, &record);
+
+	(void)state;
+	for (size_t at = 0; at < sizeof bytes; at += 9973) {
+		uint8_t flipped = 0x10;
+
+		assert_int_equal(pwrite(fd, &flipped, 1, (off_t)(RECORD_HEADER_SIZE + at)), 1);
+		assert_int_equal(objects_scan_object(fd, &record), CAIRN_ECORRUPT);
+		flipped = 0;
+		assert_int_equal(pwrite(fd, &flipped, 1, (off_t)(RECORD_HEADER_SIZE + at)), 1);
+	}
+	assert_int_equal(objects_scan_object(fd, &record), 0);
 }
 
 static void
@@ -200,6 +254,8 @@ main(void)
 	    cmocka_unit_test(crc32c_gives_the_published_check_value),
 	    cmocka_unit_test(crc32c_with_and_without_the_instruction_agree),
 	    cmocka_unit_test(a_record_header_survives_the_round_trip),
+	    cmocka_unit_test(a_late_digest_is_made_from_the_object),
+	    cmocka_unit_test(a_flipped_bit_of_an_object_with_a_late_digest_is_found),
 	    cmocka_unit_test(every_flipped_bit_of_a_record_header_is_found),
 	    cmocka_unit_test(a_record_of_another_segment_is_refused),
 	    cmocka_unit_test(every_flipped_bit_of_a_segment_header_is_found),

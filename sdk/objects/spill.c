@@ -68,7 +68,7 @@ objects_spill_begin(struct objects_put *put, struct cairn_error *err)
 	spill->work.data = spill;
 	spill->context = EVP_MD_CTX_new();
 	if (spill->context == NULL ||
-	    EVP_DigestInit_ex2(spill->context, put->objects->commit.sha256, NULL) != 1 ||
+	    EVP_DigestInit_ex2(spill->context, put->objects->commit.worker.sha256, NULL) != 1 ||
 	    uv_mutex_init(&spill->lock) != 0) {
 		EVP_MD_CTX_free(spill->context);
 		free(spill);

@@ -288,7 +288,8 @@ objects_erase(struct objects *objects, const char *key, objects_durable_fn done,
 
 	if (objects->closing)
 		return cairn_error_set(err, CAIRN_ECANCELLED, "the object store is closing");
-	if (pending != NULL && pending->state != PENDING_DURABLE)
+	if (pending != NULL && pending->state != PENDING_DURABLE &&
+	    pending->state != PENDING_APPENDED)
 		return cairn_error_set(err, CAIRN_EAGAIN, "an object of this key is under way");
 	code = objects_key_valid(key, strlen(key)) ? objects_locate(objects, key, &entry)
 						   : CAIRN_ENOTFOUND;

@@ -8,9 +8,10 @@
  *
  * Creating a file per instance is what limits every peer, so instances of all associations are
  * appended to one open file and made durable by one fdatasync for a whole group: what arrives while
- * one sync runs is the next group.  Hashing and writing are done by two threads of the store, so
- * that the loop only copies.  Each record describes itself (segment.h has the bytes): header with
- * lengths, key, SHA-256 of the object, CRC-32C of header and note.
+ * one sync runs is the next group.  Writing is done by a thread of the store, so that the loop only
+ * copies.  Each record describes itself (segment.h has the bytes): header with lengths, key,
+ * SHA-256 of the object, CRC-32C of header and note.  The digest of an object above 16 KiB is made
+ * by another thread after the answer (digest.h); until then it has a CRC-32C.
  *
  * The index is only an index.  A third thread writes it in batches, at the latest after a second
  * (four with process durability), each a synced transaction that also holds the place in the log up
@@ -79,6 +80,8 @@ struct objects_options {
 
 struct objects_ref {
 	char key[OBJECTS_KEY_MAX + 1];
+	/* Zeros where objects_begin() or `durable` speak of an object whose digest is not made yet.
+	 */
 	uint8_t sha256[32];
 	uint32_t segment;
 	uint64_t offset; /* of the object's first byte in the segment */
@@ -126,6 +129,10 @@ struct objects_cursor {
 	uint32_t segment;
 	uint64_t offset;
 };
+
+/* `notes` is called on the loop whenever objects_next() may find more: soon after `durable`, when
+ * the digest is known. */
+void objects_on_notes(struct objects *objects, void (*notes)(void *arg), void *arg);
 
 /* The next durable record after `*cursor`, which is advanced.  `*ret_note` is malloc'ed.
  * CAIRN_ENOTFOUND at the end.  Erased objects are passed over, and so are damaged notes, which are

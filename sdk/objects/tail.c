@@ -70,6 +70,7 @@ new_segment(struct objects_tail *tail)
 	}
 	tail->fd = fd;
 	tail->id = header.id;
+	tail->generation = 0;
 	tail->salt = header.salt;
 	tail->at = SEGMENT_HEADER_SIZE;
 	return 0;

@@ -28,6 +28,7 @@ struct objects_tail {
 	uint64_t segment_size;
 	int fd;      /* -1: the next group needs a new segment */
 	uint32_t id; /* of the last segment, open or not; 0 before the first */
+	uint32_t generation;
 	uint64_t salt;
 	uint64_t at;  /* end of what is written and acknowledged, or will be */
 	bool suspect; /* a sync of acknowledged records failed and was not made good */
