@@ -127,10 +127,11 @@ struct node_config {
 	unsigned log_size_kb;        /* of one log file of a plugin; 10,240 */
 	unsigned log_files;          /* of each plugin; 5 */
 	bool sandbox_require;        /* no plugin runs with less than all of its sandbox */
+	char **import_dirs;          /* from which plugins read files, NULL-terminated */
 	unsigned plugin_memory_mb;   /* 8,192 */
 	unsigned plugin_disk_mb;     /* of state/NAME and of one file; 1,048,576 */
-	unsigned plugin_user;        /* the first of the plugins' users where run as root; 0: none */
-	char **interpreters;         /* that may run plugins, NULL-terminated */
+	unsigned plugin_user; /* the first of the plugins' users where run as root; 0: none */
+	char **interpreters;  /* that may run plugins, NULL-terminated */
 	bool
 	    development; /* not in node.yaml: `cairn run --dev`, plugins need no signature or pin */
 };

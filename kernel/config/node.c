@@ -39,6 +39,10 @@ static const char node_schema[] =
     "confined to what it was granted. best: by what this machine can enforce, and the log says "
     "what "
     "it cannot. require: plugins do not start where anything cannot be enforced.'}\n"
+    "import_dirs: {type: list, default: [/srv, /mnt, /media, /home, /data, /tmp], max: 16, help: "
+    "'Absolute paths of the folders from which files are imported. Plugins that write to the "
+    "object "
+    "store may read there, file by file, and never in the home of the node.'}\n"
     "plugin_memory_mb: {type: integer, default: 8192, min: 64, max: 4194304, help: 'The most "
     "memory "
     "that one plugin may take, in MiB.'}\n"
@@ -158,6 +162,7 @@ fill(struct node_config *config, struct config_values *values, struct cairn_erro
 	config->log_size_kb = take_unsigned(values, "log_size_kb");
 	config->log_files = take_unsigned(values, "log_files");
 	config->sandbox_require = strcmp(config_find(values, "sandbox")->text, "require") == 0;
+	config->import_dirs = take_list(values, "import_dirs");
 	config->plugin_memory_mb = take_unsigned(values, "plugin_memory_mb");
 	config->plugin_disk_mb = take_unsigned(values, "plugin_disk_mb");
 	config->plugin_user = take_unsigned(values, "plugin_user");
@@ -238,6 +243,9 @@ node_config_free(struct node_config *config)
 	free(config->role);
 	free(config->project);
 	free(config->plugin_dir);
+	for (char **at = config->import_dirs; at != NULL && *at != NULL; at++)
+		free(*at);
+	free(config->import_dirs);
 	for (char **at = config->interpreters; at != NULL && *at != NULL; at++)
 		free(*at);
 	free(config->interpreters);

@@ -159,7 +159,9 @@ landlock_enter(const struct sandbox_policy *policy, struct cairn_error *err)
 		return cairn_error_set(
 		    err, CAIRN_EUNSUPPORTED, "Landlock cannot be used: %s", strerror(errno));
 	for (size_t i = 0; i < policy->path_count; i++) {
-		int code = add_path(fd, &ruleset, &policy->paths[i], err);
+		int code = policy->paths[i].access > SANDBOX_WRITE
+		    ? 0
+		    : add_path(fd, &ruleset, &policy->paths[i], err);
 
 		if (code != 0)
 			return code;

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 
-static const char *const access_words[] = {"read", "run", "write"};
+static const char *const access_words[] = {"read", "run", "write", "lend", "keep"};
 
 void
 sandbox_policy_fini(struct sandbox_policy *policy)
@@ -190,15 +190,39 @@ sandbox_policy_parse(const char *text, struct sandbox_policy *ret, struct cairn_
 
 /* ---- asking ----------------------------------------------------------------------------- */
 
+static bool
+is_within(const char *path, const char *folder)
+{
+	size_t length = strlen(folder);
+
+	return strncmp(path, folder, length) == 0 &&
+	    (path[length] == 0 || path[length] == '/' || length == 1);
+}
+
+bool
+sandbox_policy_lends(const struct sandbox_policy *policy, const char *path)
+{
+	bool lends = false;
+
+	for (size_t i = 0; i < policy->path_count; i++) {
+		const struct sandbox_path *entry = &policy->paths[i];
+
+		if (!is_within(path, entry->path))
+			continue;
+		if (entry->access == SANDBOX_KEEP)
+			return false;
+		lends = lends || entry->access == SANDBOX_LEND;
+	}
+	return lends;
+}
+
 bool
 sandbox_policy_allows(const struct sandbox_policy *policy, const char *path, bool writing)
 {
 	for (size_t i = 0; i < policy->path_count; i++) {
 		const struct sandbox_path *entry = &policy->paths[i];
-		size_t length = strlen(entry->path);
 
-		if (strncmp(path, entry->path, length) == 0 &&
-		    (path[length] == 0 || path[length] == '/' || length == 1) &&
+		if (entry->access <= SANDBOX_WRITE && is_within(path, entry->path) &&
 		    (!writing || entry->access == SANDBOX_WRITE))
 			return true;
 	}

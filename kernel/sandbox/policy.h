@@ -24,6 +24,8 @@ enum sandbox_access {
 	SANDBOX_READ,  /* and list */
 	SANDBOX_RUN,   /* and execute */
 	SANDBOX_WRITE, /* and make, rename, remove */
+	SANDBOX_LEND,  /* read what the kernel opens for it, file by file: watch.h */
+	SANDBOX_KEEP,  /* never lent, though within what is */
 };
 
 struct sandbox_path {
@@ -61,5 +63,7 @@ int sandbox_policy_parse(const char *text, struct sandbox_policy *ret, struct ca
 /* Whether an absolute path without "." and ".." lies in what may be opened so.  For reports: what
  * is enforced is Landlock's judgement. */
 bool sandbox_policy_allows(const struct sandbox_policy *policy, const char *path, bool writing);
+/* Whether the kernel may open it for the host. */
+bool sandbox_policy_lends(const struct sandbox_policy *policy, const char *path);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <stdint.h>
@@ -12,6 +13,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -160,6 +163,59 @@ may_open(const struct watch *watch, int pid, const struct filter_open *open, cha
 	return sandbox_policy_allows(&watch->policy, real, open->writing);
 }
 
+/* ---- lending ---------------------------------------------------------------------------- */
+
+/* The words of an open below a descriptor begin with where that is. */
+static bool
+whole_path(int pid, const struct filter_open *open, char ret[PATH_MAX])
+{
+	char path[PATH_MAX], link[64], joined[2 * PATH_MAX];
+	ssize_t length;
+
+	if (!read_path(pid, open->path, path))
+		return false;
+	if (path[0] == '/' || open->dir == AT_FDCWD)
+		return realpath(path, ret) != NULL;
+	snprintf(link, sizeof link, "/proc/%d/fd/%d", pid, open->dir);
+	length = readlink(link, ret, PATH_MAX - 1);
+	if (length <= 0)
+		return false;
+	snprintf(joined, sizeof joined, "%.*s/%s", (int)length, ret, path);
+	return strlen(joined) < PATH_MAX && realpath(joined, ret) != NULL;
+}
+
+/* No link is followed any more, for it could have been put there since; no fifo is waited for. */
+static int
+open_lent(const char *path)
+{
+	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+	    .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+	struct stat st;
+
+	if (fd >= 0 && (fstat(fd, &st) != 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool
+lend(struct watch *watch, const struct seccomp_notif *notif, const struct filter_open *open)
+{
+	char path[PATH_MAX];
+	struct seccomp_notif_addfd answer = {
+	    .id = notif->id, .flags = SECCOMP_ADDFD_FLAG_SEND, .newfd_flags = O_CLOEXEC};
+	FD_AUTO fd = -1;
+
+	if (open->writing || !whole_path((int)notif->pid, open, path) ||
+	    !sandbox_policy_lends(&watch->policy, path))
+		return false;
+	fd = open_lent(path);
+	answer.srcfd = (uint32_t)fd;
+	return fd >= 0 && ioctl(watch->listener_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &answer) >= 0;
+}
+
 /* ---- answering -------------------------------------------------------------------------- */
 
 static void
@@ -185,9 +241,12 @@ static void
 judge_open(struct watch *watch, const struct seccomp_notif *notif, const struct filter_open *open)
 {
 	char path[PATH_MAX], text[WATCH_TEXT_MAX];
-	bool allowed = may_open(watch, (int)notif->pid, open, path);
+	bool allowed;
 
 	watch->opens++;
+	if (lend(watch, notif, open))
+		return;
+	allowed = may_open(watch, (int)notif->pid, open, path);
 	if (!allowed) {
 		snprintf(text, sizeof text, "may not open %.180s%s", path,
 		    open->writing ? " for writing" : "");

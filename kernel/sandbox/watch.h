@@ -8,6 +8,9 @@
  * told.  An open is judged by its path's words, for the report's sake; a plugin that changes the
  * words meanwhile hides them from the report and still meets Landlock.
  *
+ * What is lent (folders that an operator imports from) is opened here and handed over as a
+ * descriptor: the plugin reads the very file that was judged, and no folder is open to it.
+ *
  * A plugin that tries without end waits for its answers: more than WATCH_REFUSED_PER_S refusals or
  * WATCH_OPENS_PER_S opens are put off to the next second, so that nobody else pays for it.
  */
