@@ -56,7 +56,9 @@ python_environment(const char *program)
 	if (wrote < 0 || (size_t)wrote >= sizeof path)
 		return CAIRN_ELIMIT;
 	/* The folder of the script is not the plugin's to write to, so nothing is cached there. */
-	if (setenv("PYTHONPATH", path, 1) != 0 || setenv("PYTHONDONTWRITEBYTECODE", "1", 1) != 0 ||
+	/* Without a home it would look for one in /etc/passwd. */
+	if (setenv("HOME", "/nonexistent", 1) != 0 || setenv("PYTHONPATH", path, 1) != 0 ||
+	    setenv("PYTHONDONTWRITEBYTECODE", "1", 1) != 0 ||
 	    setenv("PYTHONNOUSERSITE", "1", 1) != 0 || setenv("PYTHONUNBUFFERED", "1", 1) != 0 ||
 	    setenv("PYTHONUTF8", "1", 1) != 0)
 		return CAIRN_ENOMEM;

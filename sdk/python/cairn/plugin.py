@@ -248,6 +248,8 @@ class Plugin:
             self._answer(wire.Envelope(kind=wire.PONG, id=envelope.id))
         elif kind == wire.STOP:
             self._stopping.set()
+        elif kind == wire.LOG_LEVEL and envelope.text in ("error", "warning", "info", "debug"):
+            self.log.setLevel(envelope.text.upper())
         elif kind == wire.REPLY:
             self._replied(envelope)
         elif kind == wire.CALL and running:
