@@ -55,16 +55,23 @@ load_error(const char *path, const char *name, const char *text, struct cairn_er
 {
 	size_t length = sizeof OBJECT_PATH - 1;
 
+	const char *advice = strstr(text, "undefined symbol") == NULL
+	    ? ""
+	    : "; this Cairn does not have it: link the plugin with what it uses, or install a "
+	      "newer Cairn";
+
 	if (strncmp(text, OBJECT_PATH, length) == 0)
-		return cairn_error_set(
-		    err, CAIRN_EINVAL, "cannot load plugin %s: %s%s", name, path, text + length);
-	return cairn_error_set(err, CAIRN_EINVAL, "cannot load plugin %s: %s", name, text);
+		return cairn_error_set(err, CAIRN_EINVAL, "cannot load plugin %s: %s%s%s", name,
+		    path, text + length, advice);
+	return cairn_error_set(
+	    err, CAIRN_EINVAL, "cannot load plugin %s: %s%s", name, text, advice);
 }
 
 int
 plugin_load(const char *path, const char *name, struct cairn_plugin *ret, struct cairn_error *err)
 {
 	bool sealed = has_sealed_object();
+	int code;
 	const struct cairn_plugin *plugin;
 	void *object;
 
@@ -81,5 +88,6 @@ plugin_load(const char *path, const char *name, struct cairn_plugin *ret, struct
 	if (plugin == NULL)
 		return cairn_error_set(err, CAIRN_EINVAL,
 		    "%s exports no cairn_plugin: it is not a plugin (use CAIRN_PLUGIN())", path);
-	return plugin_take(plugin, name, ret, err);
+	code = plugin_take(plugin, name, ret, err);
+	return code == 0 ? 0 : cairn_error_prefix(err, code, "%s", path);
 }
