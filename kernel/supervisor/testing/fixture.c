@@ -112,7 +112,11 @@ fixture_add(struct fixture *fixture, const char *name, const char *file, const c
 void
 fixture_open(struct fixture *fixture, const char *name, const char *file, const char *version)
 {
-	const struct supervisor_ops ops = {on_ready, on_gone, on_message, on_event, fixture->work};
+	const struct supervisor_ops ops = {.ready = on_ready,
+	    .gone = on_gone,
+	    .message = on_message,
+	    .event = on_event,
+	    .work = fixture->work};
 	struct cairn_error err = {0};
 
 	assert_ok(supervisor_new(
