@@ -399,7 +399,7 @@ start_listed(struct node *node, struct plugin_config *config, struct node_plugin
 	int code;
 
 	*ret_started = NULL;
-	/* One that was refused and is accepted now starts; one that still is keeps nobody waiting. */
+	/* One that was refused and is accepted now starts; one that still is holds nobody up. */
 	if (plugin != NULL && !plugin->removed &&
 	    (!is_refused(&plugin->config) || is_refused(config)))
 		return 0;
