@@ -41,6 +41,7 @@ load_node(const struct test_dir *home)
 	struct cairn_error err = {0};
 
 	assert_ok(node_config_load(home->path, &node, &err), &err);
+	node->development = true; /* nobody signed the test's plugin */
 	return node;
 }
 
@@ -228,8 +229,10 @@ what_is_wrong_with_an_enabled_plugin_is_said(void **state)
 	assert_int_equal(unlink(path), 0);
 	put(&home, "plugins/enabled/absent.yaml", "");
 	expect_plugins_refused(&home,
-	    "plugins/enabled/absent.yaml: there is no " TEST_PLUGINS_DIR "/absent.so; install the "
-	    "plugin, or disable it with `cairn plugin disable absent`");
+	    "plugins/enabled/absent.yaml: there is no " TEST_PLUGINS_DIR "/absent.so and no "
+	    "absent.plugin.yaml there; install the plugin, or disable it with `cairn plugin "
+	    "disable "
+	    "absent`");
 	put(&home, "plugins/enabled/Notes.txt", "");
 	assert_int_equal(file_join(path, sizeof path, home.path, "plugins/enabled/absent.yaml"), 0);
 	assert_int_equal(unlink(path), 0);
@@ -237,6 +240,81 @@ what_is_wrong_with_an_enabled_plugin_is_said(void **state)
 	    "plugins/enabled/Notes.txt: the name must be that of a plugin and end in .yaml; remove "
 	    "what does not belong here");
 	test_dir_remove(&home);
+}
+
+static void
+a_masked_plugin_is_refused(void **state)
+{
+	struct test_dir home;
+	char path[256];
+
+	(void)state;
+	make_home(&home);
+	put(&home, "plugins/enabled/config-test.yaml", "greeting: Hi\n");
+	assert_int_equal(file_join(path, sizeof path, home.path, "plugins/masked"), 0);
+	assert_int_equal(file_mkdirs(path, 0700, NULL), 0);
+	put(&home, "plugins/masked/config-test", "see ticket 17\n");
+	expect_plugins_refused(&home,
+	    "plugin 'config-test' is masked: it cannot be enabled until `cairn plugin unmask "
+	    "config-test` (`cairn plugin why config-test` says who masked it, and why)");
+	test_dir_remove(&home);
+}
+
+static void
+parse(const char *text, struct manifest **ret)
+{
+	struct cairn_error err = {0};
+
+	assert_ok(manifest_parse(text, strlen(text), "x.so", ret, &err), &err);
+}
+
+static void
+a_type_that_the_kernel_does_not_know_is_refused(void **state)
+{
+	struct manifest *known, *unknown;
+	struct cairn_error err = {0};
+
+	(void)state;
+	parse("name: x\nversion: '1'\nabi: 1\n"
+	      "serves: [{subject: x.y, request: cairn.CountRequest}]\n",
+	    &known);
+	parse("name: x\nversion: '1'\nabi: 1\n"
+	      "serves: [{subject: x.y, request: cairn.NoSuch}]\n",
+	    &unknown);
+	assert_ok(manifest_types_check(known, &err), &err);
+	assert_int_equal(manifest_types_check(unknown, &err), CAIRN_EUNSUPPORTED);
+	assert_string_equal(err.text,
+	    "plugin 'x' serves 'x.y' with `request: cairn.NoSuch`, a message type that this kernel "
+	    "does not know; correct the name in the plugin's manifest (the types are in "
+	    "proto/cairn/*.proto), or update Cairn if the plugin is for a newer one");
+	manifest_free(known);
+	manifest_free(unknown);
+}
+
+static void
+every_plugin_has_on_failure(void **state)
+{
+	struct manifest *sink, *engine, *other = NULL;
+	const struct config_option *option;
+	struct cairn_error err = {0};
+	static const char own[] = "name: x\nversion: '1'\nabi: 1\nconfig:\n"
+				  "  on_failure: {type: string, default: a}\n";
+
+	(void)state;
+	parse("name: x\nversion: '1'\nabi: 1\nkind: sink\n", &sink);
+	parse("name: x\nversion: '1'\nabi: 1\n", &engine);
+	option = &sink->schema.options[sink->schema.count - 1];
+	assert_string_equal(option->key, "on_failure");
+	assert_string_equal(option->fallback, "closed");
+	assert_string_equal(option->choices[1], "open");
+	option = &engine->schema.options[engine->schema.count - 1];
+	assert_string_equal(option->choices[1], "stop");
+	assert_int_equal(manifest_parse(own, sizeof own - 1, "x.so", &other, &err), CAIRN_EINVAL);
+	assert_string_equal(err.text,
+	    "x.so: the option 'on_failure' is the node's own; the plugin must give its own another "
+	    "name");
+	manifest_free(sink);
+	manifest_free(engine);
 }
 
 int
@@ -250,6 +328,9 @@ main(void)
 	    cmocka_unit_test(an_enabled_plugin_is_read_with_its_manifest_and_values),
 	    cmocka_unit_test(a_home_without_enabled_plugins_has_none),
 	    cmocka_unit_test(what_is_wrong_with_an_enabled_plugin_is_said),
+	    cmocka_unit_test(a_masked_plugin_is_refused),
+	    cmocka_unit_test(a_type_that_the_kernel_does_not_know_is_refused),
+	    cmocka_unit_test(every_plugin_has_on_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
