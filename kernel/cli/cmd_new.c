@@ -29,6 +29,7 @@ struct project {
 	char templates[PATH_MAX];
 	const char *dir;
 	json_t *files; /* what was made */
+	bool nested;   /* this is a folder in the project */
 };
 
 /* ---- replacing ----------------------------------------------------------------------------- */
@@ -112,29 +113,65 @@ copy_file(struct project *project, const char *folder, const char *name, struct 
 	return code;
 }
 
+static int copy_all(struct project *project, const char *folder, struct cairn_error *err);
+
+/* The folder of a plugin's programs; there are none in it. */
+static int
+copy_nested(struct project *project, const char *from, const char *name, struct cairn_error *err)
+{
+	struct project nested = *project;
+	char to[PATH_MAX];
+	int code = target_path(project, name, to);
+
+	if (code != 0 || project->nested)
+		return cairn_error_set(err, CAIRN_ELIMIT, "cannot use the template %s", from);
+	nested.dir = to;
+	nested.nested = true;
+	code = file_mkdirs(to, 0755, err);
+	return code == 0 ? copy_all(&nested, from, err) : code;
+}
+
+static int
+copy_entry(struct project *project, const char *folder, const char *name, struct cairn_error *err)
+{
+	char from[PATH_MAX];
+	struct stat st;
+
+	if (file_join(from, sizeof from, folder, name) == 0 && stat(from, &st) == 0 &&
+	    S_ISDIR(st.st_mode))
+		return copy_nested(project, from, name, err);
+	return copy_file(project, folder, name, err);
+}
+
+static int
+copy_all(struct project *project, const char *folder, struct cairn_error *err)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(folder);
+	int code = 0;
+
+	if (dir == NULL)
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot read %s: %s", folder, strerror(errno));
+	while (code == 0 && (entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			code = copy_entry(project, folder, entry->d_name, err);
+	}
+	closedir(dir);
+	return code;
+}
+
 static int
 copy_folder(struct project *project, const char *suffix, struct cairn_error *err)
 {
 	char folder[PATH_MAX];
-	struct dirent *entry;
-	DIR *dir;
-	int code = 0;
 
 	if (snprintf(folder, sizeof folder, "%s/%s-%s", project->templates, project->lang,
 		suffix) >= (int)sizeof folder)
 		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long");
-	dir = opendir(folder);
-	if (dir == NULL)
-		return errno == ENOENT && strcmp(suffix, "common") == 0
-		    ? 0
-		    : cairn_error_set(
-			  err, CAIRN_EIO, "cannot read %s: %s", folder, strerror(errno));
-	while (code == 0 && (entry = readdir(dir)) != NULL) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			code = copy_file(project, folder, entry->d_name, err);
-	}
-	closedir(dir);
-	return code;
+	if (strcmp(suffix, "common") == 0 && !file_exists(folder))
+		return 0;
+	return copy_all(project, folder, err);
 }
 
 /* ---- checking ------------------------------------------------------------------------------ */
