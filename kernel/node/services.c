@@ -39,16 +39,16 @@ plugin_json(const struct node_plugin *plugin)
 	words_clean(last_error, sizeof last_error, info.last_error, false);
 	words_clean(earlier, sizeof earlier, info.earlier_error, false);
 	return json_pack(
-	    "{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}",
+	    "{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:s, s:s, s:s, s:s}",
 	    "name", info.name, "version", plugin->config.manifest->version, "kind",
 	    plugin->config.manifest->kind, "path", info.path, "state",
 	    supervisor_state_text(info.state), "pid", info.pid, "restarts",
 	    (json_int_t)info.restarts, "ready_for_ms", (json_int_t)info.ready_for_ms, "jobs_taken",
 	    (json_int_t)plugin->taken_count, "events_dropped", (json_int_t)plugin->events_dropped,
-	    "refused", (json_int_t)plugin->refused, "memory_kb",
-	    (json_int_t)memory_kb(plugin->node->memory, info.pid), "last_error", last_error,
-	    "earlier_error", earlier, "on_failure", node_plugin_on_failure(plugin), "provenance",
-	    origin);
+	    "refused", (json_int_t)plugin->refused, "last_refused", plugin->last_refused,
+	    "memory_kb", (json_int_t)memory_kb(plugin->node->memory, info.pid), "last_error",
+	    last_error, "earlier_error", earlier, "on_failure", node_plugin_on_failure(plugin),
+	    "provenance", origin);
 }
 
 static json_t *
