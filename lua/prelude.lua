@@ -53,8 +53,8 @@
 --       end
 --       return false
 --     end
---     if uses(q.message.expression, "device_serial") then
---       return deny("nobody asks by device here")
+--     if uses(q.message.expression, "model") then
+--       return deny("nobody asks by scanner model here")
 --     end
 -- The message of imaging.import is an ImportRequest: #q.message.paths, q.message.paths[1].
 -- `cairn policy ask` tries such a rule with an empty message.

@@ -13,7 +13,7 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-#define DETAILS_MAX 16
+#define DETAILS_MAX 8         /* together at most half of what a record may be */
 #define DETAIL_BYTES_MAX 4096 /* a longer value is replaced by its size */
 
 struct detail {
