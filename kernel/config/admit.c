@@ -89,15 +89,12 @@ check_grants(const struct node_config *node, struct plugin_config *config, struc
 }
 
 static int
-read_script(const struct node_config *node, const char *path, struct plugin_config *config,
-    struct cairn_error *err)
+read_script(const char *path, struct plugin_config *config, struct cairn_error *err)
 {
 	int code = manifest_read(path, &config->manifest, err);
 
 	if (code == 0)
 		code = provenance_open(path, config->manifest->script, &config->object, err);
-	if (code == CAIRN_EUNSUPPORTED && node->development)
-		code = provenance_open(path, NULL, &config->object, err);
 	return code;
 }
 
@@ -106,7 +103,7 @@ admit(const struct node_config *node, const char *name, const char *path,
     struct plugin_config *config, struct cairn_error *err)
 {
 	bool script = script_is_manifest(path);
-	int code = script ? read_script(node, path, config, err)
+	int code = script ? read_script(path, config, err)
 			  : provenance_open(path, NULL, &config->object, err);
 
 	if (code == 0)
