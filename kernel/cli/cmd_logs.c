@@ -45,21 +45,35 @@ print_lines(const uint8_t *bytes, size_t length)
 	fflush(stdout);
 }
 
+/* The log was renamed away when it was full: another file has its name now. */
+static bool
+is_rotated(const char *path, int fd)
+{
+	struct stat open_one, named;
+
+	return fstat(fd, &open_one) == 0 && stat(path, &named) == 0 &&
+	    open_one.st_ino != named.st_ino;
+}
+
 static int
-follow(int fd)
+follow(const char *path, int *fd)
 {
 	const struct timespec pause = {.tv_nsec = FOLLOW_PAUSE_NS};
 	uint8_t bytes[4096];
 
 	for (;;) {
-		ssize_t got = read(fd, bytes, sizeof bytes);
+		ssize_t got = read(*fd, bytes, sizeof bytes);
 
 		if (got < 0)
 			return CLI_FAILED;
-		if (got == 0)
-			nanosleep(&pause, NULL);
-		else
+		if (got > 0) {
 			print_lines(bytes, (size_t)got);
+		} else if (is_rotated(path, *fd)) {
+			close(*fd);
+			*fd = open(path, O_RDONLY | O_CLOEXEC);
+		} else {
+			nanosleep(&pause, NULL);
+		}
 	}
 }
 
@@ -101,7 +115,7 @@ show_log(struct cli *cli, const char *path, int64_t lines, bool follow_it)
 	if (cli->json)
 		return cli_print_json(json_pack("{s:o}", "lines", lines_json(&text, start)));
 	print_lines(text.data + start, text.length - start);
-	return follow_it ? follow(fd) : CLI_DONE;
+	return follow_it ? follow(path, &fd) : CLI_DONE;
 }
 
 int

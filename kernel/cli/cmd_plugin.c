@@ -504,7 +504,7 @@ const struct cli_command cli_plugin_commands[] = {
     {"plugin info", "NAME", "show what a plugin serves, may do and can be set to", "",
 	"cairn plugin info dicom", run_info},
     {"plugin security", "NAME", "show what a plugin could do if it were hostile",
-	"A figure from 0 (closed) to 10 (open), and the lines that raise it, most exposing "
+	"A figure from 0 (closed) to 10 (open), and the lines that raise it, most exposing\n"
 	"first.\n",
 	"cairn plugin security dicom", cli_security_run},
     {"plugin logs", "NAME [--lines N] [--follow]", "show the end of a plugin's log",

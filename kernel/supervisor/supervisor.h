@@ -73,9 +73,9 @@ struct supervisor_ops {
 	    void *arg, struct supervisor_plugin *plugin, const char *what, const char *reason);
 	/* It crashed and is not gone yet: what it was working on, "" for nothing.  May be NULL. */
 	void (*work)(void *arg, struct supervisor_plugin *plugin, char *ret, size_t size);
-	/* Before each start: a descriptor from which the host reads what it may do (sandbox/watch.h),
-	 * closed by the supervisor, and the user that the host becomes, 0 for ours.  NULL: hosts are
-	 * not confined, which only tests want. */
+	/* Before each start: a descriptor from which the host reads what it may do
+	 * (sandbox/watch.h), closed by the supervisor, and the user that the host becomes, 0 for
+	 * ours.  NULL: hosts are not confined, which only tests want. */
 	int (*confine)(void *arg, struct supervisor_plugin *plugin, int *ret_fd, unsigned *ret_uid,
 	    struct cairn_error *err);
 };
