@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -68,7 +67,7 @@ digest_main(void *arg)
 {
 	struct objects_digest *digest = arg;
 
-	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
+	(void)setpriority(PRIO_PROCESS, 0, NICE);
 	uv_mutex_lock(&digest->lock);
 	while (!digest->stop) {
 		if (digest->late.first != NULL)
