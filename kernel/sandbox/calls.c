@@ -273,6 +273,7 @@ static const struct {
     NAME(quotactl),
     NAME(syslog),
     NAME(personality),
+    NAME(setpriority),
 #ifdef SYS_fork
     NAME(fork),
     NAME(vfork),

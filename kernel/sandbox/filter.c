@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -152,6 +153,7 @@ processes(struct program *program, const struct sandbox_policy *policy)
 	/* Taken off is what it must not be; what a child puts on can only end it. */
 	const struct test die_with_parent[] = {
 	    {0, UINT32_MAX, PR_SET_PDEATHSIG}, {1, UINT32_MAX, SIGKILL}};
+	const struct test itself[] = {{0, UINT32_MAX, PRIO_PROCESS}, {1, UINT32_MAX, 0}};
 	uint32_t self = (uint32_t)getpid();
 
 	answer(program, SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS);
@@ -168,6 +170,9 @@ processes(struct program *program, const struct sandbox_policy *policy)
 	}
 	if (policy->exec || policy->interpreter)
 		allow(program, SYS_execve);
+	/* A thread may make itself less urgent; anybody else, such as the kernel, may be meant by a
+	 * number. */
+	allow_if(program, SYS_setpriority, itself, 2);
 	allow_value(program, SYS_clone, 0, CLONE_THREAD | spaces, CLONE_THREAD);
 	allow_value(program, SYS_kill, 0, UINT32_MAX, self);
 	allow_value(program, SYS_tgkill, 0, UINT32_MAX, self);
