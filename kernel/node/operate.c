@@ -59,7 +59,7 @@ int
 operate_why(struct node *node, const json_t *request, json_t *reply, struct cairn_error *err)
 {
 	struct supervisor_info info;
-	struct node_plugin *plugin;
+	struct node_plugin *plugin = NULL;
 	int code = need_plugin(node, request, &plugin, err);
 	json_t *more;
 
@@ -90,7 +90,7 @@ operate_log_level(struct node *node, const json_t *request, json_t *reply, struc
 {
 	const char *text = text_of(request, "level");
 	enum cairn_log_level level;
-	struct node_plugin *plugin;
+	struct node_plugin *plugin = NULL;
 	int code = need_plugin(node, request, &plugin, err);
 
 	(void)reply;
