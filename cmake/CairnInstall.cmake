@@ -41,11 +41,17 @@ file(CREATE_LINK ${CMAKE_SOURCE_DIR}/sdk/templates ${CMAKE_BINARY_DIR}/share/cai
   SYMBOLIC)
 
 install(TARGETS cairn cairnd cairn-host cairn-synth RUNTIME DESTINATION bin)
+foreach(interpreter cairn-lua cairn-sh) # of plugins in other languages
+  if(TARGET ${interpreter})
+    install(TARGETS ${interpreter} RUNTIME DESTINATION bin)
+  endif()
+endforeach()
 install(TARGETS plugin_cohort plugin_dicom plugin_hello LIBRARY DESTINATION lib/cairn/plugins)
 install(TARGETS cairn_conformance LIBRARY DESTINATION lib/cairn)
 install(TARGETS cairn_testing ARCHIVE DESTINATION lib)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/sdk/include/cairn DESTINATION include)
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/lua/policies DESTINATION share/cairn)
+install(DIRECTORY ${CMAKE_BINARY_DIR}/share/cairn DESTINATION share USE_SOURCE_PERMISSIONS
+  PATTERN templates EXCLUDE PATTERN __pycache__ EXCLUDE)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/sdk/templates DESTINATION share/cairn USE_SOURCE_PERMISSIONS)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/proto/cairn DESTINATION share/cairn/proto
   FILES_MATCHING PATTERN "*.proto")

@@ -25,6 +25,13 @@ struct conformance_check {
 /* Ends with a NULL name. */
 extern const struct conformance_check conformance_checks[];
 
+/* cmd_test.c, for all that runs a plugin alone: its manifest, its settings (NULL: the defaults),
+ * and the end of its folder. */
+int test_read_plugin(const char *file, struct manifest **ret, struct cairn_error *err);
+int test_load_values(const char *dir, const char *settings, const struct manifest *manifest,
+    struct config_values *ret, struct cairn_error *err);
+void test_remove(const char *dir);
+
 /* checks.c: a watched plugin that is ready; and its orderly end, with what the shim or a sanitizer
  * wrote of it meanwhile.  Frees in every case. */
 int suite_begin(struct suite *suite, const struct tested_options *options, struct tested **ret,

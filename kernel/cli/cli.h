@@ -70,6 +70,7 @@ int cli_sign_run(struct cli *cli, int argc, char **argv);
 int cli_count_run(struct cli *cli, int argc, char **argv);
 int cli_cohort_fields_run(struct cli *cli, int argc, char **argv);
 int cli_export_run(struct cli *cli, int argc, char **argv);
+int cli_foreground_run(struct cli *cli, int argc, char **argv);
 
 /* Prints the error ("cairn count: text") or its JSON and returns CLI_FAILED. */
 int cli_fail(const struct cli *cli, const struct cairn_error *err);

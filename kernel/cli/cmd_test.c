@@ -116,9 +116,15 @@ remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 	return remove(path);
 }
 
+void
+test_remove(const char *dir)
+{
+	nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 /* The operator's settings, or the defaults of a file that says nothing. */
-static int
-load_values(const char *dir, const char *settings, const struct manifest *manifest,
+int
+test_load_values(const char *dir, const char *settings, const struct manifest *manifest,
     struct config_values *ret, struct cairn_error *err)
 {
 	char empty[PATH_MAX];
@@ -137,8 +143,8 @@ load_values(const char *dir, const char *settings, const struct manifest *manife
 }
 
 /* A plugin's path is also loaded by the host, which wants one with a slash. */
-static int
-read_plugin(const char *file, struct manifest **ret, struct cairn_error *err)
+int
+test_read_plugin(const char *file, struct manifest **ret, struct cairn_error *err)
 {
 	char path[PATH_MAX];
 
@@ -168,8 +174,8 @@ run_test(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "there is no check '%s'", only);
 	if (mkdtemp(dir) == NULL)
 		return cli_failf(cli, CAIRN_EIO, "cannot make a folder in /tmp");
-	if (read_plugin(argv[0], &manifest, &err) != 0 ||
-	    load_values(dir, settings, manifest, &values, &err) != 0) {
+	if (test_read_plugin(argv[0], &manifest, &err) != 0 ||
+	    test_load_values(dir, settings, manifest, &values, &err) != 0) {
 		status = cli_fail(cli, &err);
 	} else {
 		suite.base.manifest = manifest;
@@ -180,7 +186,7 @@ run_test(struct cli *cli, int argc, char **argv)
 	}
 	config_values_fini(&values);
 	manifest_free(manifest);
-	nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	test_remove(dir);
 	return status;
 }
 
@@ -191,4 +197,12 @@ const struct cli_command cli_test_commands[] = {
 	"Runs the plugin in a host of its own, without a node. A wait is over after --timeout\n"
 	"seconds (10). Exit status 0: it conforms.\n",
 	"cairn plugin test build/plugins/word-count.so", run_test},
+    {"plugin run", "NAME|FILE.so [--valgrind] [--call SUBJECT [--body TEXT]]",
+	"run one plugin in the foreground, without a node",
+	"  NAME             of the node: its file and settings, but a state folder of its own\n"
+	"  --settings FILE  other settings\n"
+	"  --valgrind       under valgrind\n"
+	"  --call SUBJECT   call it once, print the answer, and stop\n"
+	"Its log and what it prints come here. Ctrl-C stops it in order.\n",
+	"cairn plugin run word-count --valgrind --call word-count.count", cli_foreground_run},
     {0}};

@@ -13,13 +13,12 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "cli/paths.h"
+#include "cli/command.h"
 #include "cli/welcome.h"
 #include "runtime/channel.h"
 
 #define ANSWERS_MAX 16384
 #define OWED_MAX 1024
-#define ARGUMENTS_MAX 32
 #define LOG_MAX ((size_t)4 << 20)
 #define JUNK_BYTES 4096
 
@@ -373,73 +372,13 @@ tested_noted(const struct tested *tested)
 
 /* ---- starting ------------------------------------------------------------------------------ */
 
-struct command {
-	char host[PATH_MAX], shim[PATH_MAX], url[PATH_MAX + 8];
-	char plugin_variable[PATH_MAX + 40], fail_variable[64];
-	char *arguments[ARGUMENTS_MAX];
-	char **environment; /* ours and the shim's */
-	uv_stdio_container_t stdio[3];
-	int log;
-};
-
-static int
-command_environment(struct command *command)
-{
-	size_t count = 0, kept = 0;
-
-	while (environ[count] != NULL)
-		count++;
-	command->environment = calloc(count + 3, sizeof(char *));
-	if (command->environment == NULL)
-		return CAIRN_ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		if (strncmp(environ[i], "CAIRN_CONFORMANCE_", 18) != 0)
-			command->environment[kept++] = environ[i];
-	}
-	command->environment[kept++] = command->plugin_variable;
-	command->environment[kept] = command->fail_variable;
-	return 0;
-}
-
-static int
-command_fill(struct tested *tested, struct command *command, struct cairn_error *err)
-{
-	const struct tested_options *options = &tested->options;
-	const char *path = options->manifest->path;
-	size_t count = 0;
-	int wrote;
-
-	if (paths_program("cairn-host", command->host) != 0 ||
-	    paths_library("conformance.so", command->shim) != 0)
-		return cairn_error_set(err, CAIRN_EIO, "cannot tell where this program lies");
-	wrote = snprintf(command->url, sizeof command->url, "ipc://%s", tested->socket);
-	if (wrote < 0 || (size_t)wrote >= sizeof command->url)
-		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long");
-	snprintf(command->plugin_variable, sizeof command->plugin_variable,
-	    "CAIRN_CONFORMANCE_PLUGIN=%s", path);
-	snprintf(command->fail_variable, sizeof command->fail_variable, "CAIRN_CONFORMANCE_FAIL=%u",
-	    options->fail_allocation);
-	for (; options->tool != NULL && options->tool[count] != NULL; count++) {
-		if (count >= ARGUMENTS_MAX - 6)
-			return cairn_error_set(err, CAIRN_ELIMIT, "too many words for the tool");
-		command->arguments[count] = (char *)(uintptr_t)options->tool[count];
-	}
-	command->arguments[count++] = command->host;
-	command->arguments[count++] = command->url;
-	command->arguments[count++] = options->watched ? command->shim : (char *)(uintptr_t)path;
-	command->arguments[count] = options->manifest->name;
-	return command_environment(command) != 0
-	    ? cairn_error_set(err, CAIRN_ENOMEM, "out of memory")
-	    : 0;
-}
-
 static int
 spawn(struct tested *tested, struct cairn_error *err)
 {
 	struct command *command = calloc(1, sizeof *command);
 	uv_process_options_t options = {.exit_cb = on_exited, .stdio_count = 3};
 	int code = command == NULL ? cairn_error_set(err, CAIRN_ENOMEM, "out of memory")
-				   : command_fill(tested, command, err);
+				   : command_fill(command, &tested->options, tested->socket, err);
 
 	if (code == 0) {
 		command->log = open(tested->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -453,6 +392,8 @@ spawn(struct tested *tested, struct cairn_error *err)
 		options.args = command->arguments;
 		options.env = command->environment;
 		options.stdio = command->stdio;
+		if (tested->options.foreground) /* Ctrl-C is for us: we stop it in order */
+			options.flags = UV_PROCESS_DETACHED;
 		code = uv_spawn(&tested->loop, &tested->process, &options);
 		if (code != 0)
 			code = cairn_error_set(err, CAIRN_ENOTFOUND, "cannot run %s: %s",
@@ -461,9 +402,7 @@ spawn(struct tested *tested, struct cairn_error *err)
 			tested->spawned = true;
 		file_close(&command->log);
 	}
-	if (command != NULL)
-		free(command->environment);
-	free(command);
+	command_free(command);
 	return code;
 }
 
@@ -492,7 +431,9 @@ open_all(struct tested *tested, struct cairn_error *err)
 	unlink(tested->socket);
 	if (code == 0)
 		code = spawn(tested, err);
-	return code == 0 ? listen_for(tested, err) : code;
+	if (code == 0)
+		code = listen_for(tested, err);
+	return code;
 }
 
 int
@@ -563,9 +504,9 @@ tested_abandon(struct tested *tested, struct cairn_error *err)
 }
 
 void
-tested_serve(struct tested *tested)
+tested_serve(struct tested *tested, const volatile sig_atomic_t *until)
 {
-	while (!tested->exited)
+	while (!tested->exited && (until == NULL || !*until))
 		uv_run(&tested->loop, UV_RUN_ONCE);
 }
 
@@ -576,7 +517,7 @@ tested_free(struct tested *tested)
 		return;
 	if (tested->spawned && !tested->exited) {
 		uv_process_kill(&tested->process, SIGKILL);
-		tested_serve(tested);
+		tested_serve(tested, NULL);
 	}
 	if (tested->channel != NULL)
 		channel_close(tested->channel, NULL, NULL);

@@ -8,6 +8,7 @@
  * here waits longer than `timeout_ms`.
  */
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,7 +30,7 @@ struct tested_options {
 	const char *dir;      /* a folder of ours: state, socket, log */
 	const char *override; /* the key of a setting that has its smallest or largest value */
 	bool override_max;
-	const char *const *tool;  /* what the host runs under (gdb --args ...), NULL-terminated */
+	const char *const *tool;  /* what the host runs under (valgrind), NULL-terminated */
 	bool foreground;          /* standard input and output are ours */
 	bool watched;             /* by the conformance shim */
 	unsigned fail_allocation; /* in start(); needs `watched` */
@@ -49,8 +50,8 @@ void tested_ask_stop(struct tested *tested);
 int tested_abandon(struct tested *tested, struct cairn_error *err);
 /* Kills what is left; frees. */
 void tested_free(struct tested *tested);
-/* Turns the loop until the process has ended. */
-void tested_serve(struct tested *tested);
+/* Turns the loop until the process has ended or `*until` is set (by a signal; may be NULL). */
+void tested_serve(struct tested *tested, const volatile sig_atomic_t *until);
 
 /* Sends one message; `id` is chosen and given back. */
 uint64_t tested_send(struct tested *tested, Cairn__Envelope *envelope);
