@@ -294,7 +294,7 @@ static int
 refuse(const struct cohort_attribute *attribute, const Cairn__Scalar *value, const char *written,
     struct cairn_error *err)
 {
-	char takes[120], is[60], spelled[COHORT_SCALAR_MAX];
+	char takes[COHORT_RANGE_MAX + 64], is[60], spelled[COHORT_SCALAR_MAX];
 	const char *guess = NULL;
 	int shown;
 
