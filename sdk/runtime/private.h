@@ -114,6 +114,10 @@ void requests_free(struct cairn *cairn);
 /* All that the ABI does not show, for hosts of other languages. */
 const Cairn__Envelope *request_envelope(const struct cairn_request *req);
 
+/* findings.c: READY of a host that only checks, and the answer to HEALTH. */
+void runtime_check(struct cairn *cairn, Cairn__Envelope *ready);
+void runtime_health(struct cairn *cairn, uint64_t id);
+
 /* job.c */
 void jobs_dispatch(struct cairn *cairn, struct message *message);
 void jobs_flush(struct cairn *cairn);

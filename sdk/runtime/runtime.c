@@ -160,9 +160,28 @@ load_and_start(struct cairn *cairn, struct cairn_error *err)
 	code = cairn->linked != NULL ? plugin_take(cairn->linked, cairn->name, &cairn->plugin, err)
 				     : plugin_load(cairn->path, cairn->name, &cairn->plugin, err);
 
-	if (code != 0 || cairn->plugin.start == NULL)
+	if (code != 0 || cairn->plugin.start == NULL || cairn->welcome->check)
 		return code;
 	return cairn->plugin.start(cairn, &cairn->self, err);
+}
+
+/* In place of starting: nothing is served, and the kernel's STOP ends this process. */
+static void
+check(struct cairn *cairn)
+{
+	struct cairn_error err = {0};
+	Cairn__Envelope ready = CAIRN__ENVELOPE__INIT;
+	int code = load_and_start(cairn, &err);
+
+	ready.kind = CAIRN__ENVELOPE__KIND__READY;
+	ready.code = code > 0 ? CAIRN_EINTERNAL : code;
+	if (code != 0) {
+		ready.text = err.text;
+		runtime_answer(cairn, &ready);
+	} else {
+		runtime_check(cairn, &ready);
+	}
+	leave(cairn, 0);
 }
 
 /* What start() sends waits behind READY, for the kernel lets nobody speak before that. */
@@ -206,7 +225,10 @@ welcome(struct cairn *cairn, struct message *message)
 	}
 	cairn->welcome_message = message;
 	uv_timer_stop(&cairn->deadline);
-	start(cairn);
+	if (cairn->welcome->check)
+		check(cairn);
+	else
+		start(cairn);
 }
 
 static void
@@ -291,6 +313,10 @@ on_message(void *arg, const uint8_t *bytes, size_t length)
 		break;
 	case CAIRN__ENVELOPE__KIND__STOP:
 		stop(cairn);
+		break;
+	case CAIRN__ENVELOPE__KIND__HEALTH:
+		if (cairn->state == RUNTIME_RUNNING)
+			runtime_health(cairn, message->envelope->id);
 		break;
 	case CAIRN__ENVELOPE__KIND__LOG_LEVEL:
 		set_log_level(message->envelope->text);

@@ -568,6 +568,95 @@ a_longer_descriptor_is_taken_when_what_we_do_not_know_is_unused(void **state)
 	assert_int_equal(fake_kernel_stop(kernel), 1);
 }
 
+/* ---- check and health ------------------------------------------------------------------- */
+
+static void
+say_much(struct cairn_findings *findings)
+{
+	char what[600];
+
+	memset(what, 'x', sizeof what);
+	what[sizeof what - 1] = 0;
+	for (int i = 0; i < 2 * CAIRN_FINDINGS_MAX; i++)
+		cairn_finding(findings, &(struct cairn_finding){CAIRN_WARNING, what, what, what});
+}
+
+static void
+check(struct cairn *cairn, struct cairn_findings *findings)
+{
+	if (cairn_serving(cairn))
+		cairn_finding(findings, &(struct cairn_finding){CAIRN_FAULT, "serving", NULL, ""});
+	say_much(findings);
+}
+
+static void
+health(void *self, struct cairn_findings *findings)
+{
+	(void)self;
+	say_much(findings);
+}
+
+static void
+expect_findings(const Cairn__Envelope *envelope, size_t count)
+{
+	Cairn__Findings *findings =
+	    cairn__findings__unpack(NULL, envelope->body.len, envelope->body.data);
+
+	assert_non_null(findings);
+	assert_int_equal(findings->n_findings, count);
+	if (count > 0)
+		assert_int_equal(strlen(findings->findings[count - 1]->advice), 255);
+	assert_int_equal(findings->supported, count > 0);
+	cairn__findings__free_unpacked(findings, NULL);
+}
+
+static void
+health_is_asked_bounded_and_optional(void **state)
+{
+	struct cairn_plugin descriptor = {.size = sizeof descriptor, .abi = CAIRN_ABI};
+	struct cairn_error err = {0};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		Cairn__Envelope ask = CAIRN__ENVELOPE__INIT, *answer;
+		struct fake_kernel *kernel;
+
+		descriptor.health = i == 0 ? NULL : health;
+		assert_ok(fake_kernel_start(&kernel, &descriptor, NULL, &err), &err);
+		ask.kind = CAIRN__ENVELOPE__KIND__HEALTH;
+		ask.id = 9;
+		fake_kernel_send(kernel, &ask);
+		answer = fake_kernel_receive(kernel, CAIRN__ENVELOPE__KIND__HEALTH);
+		assert_int_equal(answer->id, 9);
+		expect_findings(answer, i == 0 ? 0 : CAIRN_FINDINGS_MAX);
+		cairn__envelope__free_unpacked(answer, NULL);
+		assert_int_equal(fake_kernel_stop(kernel), 0);
+	}
+}
+
+static int
+never_start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
+{
+	(void)cairn, (void)ret_self;
+	return cairn_error_set(err, CAIRN_EINTERNAL, "started, though only asked to check");
+}
+
+static void
+a_check_is_made_in_place_of_start(void **state)
+{
+	struct cairn_plugin descriptor = {
+	    .size = sizeof descriptor, .abi = CAIRN_ABI, .start = never_start, .check = check};
+	Cairn__Welcome welcome = CAIRN__WELCOME__INIT;
+	struct fake_kernel *kernel;
+	struct cairn_error err = {0};
+
+	(void)state;
+	welcome.wire = 1;
+	welcome.check = welcome.serving = true;
+	assert_ok(fake_kernel_start(&kernel, &descriptor, &welcome, &err), &err);
+	assert_int_equal(fake_kernel_stop(kernel), 0);
+}
+
 static void
 a_dead_kernel_ends_the_host(void **state)
 {
@@ -597,6 +686,8 @@ main(void)
 	    cmocka_unit_test(settings_and_secrets_are_found),
 	    cmocka_unit_test(a_plugin_without_callbacks_refuses_politely),
 	    cmocka_unit_test(a_longer_descriptor_is_taken_when_what_we_do_not_know_is_unused),
+	    cmocka_unit_test(health_is_asked_bounded_and_optional),
+	    cmocka_unit_test(a_check_is_made_in_place_of_start),
 	    cmocka_unit_test(a_dead_kernel_ends_the_host),
 	};
 

@@ -91,6 +91,14 @@ struct cairn_job {
 	char reason[256];
 };
 
+#define TESTING_FINDING_BYTES 256 /* as the runtime's */
+
+struct cairn_findings {
+	struct cairn_finding items[CAIRN_FINDINGS_MAX];
+	size_t count;
+	char texts[CAIRN_FINDINGS_MAX][3][TESTING_FINDING_BYTES];
+};
+
 struct secret {
 	const char *name;
 	const void *bytes;
@@ -126,6 +134,8 @@ struct cairn {
 	bool hold_work;
 	int refuse[CAIRN_TESTING_WORK + 1];
 	bool watched; /* allocations */
+	bool serving; /* what cairn_serving() says */
+	struct cairn_findings findings;
 };
 
 /* kernel.c: memory that lives until the end; a copy with a zero behind it. */

@@ -118,8 +118,27 @@ stop(void *self)
 	uv_close((uv_handle_t *)&relay->timer, closed);
 }
 
+static void
+check(struct cairn *cairn, struct cairn_findings *findings)
+{
+	const struct cairn_finding busy = {CAIRN_FAULT, "port 1 is in use", NULL, "stop it"};
+
+	if (!cairn_serving(cairn))
+		cairn_finding(findings, &busy);
+}
+
+static void
+health(void *self, struct cairn_findings *findings)
+{
+	struct relay *relay = self;
+	char what[64];
+
+	snprintf(what, sizeof what, "%u ticks", relay->ticks);
+	cairn_finding(findings, &(struct cairn_finding){CAIRN_FINE, what, "", ""});
+}
+
 CAIRN_PLUGIN("relay", "0.1.0", "summary: For these tests\n", .start = start, .call = call,
-    .cancel = cancel, .job = job, .stop = stop)
+    .cancel = cancel, .job = job, .stop = stop, .check = check, .health = health)
 
 /* ---- what a test sees --------------------------------------------------------------------------
  */
@@ -316,6 +335,25 @@ breaking_the_rules_fails_the_test_with_the_reason(void **state)
 	expect_failure(&setting, "asks for the setting 'every'");
 }
 
+static void
+findings_of_check_and_health_are_seen(void **state)
+{
+	struct cairn_testing *kernel = cairn_testing_new(NULL);
+
+	(void)state;
+	assert_int_equal(cairn_testing_check(kernel, &cairn_plugin, true), 0);
+	assert_int_equal(cairn_testing_check(kernel, &cairn_plugin, false), 1);
+	assert_int_equal(cairn_testing_finding(kernel, 0)->severity, CAIRN_FAULT);
+	assert_string_equal(cairn_testing_finding(kernel, 0)->what, "port 1 is in use");
+	assert_string_equal(cairn_testing_finding(kernel, 0)->why, "");
+	cairn_testing_stop(kernel);
+	kernel = begin();
+	cairn_testing_advance(kernel, 60000);
+	assert_int_equal(cairn_testing_health(kernel), 1);
+	assert_string_equal(cairn_testing_finding(kernel, 0)->what, "1 ticks");
+	cairn_testing_stop(kernel);
+}
+
 int
 main(void)
 {
@@ -327,6 +365,7 @@ main(void)
 	    cmocka_unit_test(jobs_end_or_come_back_with_the_reason),
 	    cmocka_unit_test(a_refused_call_fails_the_request),
 	    cmocka_unit_test(the_nth_allocation_fails_once),
+	    cmocka_unit_test(findings_of_check_and_health_are_seen),
 	    cmocka_unit_test(breaking_the_rules_fails_the_test_with_the_reason),
 	};
 

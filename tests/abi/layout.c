@@ -19,6 +19,8 @@ print_structs(void)
 	OFFSET(cairn_plugin, event);
 	OFFSET(cairn_plugin, stop);
 	OFFSET(cairn_plugin, cancel);
+	OFFSET(cairn_plugin, check);
+	OFFSET(cairn_plugin, health);
 	OFFSET(cairn_error, code);
 	OFFSET(cairn_error, text);
 	printf("size cairn_error %zu\n", sizeof(struct cairn_error));
@@ -27,6 +29,11 @@ print_structs(void)
 	OFFSET(cairn_job_put, body);
 	OFFSET(cairn_job_put, length);
 	printf("size cairn_job_put %zu\n", sizeof(struct cairn_job_put));
+	OFFSET(cairn_finding, severity);
+	OFFSET(cairn_finding, what);
+	OFFSET(cairn_finding, why);
+	OFFSET(cairn_finding, advice);
+	printf("size cairn_finding %zu\n", sizeof(struct cairn_finding));
 }
 
 int
@@ -36,6 +43,8 @@ main(void)
 	NUMBER(CAIRN_ABI);
 	NUMBER(CAIRN_LOG_ERROR);
 	NUMBER(CAIRN_LOG_DEBUG);
+	NUMBER(CAIRN_FINE);
+	NUMBER(CAIRN_FAULT);
 	NUMBER(CAIRN_EINVAL);
 	NUMBER(CAIRN_ENOMEM);
 	NUMBER(CAIRN_EIO);

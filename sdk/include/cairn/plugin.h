@@ -24,7 +24,7 @@
  * on that loop's thread and every function below must be called from it, except cairn_work()'s
  * `work` function, which runs on a worker thread and may call only cairn_log().
  *
- * Life of a plugin:   start -> (call | job | event)* -> stop
+ * Life of a plugin:   start -> (call | job | event | health)* -> stop
  * The kernel sends nothing before start() has returned 0, and nothing after stop() was called;
  * stop() is given time to finish what is under way, then the process ends.  There is no unload.
  *
@@ -44,9 +44,10 @@ extern "C" {
 
 #define CAIRN_ABI 1
 
-struct cairn;         /* this plugin's connection to the kernel; lives from start to process end */
-struct cairn_request; /* a call that waits for our reply */
-struct cairn_job;     /* a durable job that waits for our acknowledgement */
+struct cairn;          /* this plugin's connection to the kernel; lives from start to process end */
+struct cairn_request;  /* a call that waits for our reply */
+struct cairn_job;      /* a durable job that waits for our acknowledgement */
+struct cairn_findings; /* what check() or health() has found so far; valid during the callback */
 struct uv_loop_s;
 
 struct cairn_plugin {
@@ -72,6 +73,17 @@ struct cairn_plugin {
 
 	/* The caller of `req` no longer waits; stop working on it and cairn_fail() it. */
 	void (*cancel)(void *self, struct cairn_request *req);
+
+	/* Since 0.2.  `cairn check` asks whether this configuration would work on this machine:
+	 * each cairn_finding() is one answer, none is "yes".  In a process of its own, in place of
+	 * start(), while the plugin may be serving in another (cairn_serving() says so): it may
+	 * read its state and listen, and can write nothing.  Nothing may be asked of the kernel. It
+	 * is killed after some seconds. */
+	void (*check)(struct cairn *cairn, struct cairn_findings *findings);
+
+	/* Since 0.2.  `cairn doctor` asks how the plugin is doing: cairn_finding() also for what is
+	 * well (CAIRN_FINE).  Must not block: it answers from what is known. */
+	void (*health)(void *self, struct cairn_findings *findings);
 };
 
 /* ---- what a plugin may ask of the kernel ------------------------------------------------ */
@@ -168,6 +180,31 @@ unsigned cairn_job_attempt(const struct cairn_job *job); /* 1 the first time */
 void cairn_job_done(struct cairn_job *job);
 /* Comes again after a growing pause; after the queue's last attempt it is a dead letter. */
 void cairn_job_retry(struct cairn_job *job, const char *reason);
+
+/* ---- check and health ------------------------------------------------------------------- */
+
+enum cairn_severity {
+	CAIRN_FINE,    /* as it should be; shown so that a person sees it */
+	CAIRN_WARNING, /* works, and somebody should look at it by day */
+	CAIRN_FAULT    /* does not work, or data are at risk */
+};
+
+/* For the operator at three in the morning.  Never patient data, never secrets. */
+struct cairn_finding {
+	enum cairn_severity severity;
+	const char *what;   /* "port 11112 is in use by another program"; at most 255 bytes count */
+	const char *why;    /* why it matters; NULL or "" where `what` says it */
+	const char *advice; /* what to do, a command where there is one; NULL or "" */
+};
+
+#define CAIRN_FINDINGS_MAX 32 /* of one check() or health(); what is beyond is dropped */
+
+/* Copies.  Since 0.2. */
+void cairn_finding(struct cairn_findings *findings, const struct cairn_finding *finding);
+
+/* In check(): whether this plugin is serving in the node now, so that what it listens on and has
+ * locked is its own.  Since 0.2. */
+bool cairn_serving(const struct cairn *cairn);
 
 /* ---- the ledger ------------------------------------------------------------------------- */
 

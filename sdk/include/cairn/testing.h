@@ -130,6 +130,17 @@ const char *cairn_testing_job_reason(const struct cairn_testing_job *job); /* of
 void cairn_testing_event(
     struct cairn_testing *kernel, const char *subject, const void *body, size_t length);
 
+/* ---- check and health --------------------------------------------------------------------- */
+
+/* In place of start: the plugin's check(), `serving` as cairn_serving() says; how many findings. */
+size_t cairn_testing_check(
+    struct cairn_testing *kernel, const struct cairn_plugin *plugin, bool serving);
+/* health() of a started plugin; how many findings. */
+size_t cairn_testing_health(struct cairn_testing *kernel);
+/* One of them, until the next of the two above; fails the test when there are not so many.  Texts
+ * are never NULL, and cut as the kernel cuts them. */
+const struct cairn_finding *cairn_testing_finding(struct cairn_testing *kernel, size_t index);
+
 /* ---- what the plugin asks of the kernel --------------------------------------------------- */
 
 enum cairn_testing_kind {

@@ -324,5 +324,27 @@ cancel(void *self, struct cairn_request *req)
 		tested.plugin.cancel(tested.self, req);
 }
 
+static void
+check(struct cairn *cairn, struct cairn_findings *findings)
+{
+	struct cairn_error err = {0};
+
+	tested.loop_thread = uv_thread_self();
+	tested.cairn = cairn;
+	if (load(&err) != 0)
+		complain("%.200s", err.text);
+	else if (tested.plugin.check != NULL)
+		tested.plugin.check(cairn, findings);
+}
+
+static void
+health(void *self, struct cairn_findings *findings)
+{
+	(void)self;
+	if (tested.plugin.health != NULL)
+		tested.plugin.health(tested.self, findings);
+}
+
 CAIRN_PLUGIN("conformance", "0.1.0", "summary: Watches a plugin that is tested\n", .start = start,
-    .call = call, .job = job, .event = event, .stop = stop, .cancel = cancel)
+    .call = call, .job = job, .event = event, .stop = stop, .cancel = cancel, .check = check,
+    .health = health)
