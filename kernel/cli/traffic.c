@@ -147,7 +147,7 @@ check_cancel(struct suite *suite, struct check_result *ret, struct cairn_error *
 	}
 	code = suite_begin(suite, &suite->base, &tested, err);
 	for (size_t i = 0; code == 0 && i < manifest->serve_count; i++) {
-		uint64_t id;
+		uint64_t id = 0;
 
 		traffic_call(suite, tested, i, &id);
 		cancel_send(tested, id);

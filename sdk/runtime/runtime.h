@@ -28,8 +28,8 @@ struct runtime_options {
 	const struct cairn_plugin *plugin; /* a plugin linked into this program */
 	/* The process should end now with this status.  Called once, on the loop. */
 	void (*finished)(void *arg, int status);
-	/* The kernel's socket is connected and the plugin not loaded yet: the last moment to confine
-	 * this process.  May be NULL. */
+	/* The kernel's socket is connected and the plugin not loaded yet: the last moment to
+	 * confine this process.  May be NULL. */
 	int (*confine)(void *arg, struct cairn_error *err);
 	void *arg;
 };
