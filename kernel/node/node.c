@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "node/confine.h"
 #include "node/control.h"
+#include "node/health.h"
 #include "node/policy.h"
 #include "node/router.h"
 
@@ -97,6 +98,7 @@ close_finish(void *arg)
 	guard_free(node->guard);
 	identity_free(node->identity);
 	for (size_t i = 0; i < node->plugin_count; i++) {
+		health_free(node->plugins[i]->health);
 		manifest_free(node->plugins[i]->config.manifest);
 		provenance_free(node->plugins[i]->config.object);
 		config_values_fini(&node->plugins[i]->config.values);
@@ -329,6 +331,7 @@ node_open(
 	node->asker = "";
 	node->memory = memory_new(loop, node_pids, node);
 	node->started_ms = clock_monotonic_ms();
+	node->clock_offset_ms = health_clock_offset_ms();
 	code = node_config_load(options->home, &node->config, err);
 	if (code != 0) {
 		memory_free(node->memory);

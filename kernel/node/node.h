@@ -16,6 +16,8 @@
  *   confine.c   what each host may do, and what it was refused
  *   owner.c     the user that each host runs as, where the node runs as root
  *   control.c   the socket that the CLI speaks to
+ *   health.c    how the plugins say they are
+ *   backup.c    who took a copy of everything stands in the ledger
  */
 
 #include <stdbool.h>
@@ -45,6 +47,7 @@
 #define NODE_WATCHES_MAX 3
 
 struct node;
+struct health;
 struct watch;
 struct router;
 struct control;
@@ -75,6 +78,7 @@ struct node_plugin {
 	uint64_t reports_since_ms;               /* when its minute of own records began */
 	unsigned reports;                        /* put into the ledger since then */
 	struct watch *watches[NODE_WATCHES_MAX]; /* of its hosts, confine.c */
+	struct health *health;                   /* what it said of itself last; NULL: not asked */
 };
 
 struct node {
@@ -91,8 +95,9 @@ struct node {
 	uv_timer_t disk_timer; /* confine.c; no data: not running */
 	struct node_plugin *plugins[NODE_PLUGINS_MAX];
 	size_t plugin_count;
-	int lock;            /* descriptor of run/lock */
-	uint64_t started_ms; /* monotonic */
+	int lock;                /* descriptor of run/lock */
+	uint64_t started_ms;     /* monotonic */
+	int64_t clock_offset_ms; /* health.h, when it started */
 	bool closing;
 	bool gave_up;      /* a plugin with `on_failure: stop` failed: the exit status is 1 */
 	const char *asker; /* who asks, during a call of kernel.* */

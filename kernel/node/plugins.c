@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "node/confine.h"
+#include "node/health.h"
 #include "node/node.h"
 #include "node/router.h"
 #include "node/words.h"
@@ -508,6 +509,9 @@ on_message(void *arg, struct supervisor_plugin *process, const Cairn__Envelope *
 		break;
 	case CAIRN__ENVELOPE__KIND__EVENT:
 		dispatch_event(plugin, envelope);
+		break;
+	case CAIRN__ENVELOPE__KIND__HEALTH:
+		health_answered(plugin, envelope);
 		break;
 	case CAIRN__ENVELOPE__KIND__JOB_PUT:
 		dispatch_job_put(plugin, envelope);

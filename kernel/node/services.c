@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "cairn/imaging.pb-c.h"
 #include "depth.h"
+#include "node/backup.h"
+#include "node/health.h"
 #include "node/node.h"
 #include "node/operate.h"
 #include "node/policy.h"
@@ -201,6 +203,8 @@ static const struct {
 	json_service_fn serve; /* NULL: protobuf, below */
 } services[] = {
     {"kernel.status", serve_status},
+    {"kernel.health", health_serve},
+    {"kernel.backup", backup_serve},
     {"kernel.jobs", serve_jobs},
     {"kernel.plugin.restart", serve_restart},
     {"kernel.plugin.why", operate_why},
