@@ -11,6 +11,8 @@
 #define GROUP_MAX 2048
 /* Up to here hashing costs less than coming back to it would. */
 #define LATE_BYTES ((uint64_t)16 * 1024)
+/* Less at a time would cost more in wake-ups than it saves. */
+#define AHEAD_BYTES ((uint64_t)64 * 1024)
 
 /* ---- sums ------------------------------------------------------------------------------- */
 
@@ -70,33 +72,48 @@ group_pieces(const struct put_list *group)
 {
 	size_t count = 0;
 
-	for (const struct objects_put *put = group->first; put != NULL; put = put->next) {
-		count += 2;
-		for (const struct chunk *chunk = put->first; chunk != NULL; chunk = chunk->next)
-			count++;
-	}
+	for (const struct objects_put *put = group->first; put != NULL; put = put->next)
+		count += 3 + objects_put_chunks(put);
 	return count;
 }
 
+/* The pieces of a group; of its first put without what was written ahead. */
+static size_t
+group_gather(const struct put_list *group, const struct objects_ahead *ahead, struct iovec *iov)
+{
+	size_t n = 0;
+
+	for (struct objects_put *put = group->first; put != NULL; put = put->next) {
+		bool begun = put == group->first && ahead->written > 0;
+		struct put_mark from = begun ? ahead->done : (struct put_mark){0};
+		uint64_t meta = objects_record_meta(&put->record);
+
+		if (!begun)
+			iov[n++] = (struct iovec){put->header, RECORD_HEADER_SIZE};
+		if (put->record.kind == RECORD_OBJECT)
+			n += objects_put_pieces(put, from, objects_put_end(put), iov + n);
+		if (meta > 0)
+			iov[n++] = (struct iovec){put->meta, (size_t)meta};
+	}
+	return n;
+}
+
+/* The header of what was written ahead comes last: only then is it a record. */
 static int
 group_write(struct objects_commit *commit, struct put_list *group)
 {
+	struct objects_ahead *ahead = &commit->ahead;
 	struct iovec *iov = calloc(group_pieces(group), sizeof *iov);
-	size_t n = 0;
+	struct iovec header = {group->first->header, RECORD_HEADER_SIZE};
+	uint64_t from = ahead->written > 0 ? RECORD_HEADER_SIZE + ahead->written : 0;
 	int code;
 
 	if (iov == NULL)
 		return CAIRN_ENOMEM;
-	for (struct objects_put *put = group->first; put != NULL; put = put->next) {
-		iov[n++] = (struct iovec){put->header, RECORD_HEADER_SIZE};
-		for (struct chunk *chunk = put->first; chunk != NULL; chunk = chunk->next)
-			if (put->record.kind == RECORD_OBJECT && chunk->used > 0)
-				iov[n++] = (struct iovec){chunk->bytes, chunk->used};
-		if (objects_record_meta(&put->record) > 0)
-			iov[n++] =
-			    (struct iovec){put->meta, (size_t)objects_record_meta(&put->record)};
-	}
-	code = objects_tail_write(&commit->tail, iov, n);
+	code = objects_tail_write(&commit->tail, from, iov, group_gather(group, ahead, iov));
+	if (code == 0 && ahead->written > 0)
+		code = objects_tail_write(&commit->tail, 0, &header, 1);
+	ahead->written = 0;
 	free(iov);
 	return code;
 }
@@ -147,14 +164,18 @@ group_size(const struct put_list *group)
 	return size;
 }
 
+/* `begun`, which may be NULL, is the one that was written ahead. */
 static void
-group_commit(struct objects_commit *commit, struct scan_worker *worker, struct put_list *group)
+group_commit(struct objects_commit *commit, struct put_list *group, const struct objects_put *begun)
 {
 	struct put_list failed, more;
 	int code, cause;
 
-	group_sums(worker, group);
+	group_sums(&commit->worker, group);
 	failed = group_failed(group);
+	if (begun == NULL || group->first != begun ||
+	    !objects_tail_fits(&commit->tail, group_size(group)))
+		objects_ahead_drop(&commit->ahead, &commit->tail);
 	code = group->first == NULL ? 0 : objects_tail_ready(&commit->tail, group_size(group));
 	cause = errno;
 
@@ -175,15 +196,54 @@ group_commit(struct objects_commit *commit, struct scan_worker *worker, struct p
 	objects_put_list_join(group, &failed);
 }
 
-/* All that is there, up to GROUP_MAX; called with the lock held. */
+/* All that is there, up to GROUP_MAX, and first the one that was written ahead (`*ret_begun`, else
+ * NULL), which is so no longer.  Called with the lock held. */
 static struct put_list
-take_group(struct objects_commit *commit)
+take_group(struct objects_commit *commit, struct objects_put **ret_begun)
 {
-	struct put_list group = {0};
+	struct objects_ahead *ahead = &commit->ahead;
+	struct put_list begun = {0}, group = {0};
 
-	while (commit->fresh.first != NULL && group.count < GROUP_MAX)
-		objects_put_list_add(&group, objects_put_list_take(&commit->fresh));
-	return group;
+	while (commit->fresh.first != NULL && group.count < GROUP_MAX) {
+		struct objects_put *put = objects_put_list_take(&commit->fresh);
+		bool first = put == ahead->put && ahead->writing == ahead->serial;
+
+		objects_put_list_add(first ? &begun : &group, put);
+	}
+	*ret_begun = begun.first;
+	objects_put_list_join(&begun, &group);
+	if (begun.first != NULL)
+		ahead->put = NULL;
+	return begun;
+}
+
+/* Called and left with the lock held. */
+static void
+write_ahead(struct objects_commit *commit)
+{
+	struct objects_ahead *ahead = &commit->ahead;
+	struct objects_put *put = ahead->put;
+	struct put_mark upto = ahead->upto;
+	unsigned serial = ahead->serial;
+
+	ahead->active = true;
+	uv_mutex_unlock(&commit->lock);
+	objects_ahead_write(
+	    ahead, &commit->tail, put, upto, serial, commit->durability == OBJECTS_POWER);
+	uv_mutex_lock(&commit->lock);
+	ahead->active = false;
+	uv_cond_broadcast(&commit->idle);
+}
+
+/* Whoever writes faster than can be hashed hashes.  Called and left with the lock held. */
+static void
+help_if_behind(struct objects_commit *commit)
+{
+	if (!objects_digest_behind(&commit->digest))
+		return;
+	uv_mutex_unlock(&commit->lock);
+	objects_digest_help(&commit->digest);
+	uv_mutex_lock(&commit->lock);
 }
 
 static void
@@ -193,28 +253,27 @@ appender_main(void *arg)
 
 	uv_mutex_lock(&commit->lock);
 	for (;;) {
-		struct put_list group = {0};
+		struct put_list group;
+		struct objects_put *begun;
 
-		/* Whoever writes faster than can be hashed hashes. */
-		if (objects_digest_behind(&commit->digest)) {
-			uv_mutex_unlock(&commit->lock);
-			objects_digest_help(&commit->digest);
-			uv_mutex_lock(&commit->lock);
-		}
-		group = take_group(commit);
+		help_if_behind(commit);
+		group = take_group(commit, &begun);
 		if (group.first != NULL) {
 			uv_mutex_unlock(&commit->lock);
-			group_commit(commit, &commit->worker, &group);
+			group_commit(commit, &group, begun);
 			uv_mutex_lock(&commit->lock);
 			objects_put_list_join(&commit->done, &group);
 			uv_async_send(commit->async);
 		} else if (commit->stop) {
 			break;
+		} else if (objects_ahead_wanted(&commit->ahead)) {
+			write_ahead(commit);
 		} else {
 			uv_cond_wait(&commit->wake, &commit->lock);
 		}
 	}
 	uv_mutex_unlock(&commit->lock);
+	objects_ahead_drop(&commit->ahead, &commit->tail);
 }
 
 /* ---- from the loop ---------------------------------------------------------------------- */
@@ -232,9 +291,11 @@ start_appender(struct objects_commit *commit)
 		uv_mutex_destroy(&commit->lock);
 		return CAIRN_ENOMEM;
 	}
-	if (uv_thread_create(&commit->appender, appender_main, commit) == 0) {
-		commit->started = true;
-		return 0;
+	if (uv_cond_init(&commit->idle) == 0) {
+		commit->started = uv_thread_create(&commit->appender, appender_main, commit) == 0;
+		if (commit->started)
+			return 0;
+		uv_cond_destroy(&commit->idle);
 	}
 	uv_cond_destroy(&commit->wake);
 	uv_mutex_destroy(&commit->lock);
@@ -266,6 +327,7 @@ objects_commit_stop(struct objects_commit *commit)
 		uv_cond_signal(&commit->wake);
 		uv_mutex_unlock(&commit->lock);
 		uv_thread_join(&commit->appender);
+		uv_cond_destroy(&commit->idle);
 		uv_cond_destroy(&commit->wake);
 		uv_mutex_destroy(&commit->lock);
 		commit->started = false;
@@ -273,6 +335,39 @@ objects_commit_stop(struct objects_commit *commit)
 	objects_digest_stop(&commit->digest);
 	objects_scan_worker_fini(&commit->worker);
 	objects_tail_close(&commit->tail);
+}
+
+void
+objects_commit_advance(struct objects_commit *commit, struct objects_put *put, bool alone)
+{
+	struct objects_ahead *ahead = &commit->ahead;
+
+	if (put->record.length - put->announced < AHEAD_BYTES)
+		return;
+	put->announced = put->record.length;
+	uv_mutex_lock(&commit->lock);
+	if (ahead->put == NULL && alone) {
+		ahead->put = put;
+		ahead->serial++;
+	}
+	if (ahead->put == put) {
+		ahead->upto = objects_put_end(put);
+		uv_cond_signal(&commit->wake);
+	}
+	uv_mutex_unlock(&commit->lock);
+}
+
+void
+objects_commit_withdraw(struct objects_commit *commit, struct objects_put *put)
+{
+	if (put->announced == 0)
+		return;
+	uv_mutex_lock(&commit->lock);
+	while (commit->ahead.put == put && commit->ahead.active)
+		uv_cond_wait(&commit->idle, &commit->lock);
+	if (commit->ahead.put == put)
+		commit->ahead.put = NULL;
+	uv_mutex_unlock(&commit->lock);
 }
 
 void

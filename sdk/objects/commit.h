@@ -8,6 +8,7 @@
  * The order between puts is not kept; nobody may depend on it.
  */
 
+#include "objects/ahead.h"
 #include "objects/digest.h"
 #include "objects/tail.h"
 
@@ -18,6 +19,8 @@ struct objects_commit {
 	uv_cond_t wake;
 	struct put_list fresh; /* to be appended */
 	struct put_list done;  /* to be answered by the loop */
+	struct objects_ahead ahead;
+	uv_cond_t idle; /* ahead.active is no more */
 	bool stop;
 	uv_async_t *async;
 	enum objects_durability durability;
@@ -33,6 +36,11 @@ int objects_commit_start(struct objects_commit *commit, struct cairn_error *err)
 void objects_commit_stop(struct objects_commit *commit);
 
 /* From the loop. */
+/* There is more of `put`, which may be written ahead if nobody else sends (`alone`); cheap to call
+ * after every piece. */
+void objects_commit_advance(struct objects_commit *commit, struct objects_put *put, bool alone);
+/* Nobody looks at the bytes of `put` any more when this returns. */
+void objects_commit_withdraw(struct objects_commit *commit, struct objects_put *put);
 void objects_commit_push(struct objects_commit *commit, struct objects_put *put);
 struct put_list objects_commit_done(struct objects_commit *commit);
 

@@ -49,6 +49,7 @@ struct objects {
 	struct objects_put *unsettled_last;
 	struct objects_cursor durable; /* end of the log as far as it is settled */
 	uint64_t begun;                /* puts since the start */
+	size_t receiving;              /* puts that are neither committed nor aborted */
 	bool nearly_full;              /* as of the last look */
 
 	struct checkpoint_batch *batch; /* being gathered */

@@ -15,15 +15,15 @@ static atomic_int fail_syncs;
 static atomic_int torn; /* a failing write still writes this much */
 
 static ssize_t
-failing_writev(int fd, const struct iovec *iov, int count)
+failing_pwritev(int fd, const struct iovec *iov, int count, off_t offset)
 {
 	int left = atomic_load(&fail_writes);
 
 	if (left <= 0)
-		return writev(fd, iov, count);
+		return pwritev(fd, iov, count, offset);
 	atomic_fetch_sub(&fail_writes, 1);
 	if (atomic_load(&torn) > 0 && (size_t)atomic_load(&torn) < iov[0].iov_len) {
-		ssize_t wrote = write(fd, iov[0].iov_base, (size_t)atomic_load(&torn));
+		ssize_t wrote = pwrite(fd, iov[0].iov_base, (size_t)atomic_load(&torn), offset);
 
 		if (wrote < 0)
 			return wrote;
@@ -47,7 +47,7 @@ make(struct fixture *f, enum objects_durability durability)
 {
 	fixture_make(f);
 	f->options.durability = durability;
-	f->io = (struct objects_io){.writev = failing_writev, .datasync = failing_datasync};
+	f->io = (struct objects_io){.pwritev = failing_pwritev, .datasync = failing_datasync};
 	fixture_open(f);
 	assert_int_equal(fixture_put(f, "before", 1000, NULL), 0);
 }
@@ -230,7 +230,7 @@ a_full_segment_that_cannot_be_synced_is_not_left(void **state)
 	fixture_make(&f);
 	f.options.durability = OBJECTS_PROCESS;
 	f.options.segment_size = 5000;
-	f.io = (struct objects_io){.writev = failing_writev, .datasync = failing_datasync};
+	f.io = (struct objects_io){.pwritev = failing_pwritev, .datasync = failing_datasync};
 	fixture_open(&f);
 	assert_int_equal(fixture_put(&f, "before", 4000, NULL), 0);
 	atomic_store(&fail_syncs, 2); /* the sync, and that after writing again */
@@ -267,7 +267,7 @@ a_large_object_whose_sync_fails_is_refused_and_removed(void **state)
 	(void)state;
 	fixture_make(&f);
 	f.options.large_size = 100000;
-	f.io = (struct objects_io){.writev = failing_writev, .datasync = failing_datasync};
+	f.io = (struct objects_io){.pwritev = failing_pwritev, .datasync = failing_datasync};
 	fixture_open(&f);
 	atomic_store(&fail_syncs, 1);
 	assert_int_equal(fixture_put(&f, "large", 3000000, NULL), CAIRN_EIO);

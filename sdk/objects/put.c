@@ -144,6 +144,7 @@ objects_begin(struct objects *objects, const char *key, const char *path, struct
 		objects_put_free(put);
 		return code;
 	}
+	objects->receiving++;
 	*ret = put;
 	return 0;
 }
@@ -225,6 +226,8 @@ objects_used(struct objects_put *put, size_t length, struct cairn_error *err)
 		put->crc = objects_crc32c(put->crc, put->last->bytes + put->last->used, length);
 	put->last->used += length;
 	put->record.length += length;
+	if (put->spill == NULL && put->record.kind == RECORD_OBJECT)
+		objects_commit_advance(&put->objects->commit, put, put->objects->receiving == 1);
 	return 0;
 }
 
@@ -291,6 +294,7 @@ objects_commit(struct objects_put *put, const void *note, size_t note_length,
 	}
 	put->durable = durable;
 	put->arg = arg;
+	put->objects->receiving--;
 	if (put->spill != NULL)
 		objects_spill_commit(put);
 	else
@@ -303,6 +307,8 @@ objects_abort(struct objects_put *put)
 {
 	if (put == NULL)
 		return;
+	put->objects->receiving--;
+	objects_commit_withdraw(&put->objects->commit, put);
 	if (put->spill != NULL)
 		objects_spill_abort(put);
 	objects_pending_remove(put->objects->pending, put->pending);

@@ -22,6 +22,7 @@ struct objects_put {
 	struct spill *spill; /* of RECORD_BLOB */
 	size_t memory;       /* what it counts for under memory_max */
 	uint32_t crc;        /* CRC-32C of the bytes so far */
+	uint64_t announced;  /* bytes of which objects_commit_advance() has heard */
 	bool hashed;         /* the spill made the digest */
 	bool was_pending;    /* an erasure of what the index does not know yet */
 	int code;            /* how it ended */

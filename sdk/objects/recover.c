@@ -324,7 +324,7 @@ adopt_tail(struct recovery *recovery)
 		tail->at = recovery->tail;
 		if (code == 0 && !scan.salvaged)
 			tail->fd = objects_dirs_segment(
-			    &objects->dirs, last->id, last->generation, O_RDWR | O_APPEND);
+			    &objects->dirs, last->id, last->generation, O_RDWR);
 		close(scan.fd);
 	}
 	if (code != 0 && code != CAIRN_ECORRUPT)

@@ -81,6 +81,7 @@ objects_spill_begin(struct objects_put *put, struct cairn_error *err)
 		return cairn_error_set(
 		    err, CAIRN_EIO, "cannot create a file for a large object: %s", strerror(cause));
 	}
+	objects_commit_withdraw(&put->objects->commit, put);
 	put->spill = spill;
 	put->record.kind = RECORD_BLOB;
 	put->hashed = true;

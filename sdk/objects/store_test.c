@@ -61,6 +61,106 @@ a_reader_follows_the_log_over_several_segments(void **state)
 	fixture_remove(&f);
 }
 
+/* Begins an object and writes the first part of its fixture_bytes(). */
+static struct objects_put *
+begin_slowly(struct fixture *f, const char *key, uint8_t *bytes, size_t length, size_t first)
+{
+	struct objects_put *put;
+
+	fixture_bytes(key, bytes, length);
+	assert_int_equal(objects_begin(f->objects, key, NULL, &put, NULL, NULL), 0);
+	for (size_t at = 0; at < first; at += 10000)
+		assert_int_equal(objects_write(put, bytes + at, 10000, NULL), 0);
+	return put;
+}
+
+/* Until the bytes so far are in the segment, before their record is. */
+static void
+wait_for_size(struct fixture *f, long size)
+{
+	char path[256];
+
+	fixture_path(f, "segments/00000001.seg", path);
+	while (fixture_file_size(path) < size)
+		usleep(1000);
+}
+
+static void
+what_was_written_ahead_becomes_a_record(void **state)
+{
+	static uint8_t bytes[300000];
+	struct fixture f;
+	struct objects_put *put;
+
+	(void)state;
+	fixture_make(&f);
+	fixture_open(&f);
+	assert_int_equal(fixture_put(&f, "before", 1000, NULL), 0);
+	put = begin_slowly(&f, "slow", bytes, sizeof bytes, 200000);
+	wait_for_size(&f, 140000);
+	assert_int_equal(fixture_check_apart(&f, "slow"), CAIRN_ENOTFOUND);
+	assert_int_equal(objects_write(put, bytes + 200000, 100000, NULL), 0);
+	assert_int_equal(objects_commit(put, "note", 4, fixture_answered, &f, NULL), 0);
+	fixture_wait(&f, 2);
+	assert_int_equal(f.code, 0);
+	assert_int_equal(fixture_put(&f, "after", 1000, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(fixture_check_here(&f, "before"), 0);
+		assert_int_equal(fixture_check_here(&f, "slow"), 0);
+		assert_int_equal(fixture_check_here(&f, "after"), 0);
+		fixture_close(&f);
+		fixture_open(&f);
+	}
+	fixture_remove(&f);
+}
+
+static void
+what_was_written_ahead_gives_way_to_whoever_is_ready(void **state)
+{
+	static uint8_t bytes[300000];
+	struct fixture f;
+	struct objects_put *put;
+
+	(void)state;
+	fixture_make(&f);
+	fixture_open(&f);
+	assert_int_equal(fixture_put(&f, "before", 1000, NULL), 0);
+	put = begin_slowly(&f, "slow", bytes, sizeof bytes, 200000);
+	wait_for_size(&f, 140000);
+	assert_int_equal(fixture_put(&f, "quick", 50000, NULL), 0);
+	assert_int_equal(fixture_check_apart(&f, "quick"), 0);
+	assert_int_equal(objects_write(put, bytes + 200000, 100000, NULL), 0);
+	assert_int_equal(objects_commit(put, NULL, 0, fixture_answered, &f, NULL), 0);
+	fixture_wait(&f, 3);
+	fixture_close(&f);
+	fixture_open(&f);
+	assert_int_equal(fixture_check_here(&f, "quick"), 0);
+	assert_int_equal(fixture_check_here(&f, "slow"), 0);
+	fixture_remove(&f);
+}
+
+static void
+nothing_is_left_of_what_was_written_ahead_and_given_up(void **state)
+{
+	static uint8_t bytes[300000];
+	struct fixture f;
+	char path[256];
+
+	(void)state;
+	fixture_make(&f);
+	fixture_open(&f);
+	assert_int_equal(fixture_put(&f, "before", 1000, NULL), 0);
+	fixture_path(&f, "segments/00000001.seg", path);
+	objects_abort(begin_slowly(&f, "never", bytes, sizeof bytes, 200000));
+	assert_int_equal(fixture_put(&f, "after", 1000, NULL), 0);
+	fixture_close(&f);
+	assert_true(fixture_file_size(path) < 4000);
+	fixture_open(&f);
+	assert_int_equal(fixture_check_here(&f, "never"), CAIRN_ENOTFOUND);
+	assert_int_equal(fixture_check_here(&f, "after"), 0);
+	fixture_remove(&f);
+}
+
 static void
 a_key_is_stored_once(void **state)
 {
@@ -390,6 +490,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_was_put_is_read_back_after_reopening),
+	    cmocka_unit_test(what_was_written_ahead_becomes_a_record),
+	    cmocka_unit_test(what_was_written_ahead_gives_way_to_whoever_is_ready),
+	    cmocka_unit_test(nothing_is_left_of_what_was_written_ahead_and_given_up),
 	    cmocka_unit_test(another_process_reads_what_the_index_does_not_have_yet),
 	    cmocka_unit_test(a_reader_follows_the_log_over_several_segments),
 	    cmocka_unit_test(a_key_is_stored_once),

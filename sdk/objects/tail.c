@@ -9,21 +9,23 @@
 #include "objects/mend.h"
 
 #define IOV_BATCH 1024
+#define PAGE 4096
 
-const struct objects_io objects_io_system = {.writev = writev, .datasync = fdatasync};
+const struct objects_io objects_io_system = {.pwritev = pwritev, .datasync = fdatasync};
 
 /* All bytes; moves through `iov`, which is used up. */
 static int
-write_all(const struct objects_io *io, int fd, struct iovec *iov, size_t count)
+write_all(const struct objects_io *io, int fd, uint64_t at, struct iovec *iov, size_t count)
 {
 	while (count > 0) {
 		int batch = count < IOV_BATCH ? (int)count : IOV_BATCH;
-		ssize_t wrote = io->writev(fd, iov, batch);
+		ssize_t wrote = io->pwritev(fd, iov, batch, (off_t)at);
 
 		if (wrote < 0 && errno == EINTR)
 			continue;
 		if (wrote < 0)
 			return CAIRN_EIO;
+		at += (uint64_t)wrote;
 		while (count > 0 && (size_t)wrote >= iov->iov_len) {
 			wrote -= (ssize_t)iov->iov_len;
 			iov++;
@@ -44,7 +46,7 @@ begin_segment(struct objects_tail *tail, int fd, const struct segment_header *he
 	struct iovec iov = {.iov_base = bytes, .iov_len = sizeof bytes};
 
 	objects_segment_encode(header, bytes);
-	if (write_all(tail->io, fd, &iov, 1) != 0 || tail->io->datasync(fd) != 0 ||
+	if (write_all(tail->io, fd, 0, &iov, 1) != 0 || tail->io->datasync(fd) != 0 ||
 	    fsync(tail->dirs->segments) != 0)
 		return CAIRN_EIO;
 	return 0;
@@ -60,7 +62,7 @@ new_segment(struct objects_tail *tail)
 		return CAIRN_ELIMIT;
 	if (getrandom(&header.salt, sizeof header.salt, 0) != (ssize_t)sizeof header.salt)
 		return CAIRN_EIO;
-	fd = objects_dirs_segment(tail->dirs, header.id, 0, O_RDWR | O_CREAT | O_TRUNC | O_APPEND);
+	fd = objects_dirs_segment(tail->dirs, header.id, 0, O_RDWR | O_CREAT | O_TRUNC);
 	if (fd < 0)
 		return CAIRN_EIO;
 	/* A file that could not be made is made anew by the next attempt, under the same number. */
@@ -91,11 +93,18 @@ finish_segment(struct objects_tail *tail)
 	return 0;
 }
 
+bool
+objects_tail_fits(const struct objects_tail *tail, uint64_t need)
+{
+	return tail->fd >= 0 &&
+	    (tail->at <= SEGMENT_HEADER_SIZE ||
+		(tail->at < tail->segment_size && need <= tail->segment_size - tail->at));
+}
+
 int
 objects_tail_ready(struct objects_tail *tail, uint64_t need)
 {
-	if (tail->fd >= 0 && tail->at > SEGMENT_HEADER_SIZE &&
-	    (tail->at >= tail->segment_size || need > tail->segment_size - tail->at)) {
+	if (tail->fd >= 0 && !objects_tail_fits(tail, need)) {
 		int code = finish_segment(tail);
 
 		if (code != 0)
@@ -105,9 +114,21 @@ objects_tail_ready(struct objects_tail *tail, uint64_t need)
 }
 
 int
-objects_tail_write(struct objects_tail *tail, struct iovec *iov, size_t count)
+objects_tail_write(struct objects_tail *tail, uint64_t from, struct iovec *iov, size_t count)
 {
-	return write_all(tail->io, tail->fd, iov, count);
+	return write_all(tail->io, tail->fd, tail->at + from, iov, count);
+}
+
+void
+objects_tail_hurry(const struct objects_tail *tail, uint64_t from, uint64_t length)
+{
+	uint64_t begin = (tail->at + from) / PAGE * PAGE;
+	uint64_t end = (tail->at + from + length) / PAGE * PAGE;
+
+	/* The last page is not full yet: it would have to be written twice. */
+	if (end > begin)
+		(void)sync_file_range(
+		    tail->fd, (off_t)begin, (off_t)(end - begin), SYNC_FILE_RANGE_WRITE);
 }
 
 void

@@ -16,7 +16,7 @@
 
 /* What touches the disk, so that tests can make it fail. */
 struct objects_io {
-	ssize_t (*writev)(int fd, const struct iovec *iov, int count);
+	ssize_t (*pwritev)(int fd, const struct iovec *iov, int count, off_t offset);
 	int (*datasync)(int fd);
 };
 
@@ -37,11 +37,16 @@ struct objects_tail {
 /* Makes room for a group of `need` bytes: begins a new segment where there is none or it is full.
  */
 int objects_tail_ready(struct objects_tail *tail, uint64_t need);
-/* Appends; the bytes count only after objects_tail_advance. */
-int objects_tail_write(struct objects_tail *tail, struct iovec *iov, size_t count);
+/* Is there room for `need` bytes without beginning a new segment? */
+bool objects_tail_fits(const struct objects_tail *tail, uint64_t need);
+/* Writes `from` bytes behind the end; the bytes count only after objects_tail_advance. */
+int objects_tail_write(struct objects_tail *tail, uint64_t from, struct iovec *iov, size_t count);
+/* Has the disk begin with what was written there, so that the sync has less to do. */
+void objects_tail_hurry(const struct objects_tail *tail, uint64_t from, uint64_t length);
 void objects_tail_advance(struct objects_tail *tail, uint64_t length);
 int objects_tail_sync(struct objects_tail *tail);
-/* After a failed write: cuts off what is behind tail->at, or gives the segment up. */
+/* After a failed write, or one that came to nothing: cuts off what is behind tail->at, or gives the
+ * segment up. */
 void objects_tail_cut(struct objects_tail *tail);
 /* After a failed sync: gives the segment up. */
 void objects_tail_poison(struct objects_tail *tail);

@@ -97,21 +97,21 @@ feed(struct run *run)
 	}
 }
 
-/* The appender counts groups by its writes: one writev each, up to IOV_MAX pieces. */
+/* The appender counts groups by its writes: one pwritev each, up to IOV_MAX pieces. */
 static atomic_uint groups;
 
 static ssize_t
-counting_writev(int fd, const struct iovec *iov, int count)
+counting_pwritev(int fd, const struct iovec *iov, int count, off_t offset)
 {
 	atomic_fetch_add(&groups, 1);
-	return writev(fd, iov, count);
+	return pwritev(fd, iov, count, offset);
 }
 
 static int
 store_run(const struct load *load, const char *dir, const uint8_t *bytes, struct result *ret)
 {
 	struct objects_options options = {.dir = dir, .durability = load->durability};
-	struct objects_io io = {.writev = counting_writev, .datasync = fdatasync};
+	struct objects_io io = {.pwritev = counting_pwritev, .datasync = fdatasync};
 	struct run run = {.load = load, .bytes = bytes};
 	struct cairn_error err = {0};
 	uint64_t start;
