@@ -59,6 +59,7 @@ extern const struct cli_command cli_sdk_commands[];
 extern const struct cli_command cli_test_commands[];
 
 /* Commands with a file of their own. */
+int cli_check_run(struct cli *cli, int argc, char **argv);
 int cli_logs_run(struct cli *cli, int argc, char **argv);
 int cli_why_run(struct cli *cli, int argc, char **argv);
 int cli_mask_run(struct cli *cli, int argc, char **argv);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The node as a whole: init, run, check, status. */
+/* The node as a whole: init, run, status. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -14,7 +14,6 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/paths.h"
-#include "cli/policy.h"
 #include "cli/stage.h"
 #include "config/config.h"
 #include "identity/identity.h"
@@ -276,116 +275,6 @@ run_run(struct cli *cli, int argc, char **argv)
 	return cli_failf(cli, CAIRN_ENOTFOUND, "cannot run %s: %s", program, strerror(errno));
 }
 
-/* ---- check ------------------------------------------------------------------------------ */
-
-struct check {
-	const struct cli *cli;
-	json_t *results;
-	int failed;
-};
-
-/* A code below 0 is a fault, one above 0 a warning. */
-static void
-report(struct check *check, const char *what, int code, const char *detail)
-{
-	const struct cli *cli = check->cli;
-
-	if (code < 0)
-		check->failed++;
-	if (cli->json) {
-		json_array_append_new(check->results,
-		    json_pack("{s:s, s:b, s:b, s:o}", "what", what, "ok", code >= 0, "warning",
-			code > 0, "detail", cli_text(detail)));
-		return;
-	}
-	printf("%s%s%s  %-18s ",
-	    cli_colour(cli,
-		code == 0      ? CLI_GREEN
-		    : code > 0 ? CLI_YELLOW
-			       : CLI_RED),
-	    code == 0      ? "ok  "
-		: code > 0 ? "warn"
-			   : "FAIL",
-	    cli_colour(cli, CLI_PLAIN), what);
-	cli_print_safe(stdout, detail);
-	putchar('\n');
-}
-
-static void
-check_keys(struct check *check)
-{
-	struct cairn_error err = {0};
-	struct identity *identity = NULL;
-	char keys[PATH_MAX];
-	int code = file_join(keys, sizeof keys, check->cli->home, "keys");
-
-	if (code == 0)
-		code = identity_open(&identity, keys, &err);
-	report(check, "keys", code,
-	    code == 0 ? "node key and pseudonym key are readable by the owner only" : err.text);
-	identity_free(identity);
-}
-
-static void
-report_policy(void *arg, enum policy_level level, const char *text)
-{
-	report(
-	    arg, "policies", level == POLICY_ERROR ? CAIRN_EINVAL : level == POLICY_WARNING, text);
-}
-
-static void
-check_plugins(struct check *check, const struct node_config *node)
-{
-	struct cairn_error err = {0};
-	struct plugin_config *configs = NULL;
-	size_t count = 0;
-	int code = plugin_configs_load(node, &configs, &count, &err);
-
-	if (code != 0)
-		report(check, "plugins", code, err.text);
-	else if (count == 0)
-		report(check, "plugins", 0, "none enabled (cairn plugin enable NAME)");
-	for (size_t i = 0; code == 0 && i < count; i++) {
-		char what[64];
-
-		snprintf(what, sizeof what, "plugin %.32s", configs[i].manifest->name);
-		if (configs[i].object->verdict == PROVENANCE_REFUSED)
-			report(check, what, CAIRN_EFORBIDDEN, configs[i].object->text);
-		else
-			report(check, what, 0, configs[i].manifest->summary);
-	}
-	plugin_configs_free(configs, count);
-}
-
-static int
-run_check(struct cli *cli, int argc, char **argv)
-{
-	const struct cli_option options[] = {{0}};
-	struct check check = {.cli = cli, .results = json_array()};
-	struct cairn_error err = {0};
-	struct node_config *node = NULL;
-	int code;
-
-	argc = cli_options(cli, options, argc, argv);
-	if (argc != 0) {
-		json_decref(check.results);
-		return argc < 0 ? CLI_USAGE : cli_usage(cli, "takes no arguments");
-	}
-	code = node_config_load(cli->home, &node, &err);
-	report(&check, "node.yaml", code, code == 0 ? node->id : err.text);
-	check_keys(&check);
-	policy_check(cli, report_policy, &check);
-	if (code == 0)
-		check_plugins(&check, node);
-	node_config_free(node);
-	if (cli->json)
-		cli_print_json(
-		    json_pack("{s:b, s:o}", "ok", check.failed == 0, "checks", check.results));
-	else
-		json_decref(check.results);
-	return check.failed == 0 ? CLI_DONE : CLI_FAILED;
-}
-
 /* ---- status ----------------------------------------------------------------------------- */
 
 static enum cli_colour
@@ -502,9 +391,16 @@ const struct cli_command cli_node_commands[] = {
 	"where\n"
 	"          patients' data are\n",
 	"cairn --home /var/lib/cairn run", run_run},
-    {"check", "", "check the whole configuration without starting anything",
-	"Reads node.yaml, keys, policies and every enabled plugin's settings as the node would.\n",
-	"cairn --home /var/lib/cairn check", run_check},
+    {"check", "[--quick]", "check the whole configuration without starting anything",
+	"Reads node.yaml, keys, policies and every enabled plugin's settings as the node would, "
+	"and\n"
+	"lets each plugin say what would not work on this machine (a port in use, an index that "
+	"is\n"
+	"larger than allowed). That runs confined, beside a running node, and writes nothing; "
+	"after\n"
+	"10 s (or --timeout) it is killed. Exit status 1 when anything would fail.\n"
+	"  --quick   do not run the plugins' own checks\n",
+	"cairn --home /var/lib/cairn check", cli_check_run},
     {"status", "", "show the running node", "", "cairn --home /var/lib/cairn status --json",
 	run_status},
     {0}};

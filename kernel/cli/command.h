@@ -11,14 +11,15 @@
 #include "cli/tested.h"
 
 #define COMMAND_ARGUMENTS_MAX 32
+#define COMMAND_STDIO_MAX 5 /* with the object's and the sandbox's descriptor */
 
 struct command {
 	char host[PATH_MAX], shim[PATH_MAX], url[PATH_MAX + 8];
 	char plugin_variable[PATH_MAX + 40], fail_variable[64];
 	char *arguments[COMMAND_ARGUMENTS_MAX];
 	char **environment; /* ours and the shim's */
-	uv_stdio_container_t stdio[3];
-	int log;
+	uv_stdio_container_t stdio[COMMAND_STDIO_MAX];
+	int log, sandbox_fd;
 };
 
 int command_fill(struct command *command, const struct tested_options *options, const char *socket,

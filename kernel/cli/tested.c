@@ -16,6 +16,9 @@
 #include "cli/command.h"
 #include "cli/welcome.h"
 #include "runtime/channel.h"
+#include "runtime/runtime.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/watch.h"
 
 #define ANSWERS_MAX 16384
 #define OWED_MAX 1024
@@ -40,6 +43,10 @@ struct tested {
 	size_t answer_count;
 	uint64_t owed[OWED_MAX];
 	size_t owed_count, asked;
+	struct watch *watch; /* of a confined one */
+	char refused[WATCH_TEXT_MAX];
+	uint8_t *findings;
+	size_t findings_length;
 	uint64_t wanted; /* whose reply's body is kept */
 	char *body;
 	size_t body_size;
@@ -117,6 +124,28 @@ replied(struct tested *tested, const Cairn__Envelope *envelope)
 }
 
 static void
+take_ready(struct tested *tested, const Cairn__Envelope *envelope)
+{
+	if (tested->ready)
+		return;
+	tested->ready = true;
+	tested->ready_code = envelope->code;
+	snprintf(tested->ready_text, sizeof tested->ready_text, "%s", envelope->text);
+	tested->findings = malloc(envelope->body.len + 1);
+	if (tested->findings == NULL || envelope->body.len == 0)
+		return;
+	memcpy(tested->findings, envelope->body.data, envelope->body.len);
+	tested->findings_length = envelope->body.len;
+}
+
+const uint8_t *
+tested_findings(const struct tested *tested, size_t *ret_length)
+{
+	*ret_length = tested->findings_length;
+	return tested->findings;
+}
+
+static void
 handle(struct tested *tested, const Cairn__Envelope *envelope)
 {
 	switch (envelope->kind) {
@@ -124,9 +153,7 @@ handle(struct tested *tested, const Cairn__Envelope *envelope)
 		greet(tested);
 		break;
 	case CAIRN__ENVELOPE__KIND__READY:
-		tested->ready = true;
-		tested->ready_code = envelope->code;
-		snprintf(tested->ready_text, sizeof tested->ready_text, "%s", envelope->text);
+		take_ready(tested, envelope);
 		break;
 	case CAIRN__ENVELOPE__KIND__PONG:
 		tested->pong = envelope->id;
@@ -370,6 +397,49 @@ tested_noted(const struct tested *tested)
 	return log_find(tested, "conformance-note: ", NULL, 0);
 }
 
+/* ---- confining ----------------------------------------------------------------------------- */
+
+static void
+on_refused(void *arg, const char *text)
+{
+	struct tested *tested = arg;
+
+	snprintf(tested->refused, sizeof tested->refused, "%s", text);
+}
+
+static void
+on_unwatched(void *arg, struct watch *watch)
+{
+	struct tested *tested = arg;
+
+	(void)watch;
+	tested->watch = NULL;
+}
+
+const char *
+tested_refused(const struct tested *tested)
+{
+	return tested->refused;
+}
+
+/* As the kernel does it: the plugin's sealed bytes, and what it may do. */
+static int
+confine(struct tested *tested, struct command *command, struct cairn_error *err)
+{
+	static const struct watch_ops ops = {.refused = on_refused, .closed = on_unwatched};
+	const struct tested_check *check = tested->options.check;
+	int code = watch_new(
+	    &tested->watch, &tested->loop, check->policy, &ops, tested, &command->sandbox_fd, err);
+
+	if (code != 0)
+		return code;
+	command->stdio[RUNTIME_OBJECT_FD].flags = UV_INHERIT_FD;
+	command->stdio[RUNTIME_OBJECT_FD].data.fd = check->object_fd;
+	command->stdio[SANDBOX_FD].flags = UV_INHERIT_FD;
+	command->stdio[SANDBOX_FD].data.fd = command->sandbox_fd;
+	return 0;
+}
+
 /* ---- starting ------------------------------------------------------------------------------ */
 
 static int
@@ -380,6 +450,10 @@ spawn(struct tested *tested, struct cairn_error *err)
 	int code = command == NULL ? cairn_error_set(err, CAIRN_ENOMEM, "out of memory")
 				   : command_fill(command, &tested->options, tested->socket, err);
 
+	if (code == 0 && tested->options.check != NULL) {
+		options.stdio_count = COMMAND_STDIO_MAX;
+		code = confine(tested, command, err);
+	}
 	if (code == 0) {
 		command->log = open(tested->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 		for (int i = 0; i < 3; i++) {
@@ -401,6 +475,8 @@ spawn(struct tested *tested, struct cairn_error *err)
 		else
 			tested->spawned = true;
 		file_close(&command->log);
+		if (command->sandbox_fd > 0)
+			close(command->sandbox_fd);
 	}
 	command_free(command);
 	return code;
@@ -521,12 +597,15 @@ tested_free(struct tested *tested)
 	}
 	if (tested->channel != NULL)
 		channel_close(tested->channel, NULL, NULL);
+	if (tested->watch != NULL)
+		watch_close(tested->watch);
 	if (tested->spawned)
 		uv_close((uv_handle_t *)&tested->process, NULL);
 	uv_close((uv_handle_t *)&tested->tick, NULL);
 	uv_run(&tested->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&tested->loop);
 	welcome_fini(&tested->welcome);
+	free(tested->findings);
 	unlink(tested->socket);
 	free(tested);
 }

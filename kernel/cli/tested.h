@@ -14,6 +14,7 @@
 
 #include "cairn/bus.pb-c.h"
 #include "config/config.h"
+#include "sandbox/policy.h"
 
 struct tested;
 
@@ -36,6 +37,15 @@ struct tested_options {
 	unsigned fail_allocation; /* in start(); needs `watched` */
 	enum tested_peer peer;
 	unsigned timeout_ms;
+	const struct tested_check *check; /* NULL: start() */
+};
+
+/* check() in place of start(), in the node's own folders, confined. */
+struct tested_check {
+	const struct node_config *node;
+	const struct sandbox_policy *policy;
+	int object_fd; /* the plugin's bytes, sealed */
+	bool serving;
 };
 
 /* Returns 0 when the plugin is ready, and otherwise why not: CAIRN_ETIMEOUT, CAIRN_ECORRUPT when
@@ -68,6 +78,11 @@ unsigned tested_answers(const struct tested *tested, uint64_t id);
 /* What a slow kernel owes; and whether the plugin asked anything. */
 void tested_answer_late(struct tested *tested);
 size_t tested_asked(const struct tested *tested);
+
+/* READY's body: of check(), its Findings. */
+const uint8_t *tested_findings(const struct tested *tested, size_t *ret_length);
+/* What the sandbox refused last; "" when nothing. */
+const char *tested_refused(const struct tested *tested);
 
 int tested_pid(const struct tested *tested);
 /* The first line of its log that a shim or a sanitizer wrote, without its mark; false: none. */

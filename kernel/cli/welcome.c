@@ -148,6 +148,29 @@ fill_secrets(struct filling *filling, const struct manifest *manifest)
 	}
 }
 
+/* Those of the node, where they are; nothing is made. */
+static int
+fill_own_folders(
+    struct filling *filling, const struct tested_options *options, struct cairn_error *err)
+{
+	const struct manifest *manifest = options->manifest;
+	const char *home = options->check->node->home;
+	bool objects =
+	    manifest_has(manifest, "objects:read") || manifest_has(manifest, "objects:write");
+	int wrote = snprintf(filling->state, PATH_MAX, "%s/state/%s", home, manifest->name);
+
+	if (wrote < 0 || wrote >= PATH_MAX ||
+	    file_join(filling->objects, PATH_MAX, home, "objects") != 0 ||
+	    file_join(filling->intake, PATH_MAX, home, "intake") != 0)
+		return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", home);
+	filling->message.state_dir = filling->state;
+	if (objects)
+		filling->message.objects_dir = filling->objects;
+	if (manifest_has(manifest, "intake:write"))
+		filling->message.intake_dir = filling->intake;
+	return 0;
+}
+
 static int
 fill_folders(struct filling *filling, const struct tested_options *options, struct cairn_error *err)
 {
@@ -156,6 +179,8 @@ fill_folders(struct filling *filling, const struct tested_options *options, stru
 	    manifest_has(manifest, "objects:read") || manifest_has(manifest, "objects:write");
 	int code = 0;
 
+	if (options->check != NULL)
+		return fill_own_folders(filling, options, err);
 	if (file_join(filling->state, PATH_MAX, options->dir, "state") != 0 ||
 	    file_join(filling->objects, PATH_MAX, options->dir, "objects") != 0 ||
 	    file_join(filling->intake, PATH_MAX, options->dir, "intake") != 0)
@@ -185,6 +210,12 @@ pack(struct filling *filling, const struct tested_options *options, struct welco
 	filling->message.heartbeat_ms = 2000;
 	filling->message.node_id = node;
 	filling->message.project = project;
+	if (options->check != NULL) {
+		filling->message.node_id = options->check->node->id;
+		filling->message.project = options->check->node->project;
+		filling->message.check = true;
+		filling->message.serving = options->check->serving;
+	}
 	filling->message.settings = filling->setting_list;
 	filling->message.secrets = filling->secret_list;
 	if (fill_settings(filling, options) != 0)

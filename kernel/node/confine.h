@@ -8,17 +8,12 @@
  */
 
 #include "node/node.h"
-#include "sandbox/policy.h"
 
 /* The `confine` of supervisor_ops; arg is the node. */
 int confine_host(void *arg, struct supervisor_plugin *process, int *ret_fd, unsigned *ret_uid,
     struct cairn_error *err);
 /* After the last host has ended. */
 void confine_close(struct node *node);
-
-/* The policy that a plugin of this manifest gets.  `bin_dir` is where cairnd lies. */
-int confine_policy(const struct node_config *config, const struct manifest *manifest,
-    const char *bin_dir, struct sandbox_policy *ret, struct cairn_error *err);
 
 /* Whether a process of that session is a plugin's: hosts cannot leave their session. */
 struct node_plugin *confine_plugin_of(const struct node *node, int pid);

@@ -13,7 +13,8 @@
  *   services.c  the subjects that the kernel itself serves
  *   policy.c    the policy: proven, exchanged while the node runs
  *   report.c    what plugins put into the ledger themselves
- *   confine.c   what each host may do, and what it was refused
+ *   access.c    what each host may do
+ *   confine.c   its sandbox, and what it was refused
  *   owner.c     the user that each host runs as, where the node runs as root
  *   control.c   the socket that the CLI speaks to
  *   health.c    how the plugins say they are

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _XOPEN_SOURCE 700
+#include "cli/probe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/checks.h"
+#include "cli/tested.h"
+#include "depth.h"
+#include "node/access.h"
+
+const char *
+probe_severity(const Cairn__Finding *finding)
+{
+	switch (finding->severity) {
+	case CAIRN__FINDING__SEVERITY__FINE:
+		return "fine";
+	case CAIRN__FINDING__SEVERITY__WARNING:
+		return "warning";
+	default:
+		return "fault";
+	}
+}
+
+static int
+take_findings(const struct tested *tested, Cairn__Findings **ret, struct cairn_error *err)
+{
+	size_t length = 0;
+	const uint8_t *bytes = tested_findings(tested, &length);
+	Cairn__Findings *findings = bytes == NULL
+	    ? NULL
+	    : (Cairn__Findings *)proto_unpack(&cairn__findings__descriptor, NULL, bytes, length);
+
+	if (findings == NULL)
+		return cairn_error_set(err, CAIRN_EPROTO, "its host sent no findings");
+	*ret = findings;
+	return 0;
+}
+
+static int
+run(const struct tested_options *options, Cairn__Findings **ret, struct cairn_error *err)
+{
+	struct tested *tested = NULL;
+	int code = tested_start(&tested, options, err);
+
+	if (code == 0) {
+		code = take_findings(tested, ret, err);
+		tested_ask_stop(tested); /* the host ends; what does not is killed */
+	} else if (code == CAIRN_ETIMEOUT) {
+		cairn_error_set(err, code,
+		    "its check() did not end within %u ms and was killed (--timeout SECONDS gives "
+		    "it longer)",
+		    options->timeout_ms);
+	}
+	if (code != 0 && tested != NULL && tested_refused(tested)[0] != 0)
+		cairn_error_prefix(err, code, "it %s", tested_refused(tested));
+	tested_free(tested);
+	return code;
+}
+
+int
+probe_check(const struct node_config *node, const struct plugin_config *config, bool serving,
+    unsigned timeout_ms, Cairn__Findings **ret, struct cairn_error *err)
+{
+	struct sandbox_policy policy;
+	char dir[] = "/tmp/cairn-check-XXXXXX";
+	struct tested_check check = {
+	    .node = node, .policy = &policy, .object_fd = config->object->fd, .serving = serving};
+	struct tested_options options = {.manifest = config->manifest,
+	    .values = &config->values,
+	    .dir = dir,
+	    .timeout_ms = timeout_ms,
+	    .check = &check};
+	int code;
+
+	if (config->manifest->script != NULL)
+		return cairn_error_set(err, CAIRN_EUNSUPPORTED,
+		    "a plugin in another language has no check of its own");
+	code = access_check_policy(node, config->manifest, &policy, err);
+	if (code != 0)
+		return code;
+	if (mkdtemp(dir) == NULL)
+		code = cairn_error_set(err, CAIRN_EIO, "cannot make a folder in /tmp");
+	else
+		code = run(&options, ret, err);
+	sandbox_policy_fini(&policy);
+	test_remove(dir);
+	return code;
+}
