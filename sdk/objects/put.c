@@ -237,7 +237,7 @@ objects_write(struct objects_put *put, const void *bytes, size_t length, struct 
 	const uint8_t *at = bytes;
 
 	while (length > 0) {
-		uint8_t *room;
+		uint8_t *room = NULL;
 		size_t piece;
 		int code = objects_reserve(put, 1, &room, err);
 

@@ -66,6 +66,7 @@ class Node:
 
     def __init__(self, plugins=("dicom", "cohort"), settings=None, node_settings=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="cairn-it-"))
+        self.dir.chmod(0o711)  # run as root, each plugin has a user of its own, who must get in
         self.home = self.dir / "home"
         self.process = None
         self.port = free_port()

@@ -27,7 +27,6 @@ class Attacked(Node):
         need(PLUGINS / "malicious.so")
         super().__init__(plugins=("malicious", "rogue"),
                          node_settings={"plugin_dir": str(PLUGINS), "plugin_disk_mb": DISK_MB})
-        self.dir.chmod(0o711)  # so that the plugins' own users can reach their folders
         self.start()
 
     def attack(self, name, what=""):
