@@ -14,7 +14,9 @@
 #include <cairn/plugin.h>
 
 #include "answer.h"
+#include "base/clock.h"
 #include "base/file.h"
+#include "check.h"
 
 #define JOBS_MAX 256                      /* in one transaction */
 #define BATCH_BYTES_MAX ((size_t)2 << 20) /* of jobs in one transaction: bounds LMDB's memory */
@@ -50,6 +52,7 @@ struct cohort {
 	size_t batch_count;
 	bool writing;
 	struct cairn_error write_err;
+	uint64_t written_ms, busy_since_ms;     /* check.h */
 	struct cairn_job *waiting[WAITING_MAX]; /* a ring */
 	size_t waiting_first, waiting_count;
 	struct question *questions;
@@ -133,6 +136,9 @@ batch_written(void *arg)
 			    cairn_job_key(job->job), cairn_job_attempt(job->job), job->reason);
 		cairn_job_retry(job->job, failed ? cohort->write_err.text : job->reason);
 	}
+	if (!failed)
+		cohort->written_ms = clock_wall_ms();
+	cohort->busy_since_ms = cohort->waiting_count > 0 ? clock_monotonic_ms() : 0;
 	cohort->batch_count = 0;
 	cohort->writing = false;
 	start_batch(cohort);
@@ -174,6 +180,8 @@ take_job(void *self, struct cairn_job *job, struct cairn_error *err)
 		return cairn_error_set(
 		    err, CAIRN_EAGAIN, "%d jobs are waiting already", WAITING_MAX);
 	cohort->waiting[(cohort->waiting_first + cohort->waiting_count++) % WAITING_MAX] = job;
+	if (cohort->busy_since_ms == 0)
+		cohort->busy_since_ms = clock_monotonic_ms();
 	start_batch(cohort);
 	return 0;
 }
@@ -339,6 +347,19 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 	return 0;
 }
 
+static void
+health(void *self, struct cairn_findings *findings)
+{
+	const struct cohort *cohort = self;
+	/* A batch that a worker writes now is the worker's. */
+	const struct cohort_state state = {.jobs = cohort->waiting_count + cohort->batch_count,
+	    .written_ms = cohort->written_ms,
+	    .busy_since_ms = cohort->busy_since_ms,
+	    .failure = cohort->writing ? "" : cohort->write_err.text};
+
+	cohort_health(cohort->cairn, &state, findings);
+}
+
 /* What waits was not acknowledged and comes again; what is being worked on is finished first. */
 static void
 stop(void *self)
@@ -371,4 +392,5 @@ CAIRN_PLUGIN("cohort", "0.1.0",
     "full.'}\n"
     "  query_mb: {type: integer, default: 256, min: 1, max: 65536, help: 'How much memory one "
     "question may use, in MiB.'}\n",
-    .start = start, .call = answer_call, .job = take_job, .stop = stop, .cancel = cancel_call)
+    .start = start, .call = answer_call, .job = take_job, .stop = stop, .cancel = cancel_call,
+    .check = cohort_check_settings, .health = health)

@@ -18,7 +18,7 @@ struct cairn {
 		void *arg;
 	} works[80];
 	size_t work_count;
-	bool stopped;
+	bool stopped, work_refused;
 };
 
 struct cairn_job {
@@ -48,6 +48,22 @@ cairn_log(enum cairn_log_level level, const char *format, ...)
 	(void)level, (void)format;
 }
 
+bool
+cairn_serving(const struct cairn *cairn)
+{
+	(void)cairn;
+	return false;
+}
+
+void
+cairn_finding(struct cairn_findings *findings, const struct cairn_finding *finding)
+{
+	struct cairn_finding *last = (struct cairn_finding *)findings;
+
+	if (finding->severity >= last->severity)
+		last->severity = finding->severity;
+}
+
 int64_t
 cairn_config_integer(struct cairn *cairn, const char *key)
 {
@@ -65,6 +81,8 @@ int
 cairn_work(struct cairn *cairn, void (*work)(void *), void (*after)(void *), void *arg)
 {
 	assert_true(cairn->work_count < 80);
+	if (cairn->work_refused)
+		return CAIRN_EUNAVAILABLE;
 	cairn->works[cairn->work_count].work = work;
 	cairn->works[cairn->work_count].after = after;
 	cairn->works[cairn->work_count++].arg = arg;
@@ -408,6 +426,36 @@ more_questions_than_the_limit_are_refused(void **state)
 	end(&cairn);
 }
 
+static enum cairn_severity
+worst(struct cairn *cairn)
+{
+	struct cairn_finding last = {CAIRN_FINE, NULL, NULL, NULL};
+
+	cairn_plugin.health(cairn->self, (struct cairn_findings *)&last);
+	return last.severity;
+}
+
+static void
+health_is_a_fault_while_facts_cannot_be_written(void **state)
+{
+	struct cairn cairn;
+	struct cairn_job job = facts_job(1);
+
+	(void)state;
+	begin(&cairn);
+	assert_int_equal(worst(&cairn), CAIRN_FINE);
+	cairn.work_refused = true;
+	give(&cairn, &job);
+	assert_int_equal(job.retried, 1);
+	assert_int_equal(worst(&cairn), CAIRN_FAULT);
+	cairn.work_refused = false;
+	give(&cairn, &job);
+	run_works(&cairn);
+	assert_int_equal(worst(&cairn), CAIRN_FINE);
+	end(&cairn);
+	job_fini(&job);
+}
+
 int
 main(void)
 {
@@ -417,6 +465,7 @@ main(void)
 	    cmocka_unit_test(only_obligations_that_are_carried_out_are_reported),
 	    cmocka_unit_test(what_can_be_asked_is_said_at_once),
 	    cmocka_unit_test(a_cancelled_question_fails_once),
+	    cmocka_unit_test(health_is_a_fault_while_facts_cannot_be_written),
 	    cmocka_unit_test(stopping_waits_for_the_work_under_way),
 	    cmocka_unit_test(more_questions_than_the_limit_are_refused),
 	};

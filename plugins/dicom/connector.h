@@ -10,7 +10,8 @@
  *   import.c (files) /                   sdk/objects: appended, durable with its facts
  *                                        outbox.c: the facts become jobs
  *
- * visits.c tells the ledger of each association.  Everything runs on the plugin's loop.
+ * visits.c tells the ledger of each association, check.c the operator how all this is.  Everything
+ * runs on the plugin's loop.
  */
 
 #include <stdbool.h>
@@ -53,5 +54,8 @@ struct connector {
 	bool stopping;
 	uint64_t stored, duplicates, refused;
 };
+
+/* plugin.c: the de-identification that the settings ask for, into connector->profile. */
+int connector_open_profile(struct connector *connector, struct cairn_error *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cairn/facts.pb-c.h"
 
 #define CURSOR_NAME "facts"
@@ -23,6 +24,8 @@ struct outbox {
 	bool putting;
 	bool kicked; /* something may follow `next` */
 	bool full;   /* the batch under way ended at its limit */
+	uint64_t failing_since_ms;
+	char failure[160];
 	bool closed; /* the timer is; freed when no answer is awaited any more */
 	void (*freed)(void *arg);
 	void *freed_arg;
@@ -124,12 +127,16 @@ put_done(void *arg, int code, const char *text, const void *body, size_t length)
 	if (outbox->connector->stopping)
 		return; /* the store may be closed; what the cursor does not pass is put again */
 	if (code != 0) {
+		if (outbox->failing_since_ms == 0)
+			outbox->failing_since_ms = clock_monotonic_ms();
+		snprintf(outbox->failure, sizeof outbox->failure, "%s", text);
 		cairn_log(CAIRN_LOG_WARNING,
 		    "outbox: the kernel did not take the facts (%s); trying again", text);
 		outbox->kicked = true;
 		uv_timer_start(&outbox->timer, on_timer, RETRY_MS, 0);
 		return;
 	}
+	outbox->failing_since_ms = 0;
 	outbox->cursor = outbox->next;
 	if (objects_cursor_set(outbox->connector->objects, CURSOR_NAME, &outbox->cursor, &err) != 0)
 		cairn_log(CAIRN_LOG_WARNING, "outbox: cursor not kept: %s", err.text);
@@ -189,6 +196,14 @@ step(struct outbox *outbox)
 		uv_timer_start(&outbox->timer, on_timer, RETRY_MS, 0);
 	}
 	batch_fini(&batch);
+}
+
+void
+outbox_state_get(const struct outbox *outbox, struct outbox_state *ret)
+{
+	*ret = (struct outbox_state){.busy = outbox->putting || outbox->kicked,
+	    .failing_since_ms = outbox->failing_since_ms};
+	memcpy(ret->failure, outbox->failure, sizeof ret->failure);
 }
 
 void

@@ -13,6 +13,15 @@
 
 int outbox_new(struct outbox **ret, struct connector *connector, struct cairn_error *err);
 
+/* For health. */
+struct outbox_state {
+	bool busy;
+	uint64_t failing_since_ms; /* monotonic; 0: the kernel takes what it is given */
+	char failure[160];
+};
+
+void outbox_state_get(const struct outbox *outbox, struct outbox_state *ret);
+
 /* There may be more notes; the store says so by itself from outbox_new() on. */
 void outbox_kick(struct outbox *outbox);
 

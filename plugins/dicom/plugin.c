@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "connector.h"
 #include "import.h"
 #include "ingest.h"
@@ -30,8 +31,8 @@ load_options(struct connector *connector, unsigned *ret, struct cairn_error *err
 	return 0;
 }
 
-static int
-open_profile(struct connector *connector, struct cairn_error *err)
+int
+connector_open_profile(struct connector *connector, struct cairn_error *err)
 {
 	const char *safe[DEID_SAFE_PRIVATE_MAX];
 	size_t count = cairn_config_list_length(connector->cairn, "deid.safe_private");
@@ -96,7 +97,7 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 	connector->cairn = cairn;
 	connector->pixel_risk = pixel_risk(cairn);
 	connector->buffered_max = (uint64_t)cairn_config_integer(cairn, "memory_mb") << 20;
-	code = open_profile(connector, err);
+	code = connector_open_profile(connector, err);
 	if (code == 0)
 		code = open_objects(connector, err);
 	if (code == 0)
@@ -107,6 +108,8 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 		code = visits_new(&connector->visits, connector, err);
 	if (code == 0)
 		code = scp_new(&connector->scp, connector, err);
+	if (code == 0)
+		dicom_check_note(connector);
 	*ret_self = connector;
 	return code;
 }
@@ -119,6 +122,12 @@ call(void *self, struct cairn_request *req, struct cairn_error *err)
 	if (connector->stopping)
 		return cairn_error_set(err, CAIRN_EUNAVAILABLE, "the plugin is stopping");
 	return import_start(connector, req, err);
+}
+
+static void
+health(void *self, struct cairn_findings *findings)
+{
+	dicom_health(self, findings);
 }
 
 static void
@@ -232,4 +241,5 @@ CAIRN_PLUGIN("dicom", "0.1.0",
     "  deid.pixel_risk: {type: string, default: refuse-declared,\n"
     "    choices: [refuse-declared, refuse-suspected, accept],\n"
     "    help: 'Images whose pixels may show who the patient is (burned-in text, faces)'}\n",
-    .start = start, .call = call, .stop = stop, .cancel = cancel)
+    .start = start, .call = call, .stop = stop, .cancel = cancel, .check = dicom_check,
+    .health = health)

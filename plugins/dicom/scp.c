@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "dicom/dimse.h"
 #include "ingest.h"
 #include "visits.h"
+
+#define HOUR_MS 3600000u
 
 struct scp {
 	struct connector *connector;
@@ -16,6 +19,9 @@ struct scp {
 	bool check_called;
 	const char **peers;
 	size_t peer_count;
+	uint64_t refused_ms[SCP_REFUSED_MAX]; /* when; a ring */
+	size_t refused_next;
+	char last_refused[128];
 };
 
 /* ---- who may associate ------------------------------------------------------------------ */
@@ -90,6 +96,9 @@ reject(struct scp *scp, struct ul_assoc *assoc, const struct ul_request *request
 {
 	struct visit *visit = visits_begin(request->calling, request->called, ul_peer(assoc));
 
+	scp->refused_ms[scp->refused_next++ % SCP_REFUSED_MAX] = clock_monotonic_ms();
+	snprintf(scp->last_refused, sizeof scp->last_refused, "'%.16s' at %.64s", request->calling,
+	    ul_peer(assoc));
 	if (visit != NULL)
 		snprintf(visit->reason, sizeof visit->reason, "%s",
 		    reason == UL_REJECT_CALLED ? "it called another AE title than this one"
@@ -299,6 +308,22 @@ scp_new(struct scp **ret, struct connector *connector, struct cairn_error *err)
 	    ul_server_port(dimse_server(scp->dimse)));
 	*ret = scp;
 	return 0;
+}
+
+void
+scp_state_get(const struct scp *scp, struct scp_state *ret)
+{
+	const struct ul_server *server = dimse_server(scp->dimse);
+	uint64_t now = clock_monotonic_ms();
+	struct ul_stats stats;
+
+	ul_server_stats(server, &stats);
+	*ret = (struct scp_state){.port = ul_server_port(server),
+	    .associated = stats.associated,
+	    .associations = stats.associations};
+	for (size_t i = 0; i < SCP_REFUSED_MAX; i++)
+		ret->refused += scp->refused_ms[i] != 0 && now - scp->refused_ms[i] < HOUR_MS;
+	memcpy(ret->last_refused, scp->last_refused, sizeof ret->last_refused);
 }
 
 struct closing {

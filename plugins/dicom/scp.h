@@ -8,6 +8,19 @@
 
 /* Listens as the configuration says (address, port, ae_title, peers, limits). */
 int scp_new(struct scp **ret, struct connector *connector, struct cairn_error *err);
+
+/* For health. */
+#define SCP_REFUSED_MAX 64
+
+struct scp_state {
+	unsigned port;
+	size_t associated;
+	uint64_t associations;
+	unsigned refused; /* within the last hour, at most SCP_REFUSED_MAX are counted */
+	char last_refused[128];
+};
+
+void scp_state_get(const struct scp *scp, struct scp_state *ret);
 void scp_free(struct scp *scp, void (*freed)(void *arg), void *arg);
 
 /*
