@@ -84,6 +84,8 @@ send_call(int fd, const struct client_call *call, struct cairn_error *err)
 	envelope.subject = (char *)(uintptr_t)call->subject;
 	envelope.timeout_ms = call->timeout_ms;
 	envelope.context = &context;
+	envelope.lend = (char **)(uintptr_t)call->lend;
+	envelope.n_lend = call->lend_count;
 	envelope.body.data = (uint8_t *)(uintptr_t)call->body;
 	envelope.body.len = call->length;
 	length = cairn__envelope__get_packed_size(&envelope);

@@ -14,6 +14,8 @@ struct client_call {
 	const char *purpose; /* NULL: none */
 	const char *permit;
 	const char *as; /* principal to ask as; NULL: the local user */
+	char *const *lend; /* absolute paths that the plugin may read while we wait */
+	size_t lend_count;
 	const void *body;
 	size_t length;
 	unsigned timeout_ms;

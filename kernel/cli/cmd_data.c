@@ -10,6 +10,7 @@
 #include "cairn/imaging.pb-c.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/lent.h"
 #include "cli/question.h"
 #include "depth.h"
 
@@ -159,8 +160,15 @@ send_import(struct cli *cli, const char *purpose, const Cairn__ImportRequest *re
 	    .progress = import_progress};
 	Cairn__Envelope *reply = NULL;
 	Cairn__ImportProgress *done;
-	int status = question_ask(&question, &reply);
+	struct lent lent;
+	int status;
 
+	if (lent_cover(&lent, request->paths, request->n_paths) != 0)
+		return cli_failf(cli, CAIRN_ENOMEM, "out of memory");
+	question.lend = lent.paths;
+	question.lend_count = lent.count;
+	status = question_ask(&question, &reply);
+	lent_fini(&lent);
 	if (status != CLI_DONE)
 		return status;
 	done = unpack_progress(&reply->body);

@@ -49,6 +49,8 @@ question_ask(const struct question *question, Cairn__Envelope **ret_reply)
 	    .purpose = question->purpose,
 	    .permit = question->permit,
 	    .as = question->as,
+	    .lend = question->lend,
+	    .lend_count = question->lend_count,
 	    .body = body,
 	    .length = length,
 	    .timeout_ms = cli->timeout_ms != 0 ? cli->timeout_ms : question->timeout_ms,

@@ -14,6 +14,8 @@ struct question {
 	const char *permit; /* may be NULL */
 	const char *as;     /* may be NULL */
 	const ProtobufCMessage *message;
+	char *const *lend; /* absolute paths that the plugin may read meanwhile */
+	size_t lend_count;
 	unsigned timeout_ms; /* unless --timeout says otherwise */
 	void (*progress)(void *arg, const Cairn__Envelope *envelope); /* arg is the cli */
 };

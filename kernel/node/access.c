@@ -35,10 +35,10 @@ add_own(const struct node_config *config, const struct manifest *manifest,
 	if (code == 0 && (write || manifest_has(manifest, "objects:read")))
 		code = add_in_home(
 		    policy, config->home, "objects", write ? SANDBOX_WRITE : SANDBOX_READ, err);
-	/* What an operator has imported is read by the connector, one file at a time. */
+	/* Folders that are watched; what an operator names is lent for as long as it is imported. */
 	for (char **dir = config->import_dirs; code == 0 && write && *dir != NULL; dir++)
 		code = sandbox_policy_add(policy, *dir, SANDBOX_LEND, err);
-	if (code == 0 && write)
+	if (code == 0)
 		code = sandbox_policy_add(policy, config->home, SANDBOX_KEEP, err);
 	/* LMDB's readers enter themselves into the index's table of readers. */
 	if (code == 0 && !write && manifest_has(manifest, "objects:read"))

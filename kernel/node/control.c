@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "depth.h"
 #include "node/frames.h"
+#include "node/lend.h"
 #include "node/router.h"
 #include "runtime/arena.h"
 
@@ -35,6 +36,7 @@ struct connection {
 	uv_pipe_t pipe;
 	struct buf in;
 	char user[USER_MAX]; /* "local:root" */
+	struct lend *lends;  /* for as long as it lives */
 	bool closing;
 	bool paused;
 	char chunk[READ_CHUNK];
@@ -92,6 +94,7 @@ connection_close(struct connection *connection)
 		return;
 	connection->closing = true;
 	router_cancel(connection->control->node->router, connection, 0, true);
+	lend_end(&connection->lends);
 	uv_close((uv_handle_t *)&connection->pipe, connection_closed);
 }
 
@@ -166,7 +169,20 @@ send_envelope(void *arg, const Cairn__Envelope *envelope)
 
 /* ---- in --------------------------------------------------------------------------------- */
 
-/* In their own name local users are operators; in somebody else's they are what the policy says. */
+static void
+refuse_call(struct connection *connection, uint64_t id, const struct cairn_error *err)
+{
+	Cairn__Envelope reply = CAIRN__ENVELOPE__INIT;
+
+	reply.kind = CAIRN__ENVELOPE__KIND__REPLY;
+	reply.id = id;
+	reply.code = err->code;
+	reply.text = (char *)(uintptr_t)err->text;
+	send_envelope(connection, &reply);
+}
+
+/* In their own name local users are operators, and may lend what they have imported; in somebody
+ * else's they are what the policy says. */
 static void
 take_call(struct connection *connection, const Cairn__Envelope *envelope)
 {
@@ -177,10 +193,16 @@ take_call(struct connection *connection, const Cairn__Envelope *envelope)
 	const char *as =
 	    context != NULL && context->principal != NULL ? context->principal->name : "";
 
+	struct cairn_error err = {0};
+
 	if (as[0] != 0 && strcmp(as, connection->user) != 0) {
 		principal.name = as;
 		principal.role = guard_role(node->guard, as);
 		principal.asked_by = connection->user;
+	} else if (lend_paths(node, &connection->lends, envelope->subject, envelope->lend,
+		       envelope->n_lend, &err) != 0) {
+		refuse_call(connection, envelope->id, &err);
+		return;
 	}
 	router_call(node->router, &origin, &principal, envelope);
 }

@@ -56,6 +56,14 @@ find_handler(const struct node *node, const char *subject, const struct manifest
 	return NULL;
 }
 
+struct node_plugin *
+router_handler(const struct node *node, const char *subject)
+{
+	const struct manifest_serve *serve;
+
+	return find_handler(node, subject, &serve);
+}
+
 struct subjects {
 	const struct node *node;
 };

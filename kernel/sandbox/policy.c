@@ -38,6 +38,20 @@ sandbox_policy_add(struct sandbox_policy *policy, const char *path, enum sandbox
 	return 0;
 }
 
+void
+sandbox_policy_drop(struct sandbox_policy *policy, const char *path, enum sandbox_access access)
+{
+	for (size_t i = policy->path_count; i > 0; i--) {
+		struct sandbox_path *entry = &policy->paths[i - 1];
+
+		if (entry->access != access || strcmp(entry->path, path) != 0)
+			continue;
+		free(entry->path);
+		*entry = policy->paths[--policy->path_count];
+		return;
+	}
+}
+
 /* Nothing in here is secret or of the node.  The sanitizers need /proc/self, OpenSSL its settings,
  * name resolution the network's. */
 int

@@ -13,7 +13,7 @@
 
 #include <cairn/error.h>
 
-#define SANDBOX_PATHS_MAX 64
+#define SANDBOX_PATHS_MAX 192
 #define SANDBOX_TEXT_MAX 65536
 #define SANDBOX_PATH_MAX 4096
 
@@ -51,6 +51,9 @@ struct sandbox_policy {
 void sandbox_policy_fini(struct sandbox_policy *policy);
 int sandbox_policy_add(struct sandbox_policy *policy, const char *path, enum sandbox_access access,
     struct cairn_error *err);
+/* Takes one such entry out again; harmless if there is none. */
+void sandbox_policy_drop(
+    struct sandbox_policy *policy, const char *path, enum sandbox_access access);
 /* The programs' libraries and the few system files that every process reads. */
 int sandbox_policy_add_system(struct sandbox_policy *policy, struct cairn_error *err);
 

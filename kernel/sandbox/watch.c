@@ -458,3 +458,15 @@ watch_new(struct watch **ret, uv_loop_t *loop, const struct sandbox_policy *poli
 	*ret = watch;
 	return 0;
 }
+
+int
+watch_lend(struct watch *watch, const char *path, struct cairn_error *err)
+{
+	return sandbox_policy_add(&watch->policy, path, SANDBOX_LEND, err);
+}
+
+void
+watch_take_back(struct watch *watch, const char *path)
+{
+	sandbox_policy_drop(&watch->policy, path, SANDBOX_LEND);
+}

@@ -8,8 +8,9 @@
  * told.  An open is judged by its path's words, for the report's sake; a plugin that changes the
  * words meanwhile hides them from the report and still meets Landlock.
  *
- * What is lent (folders that an operator imports from) is opened here and handed over as a
- * descriptor: the plugin reads the very file that was judged, and no folder is open to it.
+ * What is lent (folders that are watched, files that an operator has imported) is opened here and
+ * handed over as a descriptor: the plugin reads the very file that was judged, and no folder is
+ * open to it.
  *
  * A plugin that tries without end waits for its answers: more than WATCH_REFUSED_PER_S refusals or
  * WATCH_OPENS_PER_S opens are put off to the next second, so that nobody else pays for it.
@@ -38,6 +39,10 @@ struct watch_ops {
  * to close once the host has it. */
 int watch_new(struct watch **ret, uv_loop_t *loop, const struct sandbox_policy *policy,
     const struct watch_ops *ops, void *arg, int *ret_host_fd, struct cairn_error *err);
+/* One path more that is lent, until it is taken back as often. */
+int watch_lend(struct watch *watch, const char *path, struct cairn_error *err);
+void watch_take_back(struct watch *watch, const char *path);
+
 /* Ends without calling anybody back; what waits in the host fails with ENOSYS. */
 void watch_close(struct watch *watch);
 
