@@ -5,8 +5,9 @@
 
 Senders: `storescu +sd` as it comes, and CAIRN_SHARED/bench/dicom/fastsend with 1 and 4 associations.
 Durability: Cairn `power` (fdatasync before the answer) and `process` (write before the answer, which
-is what storescp and Orthanc do by default: neither syncs... Orthanc's default syncs its files).
-The floor is CAIRN_SHARED/bench/dicom/floor: a socket that appends nothing, or a file each.
+is what storescp does; Orthanc as it comes syncs its files, tuned it does not).
+The floors: a socket that writes nothing, or a file each (CAIRN_SHARED/bench/dicom/floor), or appends
+all to one file, synced or not (bench_floor).
 """
 
 import argparse
@@ -105,6 +106,14 @@ class Floor(Process):
         return True
 
 
+class Appender(Floor):
+    """Our own receiver for the same protocol: everything into one file, `sync` before the answer."""
+
+    def command(self):
+        return [os.environ["CAIRN_BIN"] + "/bench_floor", str(self.port), str(self.dir / "segment"),
+                *self.mode]
+
+
 def send_fast(tool, receiver, folder, associations, limit):
     """Instances per second."""
     if isinstance(receiver, Floor):
@@ -167,6 +176,8 @@ def main():
     by_default = [*ours, Storescp("storescp", [], False), Orthanc("Orthanc", "default", False)]
     tuned = [*ours, Storescp("storescp +B, 128 KB, nodelay", ["+B", "-pdu", "131072"], True),
              Orthanc("Orthanc tuned, nodelay", "tuned", True),
+             Appender("floor: appended", [], work / "floor"),
+             Appender("floor: appended and synced", ["sync"], work / "floor"),
              Floor("floor: nothing written", ["nowrite"], work / "floor"),
              Floor("floor: a file each", [], work / "floor")]
     forked = [*ours, Storescp("storescp --fork +B, nodelay", ["--fork", "+B", "-pdu", "131072"],
