@@ -5,7 +5,7 @@
 #   bin/                    cairn, cairnd, cairn-host, cairn-synth
 #   lib/cairn/plugins/      the plugins of this project
 #   lib/cairn/conformance.so  what `cairn plugin test` puts before a plugin
-#   lib/libcairn-testing.a  the fake kernel
+#   lib/libcairn-testing.a  the fake kernel; libcairn-hl7.a  HL7 v2
 #   lib/pkgconfig/          cairn.pc, cairn-testing.pc
 #   lib/cmake/Cairn/        find_package(Cairn)
 #   include/cairn/          the headers
@@ -39,6 +39,7 @@ file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/include ${CMAKE_BINARY_DIR}/share/cairn)
 file(CREATE_LINK ${CMAKE_SOURCE_DIR}/sdk/include/cairn ${CMAKE_BINARY_DIR}/include/cairn SYMBOLIC)
 file(CREATE_LINK ${CMAKE_SOURCE_DIR}/sdk/templates ${CMAKE_BINARY_DIR}/share/cairn/templates
   SYMBOLIC)
+file(CREATE_LINK ${CMAKE_SOURCE_DIR}/proto ${CMAKE_BINARY_DIR}/share/cairn/proto SYMBOLIC)
 
 install(TARGETS cairn cairnd cairn-host cairn-synth RUNTIME DESTINATION bin)
 foreach(interpreter cairn-lua cairn-sh) # of plugins in other languages
@@ -46,12 +47,13 @@ foreach(interpreter cairn-lua cairn-sh) # of plugins in other languages
     install(TARGETS ${interpreter} RUNTIME DESTINATION bin)
   endif()
 endforeach()
-install(TARGETS plugin_cohort plugin_dicom plugin_hello LIBRARY DESTINATION lib/cairn/plugins)
+install(TARGETS plugin_cohort plugin_dicom plugin_hello plugin_hl7v2
+  LIBRARY DESTINATION lib/cairn/plugins)
 install(TARGETS cairn_conformance LIBRARY DESTINATION lib/cairn)
-install(TARGETS cairn_testing ARCHIVE DESTINATION lib)
+install(TARGETS cairn_testing cairn_hl7 ARCHIVE DESTINATION lib)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/sdk/include/cairn DESTINATION include)
 install(DIRECTORY ${CMAKE_BINARY_DIR}/share/cairn DESTINATION share USE_SOURCE_PERMISSIONS
-  PATTERN templates EXCLUDE PATTERN __pycache__ EXCLUDE)
+  PATTERN templates EXCLUDE PATTERN proto EXCLUDE PATTERN __pycache__ EXCLUDE)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/sdk/templates DESTINATION share/cairn USE_SOURCE_PERMISSIONS)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/proto/cairn DESTINATION share/cairn/proto
   FILES_MATCHING PATTERN "*.proto")

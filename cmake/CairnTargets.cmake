@@ -83,3 +83,19 @@ function(cairn_fuzz name)
     ${CMAKE_SOURCE_DIR}/${ARG_CORPUS})
   set_tests_properties(${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
 endfunction()
+
+# What find_package(Cairn) gives an integrator, here, for plugins that are built either way
+# (plugins/hl7v2).
+function(cairn_add_plugin name)
+  cairn_plugin(${name} ${ARGN})
+endfunction()
+
+function(cairn_add_plugin_test name)
+  cairn_test(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE cairn_testing dep::libuv)
+endfunction()
+
+function(cairn_messages name)
+  add_library(${name} INTERFACE)
+  target_link_libraries(${name} INTERFACE cairn_proto)
+endfunction()
