@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "host/exec.h"
 #include "runtime/runtime.h"
 #include "sandbox/sandbox.h"
@@ -28,13 +30,26 @@ finished(void *arg, int status)
 	_exit(status);
 }
 
+/* Its own word, for our parent is another process when it died before we began. */
+static pid_t
+kernel_of_host(void)
+{
+	const char *text = getenv("CAIRN_KERNEL");
+	int64_t pid;
+
+	return text != NULL && text_to_integer(text, 1, INT32_MAX, &pid) == 0 ? (pid_t)pid
+									      : getppid();
+}
+
 /* We die with the kernel.  It may have died before prctl(), hence the second look. */
 static int
 bind_to_kernel(pid_t kernel)
 {
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != kernel) {
+		log_error("host", "the kernel is gone, leaving");
 		return -1;
-	return getppid() == kernel ? 0 : -1;
+	}
+	return 0;
 }
 
 /* ---- confinement ------------------------------------------------------------------------ */
@@ -90,7 +105,7 @@ become_interpreter(struct host *host, pid_t kernel, char **argv)
 int
 main(int argc, char **argv)
 {
-	pid_t kernel = getppid();
+	pid_t kernel = kernel_of_host();
 	struct cairn_error err = {0};
 	struct cairn *cairn;
 	struct host host = {0};
@@ -102,14 +117,14 @@ main(int argc, char **argv)
 		    "usage: cairn-host SOCKET-URL PLUGIN NAME [INTERPRETER] (started by cairnd)\n");
 		return 2;
 	}
-	if (bind_to_kernel(kernel) != 0) {
-		log_error("host", "the kernel is gone, leaving");
+	if (bind_to_kernel(kernel) != 0)
 		return 1;
-	}
 	if (enter(&host, &err) != 0) {
 		log_error("host", "%s", err.text);
 		return 1;
 	}
+	if (bind_to_kernel(kernel) != 0) /* the change of user had undone it for a moment */
+		return 1;
 	if (argc == 5)
 		return become_interpreter(&host, kernel, argv);
 	signal(SIGPIPE, SIG_IGN);

@@ -152,7 +152,11 @@ environment_fill(struct environment *environment)
 		environment->pointers[count] = environment->text[count];
 		count++;
 	}
-	environment->pointers[count] = NULL;
+	/* A host that begins after our death would take its new parent for us. */
+	snprintf(
+	    environment->text[count], ENVIRONMENT_TEXT_MAX, "CAIRN_KERNEL=%ld", (long)getpid());
+	environment->pointers[count] = environment->text[count];
+	environment->pointers[count + 1] = NULL;
 }
 
 /* A session of its own keeps a terminal's Ctrl-C from reaching the host before our orderly STOP. */

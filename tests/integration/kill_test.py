@@ -5,10 +5,11 @@ connector's process (and then the kernel) is killed again and again."""
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 
-from harness import Node, Scu, equal, main, read_part10, synth, wait_for
+from harness import BIN, Node, Scu, contains, equal, main, read_part10, synth, wait_for
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 SENDERS = 4
@@ -145,6 +146,16 @@ def test_no_host_outlives_its_kernel():
         pids = [node.plugin(name)["pid"] for name in ("dicom", "cohort")]
         node.kill()
         wait_for("the hosts gone", 5, lambda: not any(os.path.exists(f"/proc/{p}") for p in pids))
+
+
+def test_a_host_that_begins_after_its_kernels_death_leaves():
+    """It would take its new parent for the kernel, and dial for ever."""
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    host = subprocess.run([str(BIN / "cairn-host"), "ipc:///nowhere", "no.so", "no"], timeout=10,
+                          env={**os.environ, "CAIRN_KERNEL": str(dead.pid)}, capture_output=True)
+    equal(host.returncode, 1, "its exit status")
+    contains(host.stderr.decode(), "the kernel is gone, leaving", "its last word")
 
 
 if __name__ == "__main__":
