@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 
 #include "base/text.h"
+#include "element.h"
 
 struct walk {
 	lua_State *lua;
@@ -132,29 +133,6 @@ push_value(struct walk *w, const ProtobufCFieldDescriptor *field, const void *at
 	}
 }
 
-static size_t
-element_size(ProtobufCType type)
-{
-	switch (type) {
-	case PROTOBUF_C_TYPE_INT64:
-	case PROTOBUF_C_TYPE_SINT64:
-	case PROTOBUF_C_TYPE_SFIXED64:
-	case PROTOBUF_C_TYPE_UINT64:
-	case PROTOBUF_C_TYPE_FIXED64:
-	case PROTOBUF_C_TYPE_DOUBLE:
-		return 8;
-	case PROTOBUF_C_TYPE_BOOL:
-		return sizeof(protobuf_c_boolean);
-	case PROTOBUF_C_TYPE_STRING:
-	case PROTOBUF_C_TYPE_MESSAGE:
-		return sizeof(void *);
-	case PROTOBUF_C_TYPE_BYTES:
-		return sizeof(ProtobufCBinaryData);
-	default:
-		return 4;
-	}
-}
-
 /* ---- fields ----------------------------------------------------------------------------- */
 
 static void
@@ -165,7 +143,7 @@ push_list(struct walk *w, const ProtobufCFieldDescriptor *field, const uint8_t *
 
 	lua_newtable(w->lua);
 	for (size_t i = 0; i < count; i++) {
-		push_value(w, field, items + i * element_size(field->type));
+		push_value(w, field, items + i * proto_element_size(field->type));
 		lua_rawseti(w->lua, -2, (lua_Integer)i + 1);
 	}
 }

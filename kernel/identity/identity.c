@@ -34,27 +34,6 @@ key_path(char ret[PATH_MAX], const char *keys_dir, const char *name, struct cair
 /* ---- making keys ------------------------------------------------------------------------ */
 
 static int
-create_pem(const char *path, EVP_PKEY *key, bool secret, struct cairn_error *err)
-{
-	BIO *bio = BIO_new(secret ? BIO_s_secmem() : BIO_s_mem());
-	char *text = NULL;
-	long length;
-	int good, code;
-
-	if (bio == NULL)
-		return cairn_error_set(err, CAIRN_ENOMEM, "no memory for %s", path);
-	good = secret ? PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL)
-		      : PEM_write_bio_PUBKEY(bio, key);
-	length = BIO_get_mem_data(bio, &text);
-	if (good == 1 && length > 0)
-		code = keyfile_create(path, text, (size_t)length, secret ? 0600 : 0644, err);
-	else
-		code = cairn_error_set(err, CAIRN_EINTERNAL, "OpenSSL could not write %s", path);
-	BIO_free(bio);
-	return code;
-}
-
-static int
 create_pseudonym_key(const char *path, struct cairn_error *err)
 {
 	uint8_t key[SITEKEY_BYTES];
@@ -80,9 +59,9 @@ create_node_keys(const char *private_path, const char *public_path, struct cairn
 	if (key == NULL)
 		return cairn_error_set(
 		    err, CAIRN_EINTERNAL, "OpenSSL could not make an Ed25519 key");
-	code = create_pem(private_path, key, true, err);
+	code = keyfile_create_pem(private_path, key, true, err);
 	if (code == 0)
-		code = create_pem(public_path, key, false, err);
+		code = keyfile_create_pem(public_path, key, false, err);
 	EVP_PKEY_free(key);
 	return code;
 }

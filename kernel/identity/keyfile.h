@@ -2,8 +2,11 @@
 #ifndef IDENTITY_KEYFILE_H
 #define IDENTITY_KEYFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+#include <openssl/evp.h>
 
 #include <cairn/error.h>
 
@@ -15,6 +18,9 @@
  * CAIRN_EEXIST when the name is taken; what was there is never replaced. */
 int keyfile_create(
     const char *path, const void *bytes, size_t length, mode_t mode, struct cairn_error *err);
+
+/* The private key (0600) or the public one (0644) in PEM, likewise. */
+int keyfile_create_pem(const char *path, EVP_PKEY *key, bool secret, struct cairn_error *err);
 
 /* Reads a secret, which group and others must not be able to read or write.  `ret` is a buffer that
  * keyfile_wipe() must empty; it never moves while it is filled, so that no copy stays behind. */

@@ -11,6 +11,7 @@
 #include <cairn/error.h>
 
 #include "base/buf.h"
+#include "element.h"
 #include "node/words.h"
 
 #define DEPTH_MAX 100
@@ -166,29 +167,6 @@ write_value(struct writer *w, const ProtobufCFieldDescriptor *field, const void 
 	}
 }
 
-static size_t
-element_size(ProtobufCType type)
-{
-	switch (type) {
-	case PROTOBUF_C_TYPE_INT64:
-	case PROTOBUF_C_TYPE_SINT64:
-	case PROTOBUF_C_TYPE_SFIXED64:
-	case PROTOBUF_C_TYPE_UINT64:
-	case PROTOBUF_C_TYPE_FIXED64:
-	case PROTOBUF_C_TYPE_DOUBLE:
-		return 8;
-	case PROTOBUF_C_TYPE_BOOL:
-		return sizeof(protobuf_c_boolean);
-	case PROTOBUF_C_TYPE_STRING:
-	case PROTOBUF_C_TYPE_MESSAGE:
-		return sizeof(void *);
-	case PROTOBUF_C_TYPE_BYTES:
-		return sizeof(ProtobufCBinaryData);
-	default:
-		return 4;
-	}
-}
-
 /* ---- fields ----------------------------------------------------------------------------- */
 
 /* Whether the wire would not carry it. */
@@ -205,7 +183,7 @@ is_default(const ProtobufCFieldDescriptor *field, const uint8_t *at)
 		READ(ProtobufCBinaryData, at, value);
 		return value.len == 0;
 	}
-	return memcmp(at, zeros, element_size(field->type)) == 0;
+	return memcmp(at, zeros, proto_element_size(field->type)) == 0;
 }
 
 static bool
@@ -236,7 +214,7 @@ write_list(
 	put(w, depth > 0 ? "[" : "");
 	for (size_t i = 0; i < count && !w->full; i++) {
 		put(w, i == 0 ? "" : depth > 0 ? "," : ", ");
-		write_value(w, field, items + i * element_size(field->type), depth);
+		write_value(w, field, items + i * proto_element_size(field->type), depth);
 	}
 	put(w, depth > 0 ? "]" : "");
 }

@@ -82,27 +82,6 @@ publisher_key_read(const char *path, bool secret, EVP_PKEY **ret, struct cairn_e
 	return 0;
 }
 
-static int
-write_pem(const char *path, EVP_PKEY *key, bool secret, struct cairn_error *err)
-{
-	BIO *bio = BIO_new(secret ? BIO_s_secmem() : BIO_s_mem());
-	char *text = NULL;
-	long length;
-	int good, code;
-
-	if (bio == NULL)
-		return cairn_error_set(err, CAIRN_ENOMEM, "no memory for %s", path);
-	good = secret ? PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL)
-		      : PEM_write_bio_PUBKEY(bio, key);
-	length = BIO_get_mem_data(bio, &text);
-	if (good == 1 && length > 0)
-		code = keyfile_create(path, text, (size_t)length, secret ? 0600 : 0644, err);
-	else
-		code = cairn_error_set(err, CAIRN_EINTERNAL, "OpenSSL could not write %s", path);
-	BIO_free(bio);
-	return code;
-}
-
 int
 publisher_key_create(
     const char *path, const char *public_path, EVP_PKEY **ret, struct cairn_error *err)
@@ -118,9 +97,9 @@ publisher_key_create(
 	if (key == NULL)
 		return cairn_error_set(
 		    err, CAIRN_EINTERNAL, "OpenSSL could not make an Ed25519 key");
-	code = write_pem(path, key, true, err);
+	code = keyfile_create_pem(path, key, true, err);
 	if (code == 0)
-		code = write_pem(public_path, key, false, err);
+		code = keyfile_create_pem(public_path, key, false, err);
 	if (code != 0)
 		EVP_PKEY_free(key);
 	else

@@ -24,7 +24,6 @@
 #include "bus_bench.h"
 #include "supervisor/supervisor.h"
 
-#define ROUNDS_MAX 101
 #define ROUTES 4096
 #define WINDOW 256
 #define RUN_ID 1
@@ -151,14 +150,6 @@ run_call(const struct bus_bench_order *order, struct bus_bench_result *ret)
 	*ret = kernel.result;
 }
 
-static int
-compare_latency(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static void
 run_hop(const struct bus_bench_order *order, struct bus_bench_result *ret)
 {
@@ -173,65 +164,14 @@ run_hop(const struct bus_bench_order *order, struct bus_bench_result *ret)
 	run_until_done();
 	kernel.hopping = false;
 	*ret = (struct bus_bench_result){.elapsed_ns = clock_monotonic_ns() - start_ns};
-	qsort(kernel.latency_ns, order->count, sizeof *kernel.latency_ns, compare_latency);
-	ret->p50_ns = kernel.latency_ns[order->count / 2];
-	ret->p99_ns = kernel.latency_ns[order->count / 100 * 99];
+	bus_bench_latency(kernel.latency_ns, order->count, ret);
 	free(kernel.latency_ns);
 }
 
 /* ---- rounds ----------------------------------------------------------------------------- */
 
-static const struct {
-	const char *name;
-	void (*run)(const struct bus_bench_order *order, struct bus_bench_result *ret);
-} kinds[] = {{"forward", run_forward}, {"call", run_call}, {"hop", run_hop}};
-
-#define KINDS (sizeof kinds / sizeof *kinds)
-
-static int
-compare_double(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double
-median(double *values, size_t count)
-{
-	qsort(values, count, sizeof *values, compare_double);
-	return values[count / 2];
-}
-
-static void
-measure(size_t rounds, uint32_t count)
-{
-	static double rate[KINDS][ROUNDS_MAX], p50[KINDS][ROUNDS_MAX], p99[KINDS][ROUNDS_MAX];
-	const struct bus_bench_order many = {WINDOW, count}, single = {1, count / 10};
-	struct bus_bench_result result;
-	double base_rate = 0, base_p50 = 0;
-
-	for (size_t round = 0; round < rounds; round++) {
-		for (size_t i = 0; i < KINDS; i++) {
-			kinds[i].run(&many, &result);
-			rate[i][round] = count / ((double)result.elapsed_ns / 1e9);
-			kinds[i].run(&single, &result);
-			p50[i][round] = result.p50_ns / 1e3;
-			p99[i][round] = result.p99_ns / 1e3;
-		}
-	}
-	printf(
-	    "%zu rounds, %u messages, window %d; latency with window 1\n", rounds, count, WINDOW);
-	printf("%-8s %10s %6s %9s %6s %9s\n", "", "msgs/s", "ratio", "p50 us", "ratio", "p99 us");
-	for (size_t i = 0; i < KINDS; i++) {
-		double r = median(rate[i], rounds), l = median(p50[i], rounds);
-
-		base_rate = i == 0 ? r : base_rate;
-		base_p50 = i == 0 ? l : base_p50;
-		printf("%-8s %10.0f %6.2f %9.1f %6.2f %9.1f\n", kinds[i].name, r, r / base_rate, l,
-		    l / base_p50, median(p99[i], rounds));
-	}
-}
+static const struct bus_bench_kind kinds[] = {
+    {"forward", run_forward}, {"call", run_call}, {"hop", run_hop}};
 
 static struct supervisor_plugin *
 add(const char *name, const char *path)
@@ -269,7 +209,7 @@ main(int argc, char **argv)
 	struct test_dir dir;
 	int64_t rounds = 7, count = 100000;
 
-	if ((argc > 1 && text_to_integer(argv[1], 1, ROUNDS_MAX, &rounds) != 0) ||
+	if ((argc > 1 && text_to_integer(argv[1], 1, BUS_BENCH_ROUNDS_MAX, &rounds) != 0) ||
 	    (argc > 2 && text_to_integer(argv[2], 1000, 10000000, &count) != 0))
 		die("usage: bench_bus [ROUNDS [COUNT]]");
 	test_dir_make(&dir);
@@ -283,7 +223,8 @@ main(int argc, char **argv)
 	kernel.echo = add("bus-echo", BENCH_ECHO);
 	while (kernel.ready < 2)
 		uv_run(&kernel.loop, UV_RUN_ONCE);
-	measure((size_t)rounds, (uint32_t)count);
+	bus_bench_table(
+	    kinds, sizeof kinds / sizeof *kinds, (size_t)rounds, WINDOW, (uint32_t)count);
 	supervisor_close(kernel.supervisor, closed, NULL);
 	run_until_done();
 	bus_forward_stop();

@@ -27,7 +27,6 @@
 #include "bus_bench.h"
 #include "cairn/bus.pb-c.h"
 
-#define ROUNDS_MAX 101
 #define COUNT_MAX 1000000
 #define WINDOW 64
 #define FRAME_MAX 65536
@@ -93,14 +92,6 @@ take_reply(const struct line *line)
 
 /* ---- the four --------------------------------------------------------------------------- */
 
-static int
-compare_latency(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static void
 run_line(const struct line *line, const struct bus_bench_order *order, struct bus_bench_result *ret)
 {
@@ -116,9 +107,7 @@ run_line(const struct line *line, const struct bus_bench_order *order, struct bu
 		latency_ns[done] = (uint32_t)(clock_monotonic_ns() - sent_ns[done % order->window]);
 	}
 	ret->elapsed_ns = clock_monotonic_ns() - start_ns;
-	qsort(latency_ns, order->count, sizeof *latency_ns, compare_latency);
-	ret->p50_ns = latency_ns[order->count / 2];
-	ret->p99_ns = latency_ns[order->count / 100 * 99];
+	bus_bench_latency(latency_ns, order->count, ret);
 }
 
 static void
@@ -139,53 +128,8 @@ run_guarded(const struct bus_bench_order *order, struct bus_bench_result *ret)
 	run_line(&guarded_line, order, ret);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(const struct bus_bench_order *order, struct bus_bench_result *ret);
-} kinds[] = {{"socket", run_socket}, {"forward", bus_forward_run}, {"call", run_call},
-    {"guarded", run_guarded}};
-
-#define KINDS (sizeof kinds / sizeof *kinds)
-
-/* ---- rounds ----------------------------------------------------------------------------- */
-
-static int
-compare_double(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double
-median(double *values, size_t count)
-{
-	qsort(values, count, sizeof *values, compare_double);
-	return values[count / 2];
-}
-
-static void
-measure(size_t rounds, uint32_t count)
-{
-	static double rate[KINDS][ROUNDS_MAX], p50[KINDS][ROUNDS_MAX], p99[KINDS][ROUNDS_MAX];
-	const struct bus_bench_order many = {WINDOW, count}, single = {1, count / 10};
-	struct bus_bench_result result;
-
-	for (size_t round = 0; round < rounds; round++) {
-		for (size_t i = 0; i < KINDS; i++) {
-			kinds[i].run(&many, &result);
-			rate[i][round] = count / ((double)result.elapsed_ns / 1e9);
-			kinds[i].run(&single, &result);
-			p50[i][round] = result.p50_ns / 1e3;
-			p99[i][round] = result.p99_ns / 1e3;
-		}
-	}
-	printf("%zu rounds, %u calls, window %d; latency with window 1\n", rounds, count, WINDOW);
-	printf("%-8s %10s %9s %9s\n", "", "calls/s", "p50 us", "p99 us");
-	for (size_t i = 0; i < KINDS; i++)
-		printf("%-8s %10.0f %9.1f %9.1f\n", kinds[i].name, median(rate[i], rounds),
-		    median(p50[i], rounds), median(p99[i], rounds));
-}
+static const struct bus_bench_kind kinds[] = {{"socket", run_socket}, {"forward", bus_forward_run},
+    {"call", run_call}, {"guarded", run_guarded}};
 
 /* ---- the other sides -------------------------------------------------------------------- */
 
@@ -230,7 +174,8 @@ main(int argc, char **argv)
 	struct test_dir dir;
 	int64_t rounds = 7, count = 20000;
 
-	if (argc < 2 || (argc > 2 && text_to_integer(argv[2], 1, ROUNDS_MAX, &rounds) != 0) ||
+	if (argc < 2 ||
+	    (argc > 2 && text_to_integer(argv[2], 1, BUS_BENCH_ROUNDS_MAX, &rounds) != 0) ||
 	    (argc > 3 && text_to_integer(argv[3], 1000, COUNT_MAX, &count) != 0))
 		die("usage: bench_call CONTROL_SOCKET [ROUNDS [COUNT]]");
 	test_dir_make(&dir);
@@ -240,7 +185,8 @@ main(int argc, char **argv)
 	call_line = (struct line){connect_to(argv[1]), "hello.greet", "", "", 0};
 	guarded_line = (struct line){
 	    connect_to(argv[1]), "cohort.count", "operations", everyone, sizeof everyone - 1};
-	measure((size_t)rounds, (uint32_t)count);
+	bus_bench_table(
+	    kinds, sizeof kinds / sizeof *kinds, (size_t)rounds, WINDOW, (uint32_t)count);
 	bus_forward_stop();
 	test_dir_remove(&dir);
 	fflush(stdout);
