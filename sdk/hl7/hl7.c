@@ -30,9 +30,11 @@ hl7_part(struct hl7_span span, char separator, unsigned index)
 struct hl7_span
 hl7_segment(const struct hl7 *m, struct hl7_span after, const char *name)
 {
-	const char *at = after.at == NULL ? m->all.at : after.at + after.length;
-	const char *end = m->all.at + m->all.length;
+	const char *at = after.at == NULL ? m->all.at : after.at + after.length, *end;
 
+	if (m->all.length == 0)
+		return (struct hl7_span){0};
+	end = m->all.at + m->all.length;
 	while (at < end) {
 		size_t length = 0;
 
@@ -96,10 +98,11 @@ hl7_text(struct hl7 *m, struct hl7_span span)
 {
 	static char none[1] = "";
 	char *text = m->arena + m->used;
-	const char *end = span.at + span.length;
+	const char *end;
 
 	if (span.length == 0 || m->size - m->used <= span.length)
 		return none;
+	end = span.at + span.length;
 	for (const char *at = span.at; at < end; at++) {
 		size_t rest = (size_t)(end - at) - 1;
 		const char *close = *at == m->escape ? memchr(at + 1, m->escape, rest) : NULL;
