@@ -58,6 +58,10 @@ extern const struct cli_command cli_ledger_commands[];
 extern const struct cli_command cli_job_commands[];
 extern const struct cli_command cli_sdk_commands[];
 extern const struct cli_command cli_test_commands[];
+extern const struct cli_command cli_man_commands[];
+
+/* All commands in the order of `cairn --help`; NULL behind the last. */
+const struct cli_command *cli_command_at(size_t index);
 
 /* Commands with a file of their own. */
 int cli_check_run(struct cli *cli, int argc, char **argv);

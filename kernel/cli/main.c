@@ -18,21 +18,29 @@
 static const struct cli_command *const groups[] = {cli_node_commands, cli_care_commands,
     cli_plugin_commands, cli_install_commands, cli_key_commands, cli_profile_commands,
     cli_data_commands, cli_policy_commands, cli_ledger_commands, cli_job_commands, cli_sdk_commands,
-    cli_test_commands};
+    cli_test_commands, cli_man_commands};
 #define GROUPS (sizeof groups / sizeof groups[0])
 
-static const char *
-command_name(const void *arg, size_t index)
+const struct cli_command *
+cli_command_at(size_t index)
 {
-	(void)arg;
 	for (size_t i = 0; i < GROUPS; i++) {
 		for (const struct cli_command *command = groups[i]; command->name != NULL;
 		     command++) {
 			if (index-- == 0)
-				return command->name;
+				return command;
 		}
 	}
 	return NULL;
+}
+
+static const char *
+command_name(const void *arg, size_t index)
+{
+	const struct cli_command *command = cli_command_at(index);
+
+	(void)arg;
+	return command == NULL ? NULL : command->name;
 }
 
 /* How many words of argv name `command`: 0 when it is another. */
