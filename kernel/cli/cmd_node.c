@@ -325,6 +325,26 @@ print_plugins(const struct cli *cli, const json_t *plugins)
 	cli_table_print(cli, &table);
 }
 
+/* What a plugin tried and may not do: beside its name, so that nobody has to ask for it. */
+static void
+print_refused(const struct cli *cli, const json_t *plugins)
+{
+	size_t index;
+	const json_t *plugin;
+
+	json_array_foreach(plugins, index, plugin)
+	{
+		long long refused = cli_json_number(plugin, "refused");
+
+		if (refused == 0)
+			continue;
+		printf("%srefused%s  %s: %lld accesses, the last: ", cli_colour(cli, CLI_YELLOW),
+		    cli_colour(cli, CLI_PLAIN), cli_json_text(plugin, "name"), refused);
+		cli_print_safe(stdout, cli_json_text(plugin, "last_refused"));
+		putchar('\n');
+	}
+}
+
 static void
 print_status(const struct cli *cli, const json_t *status)
 {
@@ -354,6 +374,7 @@ print_status(const struct cli *cli, const json_t *status)
 		cli_json_number(queue, "done"));
 	putchar('\n');
 	print_plugins(cli, json_object_get(status, "plugins"));
+	print_refused(cli, json_object_get(status, "plugins"));
 }
 
 static int

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a plugin could do if it were hostile: `cairn plugin security`. */
+/*
+ * What a plugin could do if it were hostile: `cairn plugin security`.  The figure is of what it was
+ * granted, for the node gives it nothing else; what it asks for beyond that stands beside it.
+ */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +10,7 @@
 #include "cli/cli.h"
 #include "config/capability.h"
 #include "config/config.h"
+#include "provenance/trust.h"
 #include "sandbox/sandbox.h"
 
 #define LINES_MAX 160
@@ -35,6 +39,7 @@ static const struct {
 
 struct line {
 	unsigned tenths;
+	bool granted;
 	char what[96];
 	char words[WORDS_MAX];
 };
@@ -43,39 +48,49 @@ struct exposure {
 	struct line lines[LINES_MAX];
 	size_t count;
 	unsigned tenths; /* EXPOSURE_MAX at most */
+	unsigned asked;  /* the same, were all granted that is asked for */
 };
 
-static void
-add(struct exposure *exposure, unsigned tenths, const char *what, const char *words)
+static unsigned
+at_most(unsigned tenths)
 {
-	struct line *line = &exposure->lines[exposure->count];
-
-	if (exposure->count == LINES_MAX)
-		return;
-	line->tenths = tenths;
-	snprintf(line->what, sizeof line->what, "%.95s", what);
-	snprintf(line->words, sizeof line->words, "%.511s", words);
-	exposure->count++;
-	exposure->tenths += tenths;
-	if (exposure->tenths > EXPOSURE_MAX)
-		exposure->tenths = EXPOSURE_MAX;
+	return tenths < EXPOSURE_MAX ? tenths : EXPOSURE_MAX;
 }
 
 static void
-add_capabilities(struct exposure *exposure, const struct manifest *manifest)
+add(struct exposure *exposure, unsigned tenths, bool granted, const char *what, const char *words)
+{
+	struct line *line = &exposure->lines[exposure->count];
+
+	exposure->asked = at_most(exposure->asked + tenths);
+	if (granted)
+		exposure->tenths = at_most(exposure->tenths + tenths);
+	if (exposure->count == LINES_MAX)
+		return;
+	line->tenths = tenths;
+	line->granted = granted;
+	snprintf(line->what, sizeof line->what, "%.95s", what);
+	snprintf(line->words, sizeof line->words, "%.511s", words);
+	exposure->count++;
+}
+
+static void
+add_capabilities(
+    struct exposure *exposure, const struct manifest *manifest, const struct trust *trust)
 {
 	bool seen[sizeof weights / sizeof weights[0]] = {false};
 	char words[CAPABILITY_WORDS_MAX];
 
 	for (size_t i = 0; i < manifest->capability_count; i++) {
 		const char *capability = manifest->capabilities[i];
+		bool granted = trust_has(trust, TRUST_GRANT, manifest->name, capability);
 
 		for (size_t j = 0; j < sizeof weights / sizeof weights[0]; j++) {
 			if (strncmp(capability, weights[j].prefix, strlen(weights[j].prefix)) != 0)
 				continue;
 			capability_words(capability, words);
-			add(exposure, seen[j] ? weights[j].each : weights[j].tenths, capability,
-			    words);
+			add(exposure, seen[j] ? weights[j].each : weights[j].tenths, granted,
+			    capability, words);
 			seen[j] = true;
 			break;
 		}
@@ -91,16 +106,17 @@ add_gaps(struct exposure *exposure, const struct manifest *manifest)
 
 	if (missing != NULL) {
 		snprintf(words, sizeof words, "this machine does not deny: %.400s", missing);
-		add(exposure, strstr(missing, "no Landlock") != NULL ? 60 : 10, "machine", words);
+		add(exposure, strstr(missing, "no Landlock") != NULL ? 60 : 10, true, "machine",
+		    words);
 	}
 	if (manifest->interpreter != NULL) {
 		snprintf(words, sizeof words,
 		    "it is a script: %.200s runs, and may connect to local sockets; the node's own "
 		    "refuses it",
 		    manifest->interpreter);
-		add(exposure, 10, "interpreter", words);
+		add(exposure, 10, true, "interpreter", words);
 	}
-	add(exposure, 2, "always",
+	add(exposure, 2, true, "always",
 	    "use its processor time, memory and disk up to the node's limits");
 }
 
@@ -109,6 +125,8 @@ compare_lines(const void *a, const void *b)
 {
 	const struct line *left = a, *right = b;
 
+	if (left->granted != right->granted)
+		return left->granted ? -1 : 1;
 	return (left->tenths < right->tenths) - (left->tenths > right->tenths);
 }
 
@@ -119,24 +137,42 @@ verdict(unsigned tenths)
 }
 
 static int
-print_exposure(struct cli *cli, const char *name, const struct exposure *exposure)
+print_json(const char *name, const struct exposure *exposure)
 {
 	json_t *lines = json_array();
 
-	for (size_t i = 0; cli->json && i < exposure->count; i++)
+	for (size_t i = 0; i < exposure->count; i++) {
+		const struct line *line = &exposure->lines[i];
+
 		json_array_append_new(lines,
-		    json_pack("{s:f, s:s, s:s}", "exposure", exposure->lines[i].tenths / 10.0,
-			"what", exposure->lines[i].what, "words", exposure->lines[i].words));
+		    json_pack("{s:f, s:b, s:s, s:s}", "exposure", line->tenths / 10.0, "granted",
+			line->granted, "what", line->what, "words", line->words));
+	}
+	return cli_print_json(json_pack("{s:s, s:f, s:f, s:s, s:o}", "plugin", name, "exposure",
+	    exposure->tenths / 10.0, "asked", exposure->asked / 10.0, "verdict",
+	    verdict(exposure->tenths), "lines", lines));
+}
+
+static int
+print_exposure(struct cli *cli, const char *name, const struct exposure *exposure)
+{
+	bool more = false;
+
 	if (cli->json)
-		return cli_print_json(json_pack("{s:s, s:f, s:s, s:o}", "plugin", name, "exposure",
-		    exposure->tenths / 10.0, "verdict", verdict(exposure->tenths), "lines", lines));
-	json_decref(lines);
+		return print_json(name, exposure);
 	printf("%s: exposure %u.%u of 10 (%s). If it were hostile, it could:\n", name,
 	    exposure->tenths / 10, exposure->tenths % 10, verdict(exposure->tenths));
-	for (size_t i = 0; i < exposure->count; i++)
-		printf("  %u.%u  %-24s %s\n", exposure->lines[i].tenths / 10,
-		    exposure->lines[i].tenths % 10, exposure->lines[i].what,
-		    exposure->lines[i].words);
+	for (size_t i = 0; i < exposure->count; i++) {
+		const struct line *line = &exposure->lines[i];
+
+		if (!line->granted && !more)
+			printf("It also asks for the following, which was not granted; with it, "
+			       "the figure would be %u.%u:\n",
+			    exposure->asked / 10, exposure->asked % 10);
+		more = !line->granted;
+		printf("  %u.%u  %-24s %s\n", line->tenths / 10, line->tenths % 10, line->what,
+		    line->words);
+	}
 	printf(
 	    "Everything else is refused, recorded in the ledger and counted in `cairn status`.\n");
 	return CLI_DONE;
@@ -149,6 +185,7 @@ cli_security_run(struct cli *cli, int argc, char **argv)
 	struct cairn_error err = {0};
 	struct node_config *node = NULL;
 	struct manifest *manifest = NULL;
+	struct trust trust = {0};
 	struct exposure *exposure;
 	char path[PATH_MAX];
 	int code;
@@ -162,17 +199,20 @@ cli_security_run(struct cli *cli, int argc, char **argv)
 		    "no plugin '%.64s' is available (see: cairn plugin list)", argv[0]);
 	if (code == 0)
 		code = manifest_read(path, &manifest, &err);
+	if (code == 0)
+		code = trust_load(cli->home, &trust, &err);
 	node_config_free(node);
 	exposure = code == 0 ? calloc(1, sizeof *exposure) : NULL;
 	if (code == 0 && exposure == NULL)
 		code = cairn_error_set(&err, CAIRN_ENOMEM, "out of memory");
 	if (code == 0) {
-		add_capabilities(exposure, manifest);
+		add_capabilities(exposure, manifest, &trust);
 		add_gaps(exposure, manifest);
 		qsort(exposure->lines, exposure->count, sizeof exposure->lines[0], compare_lines);
 		code = print_exposure(cli, manifest->name, exposure);
 	}
 	free(exposure);
+	trust_fini(&trust);
 	manifest_free(manifest);
 	return code != 0 ? cli_fail(cli, &err) : CLI_DONE;
 }

@@ -173,6 +173,11 @@ print_running(const struct cli *cli, const json_t *node)
 	    cli_json_number(node, "restarts"));
 	printf("  on_failure %s; logs at level %s\n", cli_json_text(node, "on_failure"),
 	    cli_json_text(node, "log_level"));
+	if (cli_json_number(node, "refused") > 0) {
+		printf("  refused    %lld accesses, the last: ", cli_json_number(node, "refused"));
+		cli_print_safe(stdout, cli_json_text(node, "last_refused"));
+		putchar('\n');
+	}
 	print_failures(cli, json_object_get(node, "last_failures"));
 }
 

@@ -67,7 +67,7 @@ operate_why(struct node *node, const json_t *request, json_t *reply, struct cair
 		return code;
 	supervisor_info_get(plugin->process, &info);
 	more = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:s, s:s, "
-			 "s:{s:b, s:i, s:i}}",
+			 "s:I, s:s, s:{s:b, s:i, s:i}}",
 	    "name", info.name, "version", plugin->config.manifest->version, "state",
 	    supervisor_state_text(info.state), "pid", info.pid, "starts", (int)info.starts,
 	    "restarts", (int)info.restarts, "failures", (int)info.failures, "ready_for_ms",
@@ -75,7 +75,8 @@ operate_why(struct node *node, const json_t *request, json_t *reply, struct cair
 	    "last_error", clean_text(info.last_error), "earlier_error",
 	    clean_text(info.earlier_error), "last_failures", failures_json(plugin), "on_failure",
 	    node_plugin_on_failure(plugin), "log_level",
-	    log_level_text((enum cairn_log_level)plugin->log_level), "breaker", "open",
+	    log_level_text((enum cairn_log_level)plugin->log_level), "refused",
+	    (json_int_t)plugin->refused, "last_refused", plugin->last_refused, "breaker", "open",
 	    info.state == SUPERVISOR_FAILED, "limit", (int)node->config->restart_limit, "window_s",
 	    (int)node->config->restart_window_s);
 	code = more == NULL ? CAIRN_ENOMEM : 0;

@@ -478,6 +478,18 @@ call_from_plugin(void *arg, const Cairn__Envelope *envelope)
 	node_plugin_send(plugin, envelope);
 }
 
+/* The call goes on, in the name of who sent it: nobody believes what it says of itself. */
+static void
+refuse_sender(struct node_plugin *plugin, const Cairn__Envelope *envelope)
+{
+	char text[CAIRN_ERROR_TEXT_MAX];
+
+	snprintf(text, sizeof text,
+	    "plugin '%.32s' called %.120s in the name of '%.120s', which was taken off",
+	    plugin->config.manifest->name, envelope->subject, envelope->context->principal->name);
+	node_plugin_refuse(plugin, text);
+}
+
 static void
 take_call(struct node_plugin *plugin, const Cairn__Envelope *envelope)
 {
@@ -486,6 +498,8 @@ take_call(struct node_plugin *plugin, const Cairn__Envelope *envelope)
 	struct router_principal principal = {name, "plugin", plugin->config.manifest->name, ""};
 
 	snprintf(name, sizeof name, "plugin:%.48s", plugin->config.manifest->name);
+	if (envelope->context != NULL && envelope->context->principal != NULL)
+		refuse_sender(plugin, envelope);
 	router_call(plugin->node->router, &origin, &principal, envelope);
 }
 

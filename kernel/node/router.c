@@ -491,11 +491,24 @@ pass_progress(const struct call *call, const Cairn__Envelope *envelope)
 	call->origin.send(call->origin.arg, &progress);
 }
 
+/* Numbers are never given twice, so that this is no late answer. */
+static void
+refuse_answer(const struct call *call, struct node_plugin *from)
+{
+	char text[CAIRN_ERROR_TEXT_MAX];
+
+	snprintf(text, sizeof text, "plugin '%.32s' answered a call of %.120s that is not its own",
+	    from->config.manifest->name, call->subject);
+	node_plugin_refuse(from, text);
+}
+
 void
 router_answer(struct router *router, struct node_plugin *from, const Cairn__Envelope *envelope)
 {
 	struct call *call = call_find(router, envelope->id);
 
+	if (call != NULL && call->delivered && call->handler != from)
+		refuse_answer(call, from);
 	if (call == NULL || !call->delivered || call->handler != from)
 		return; /* late, or about a call that was never theirs */
 	if (envelope->kind == CAIRN__ENVELOPE__KIND__PROGRESS)

@@ -38,6 +38,35 @@ struct program {
 	uint32_t refuse;
 };
 
+/* Calls that change folders: where a path and the descriptor that it begins at are (-1: none). */
+static const struct {
+	long number;
+	int dir, path;
+	const char *verb;
+} changes[] = {
+    {SYS_unlinkat, 0, 1, "remove"},
+    {SYS_mkdirat, 0, 1, "make"},
+    {SYS_renameat2, 0, 1, "rename"},
+    {SYS_renameat2, 2, 3, "rename"},
+    {SYS_linkat, 2, 3, "make"},
+    {SYS_symlinkat, 1, 2, "make"},
+    {SYS_truncate, -1, 0, "shorten"},
+#ifdef SYS_renameat
+    {SYS_renameat, 0, 1, "rename"},
+    {SYS_renameat, 2, 3, "rename"},
+#endif
+#ifdef SYS_unlink
+    {SYS_unlink, -1, 0, "remove"},
+    {SYS_rmdir, -1, 0, "remove"},
+    {SYS_mkdir, -1, 0, "make"},
+    {SYS_rename, -1, 0, "rename"},
+    {SYS_rename, -1, 1, "rename"},
+    {SYS_link, -1, 1, "make"},
+    {SYS_symlink, -1, 1, "make"},
+#endif
+};
+#define CHANGES (sizeof changes / sizeof changes[0])
+
 /* What must hold of an argument's low half, which is all that an int argument has. */
 struct test {
 	unsigned arg;
@@ -222,6 +251,8 @@ build(struct program *program, const struct sandbox_policy *policy, bool listen)
 	load_number(program);
 	emit(program, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
 	emit(program, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM, 0, 0);
+	for (size_t i = 0; listen && i < CHANGES; i++)
+		answer(program, changes[i].number, SECCOMP_RET_USER_NOTIF);
 	for (size_t i = 0; i < calls_allowed_count; i++)
 		allow(program, calls_allowed[i]);
 	opens(program, listen);
@@ -278,4 +309,21 @@ filter_is_open(int number, const unsigned long long args[6], struct filter_open 
 	}
 	ret->writing = (flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC)) != 0;
 	return true;
+}
+
+size_t
+filter_changes(int number, const unsigned long long args[6],
+    struct filter_open ret[FILTER_PATHS_MAX], const char **ret_verb)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < CHANGES && count < FILTER_PATHS_MAX; i++) {
+		if (changes[i].number != number)
+			continue;
+		ret[count].dir = changes[i].dir < 0 ? AT_FDCWD : (int)args[changes[i].dir];
+		ret[count].path = args[changes[i].path];
+		ret[count++].writing = true;
+		*ret_verb = changes[i].verb;
+	}
+	return count;
 }

@@ -4,11 +4,12 @@
 
 /*
  * System calls through seccomp: a list of what may be called, everything else is refused.  With a
- * listener the kernel is asked about each refused call and each open, and so knows of them; the
- * plugin cannot silence that.  Without one they fail with EPERM unseen.
+ * listener the kernel is asked about each refused call, each open and each change of a folder, and
+ * so knows of them; the plugin cannot silence that.  Without one they fail with EPERM unseen.
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <cairn/error.h>
 
@@ -29,5 +30,10 @@ struct filter_open {
 	bool writing;
 };
 bool filter_is_open(int number, const unsigned long long args[6], struct filter_open *ret);
+
+/* The same of a call that removes, makes, renames or shortens: one path or two, and the verb. */
+#define FILTER_PATHS_MAX 2
+size_t filter_changes(int number, const unsigned long long args[6],
+    struct filter_open ret[FILTER_PATHS_MAX], const char **ret_verb);
 
 #endif

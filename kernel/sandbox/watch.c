@@ -139,6 +139,26 @@ leaves_proc(const char *path)
 	return strstr(path, "root") != NULL || strstr(path, "cwd") != NULL;
 }
 
+/* Of what is only about to be made, where its folder is. */
+static int
+real_path(const char *path, char ret[PATH_MAX])
+{
+	char folder[PATH_MAX];
+	const char *name = strrchr(path, '/');
+	int wrote;
+
+	if (realpath(path, ret) != NULL)
+		return 0;
+	if (errno != ENOENT || name == NULL || strlen(path) >= PATH_MAX)
+		return -1;
+	wrote = snprintf(folder, sizeof folder, "%.*s/.", (int)(name - path), path);
+	if (wrote < 0 || wrote >= PATH_MAX || realpath(folder, ret) == NULL ||
+	    strlen(ret) + strlen(name) >= PATH_MAX)
+		return -1;
+	memcpy(ret + strlen(ret), name, strlen(name) + 1);
+	return 0;
+}
+
 /* Links are followed only where the words alone would be refused: /etc/localtime, a home behind a
  * link.  What does not exist is no access. */
 static bool
@@ -158,7 +178,7 @@ may_open(const struct watch *watch, int pid, const struct filter_open *open, cha
 	snprintf(number, sizeof number, "/proc/%d", pid);
 	if (strncmp(shown, number, strlen(number)) == 0 && shown[strlen(number)] == '/')
 		return sandbox_policy_allows(&watch->policy, own, open->writing);
-	if (realpath(shown, real) == NULL)
+	if ((open->writing ? real_path(shown, real) : realpath(shown, real) == NULL) != 0)
 		return !open->writing; /* of reading Landlock has the word */
 	return sandbox_policy_allows(&watch->policy, real, open->writing);
 }
@@ -255,18 +275,54 @@ judge_open(struct watch *watch, const struct seccomp_notif *notif, const struct 
 	reply(watch, notif->id, allowed);
 }
 
+/* To make what is there fails by itself, and is how folders are made one by one. */
+static bool
+is_there(int pid, const struct filter_open *open)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return open->dir == AT_FDCWD && read_path(pid, open->path, path) && path[0] == '/' &&
+	    lstat(path, &st) == 0;
+}
+
+/* Both ends of a renaming must be its own. */
+static void
+judge_change(struct watch *watch, const struct seccomp_notif *notif,
+    const struct filter_open paths[], size_t count, const char *verb)
+{
+	char path[PATH_MAX], text[WATCH_TEXT_MAX];
+	bool allowed = true;
+
+	watch->opens++;
+	for (size_t i = 0; allowed && i < count; i++)
+		allowed = may_open(watch, (int)notif->pid, &paths[i], path) ||
+		    (strcmp(verb, "make") == 0 && is_there((int)notif->pid, &paths[i]));
+	if (!allowed) {
+		snprintf(text, sizeof text, "may not %s %.180s", verb, path);
+		tell(watch, text);
+	}
+	reply(watch, notif->id, allowed);
+}
+
 static void
 judge(struct watch *watch, const struct seccomp_notif *notif)
 {
-	const char *name = filter_call_name(notif->data.nr);
+	const char *name = filter_call_name(notif->data.nr), *verb = "";
 	unsigned long long args[6];
-	struct filter_open open;
+	struct filter_open open, paths[FILTER_PATHS_MAX];
 	char text[WATCH_TEXT_MAX];
+	size_t count;
 
 	for (size_t i = 0; i < 6; i++)
 		args[i] = notif->data.args[i];
 	if (filter_is_open(notif->data.nr, args, &open)) {
 		judge_open(watch, notif, &open);
+		return;
+	}
+	count = filter_changes(notif->data.nr, args, paths, &verb);
+	if (count > 0) {
+		judge_change(watch, notif, paths, count, verb);
 		return;
 	}
 	if (name != NULL)

@@ -24,6 +24,8 @@
 
 #include <uv.h>
 
+#include "forge.h"
+
 #define CHUNK_BYTES (1u << 20)
 #define FILE_CHUNKS_MAX 4096
 #define FORKS_MAX 1000
@@ -71,6 +73,33 @@ static int
 change_mode(const char *path)
 {
 	return chmod(path, 0777) == 0 ? 0 : errno;
+}
+
+static int
+remove_file(const char *path)
+{
+	return unlink(path) == 0 ? 0 : errno;
+}
+
+static int
+make_folder(const char *path)
+{
+	return mkdir(path, 0700) == 0 ? 0 : errno;
+}
+
+static int
+shorten_file(const char *path)
+{
+	return truncate(path, 0) == 0 ? 0 : errno;
+}
+
+static int
+move_file(const char *path)
+{
+	char to[600];
+
+	snprintf(to, sizeof to, "%s.moved", path);
+	return rename(path, to) == 0 ? 0 : errno;
 }
 
 /* Until nothing more goes; a file of its own for each call. */
@@ -203,6 +232,10 @@ static const struct {
     {"read", read_file},
     {"write", write_file},
     {"chmod", change_mode},
+    {"remove", remove_file},
+    {"mkdir", make_folder},
+    {"shorten", shorten_file},
+    {"move", move_file},
     {"fill", fill_disk},
     {"ptrace", trace},
     {"vm", read_memory},
@@ -271,6 +304,8 @@ call(void *self, struct cairn_request *req, struct cairn_error *err)
 		memcpy(what, body, length);
 	if (strcmp(name, "loaded") == 0)
 		return answer(req, malicious->constructor_error);
+	if (strcmp(name, "forge") == 0)
+		return answer(req, forge("malicious", body, length));
 	if (strcmp(name, "call") == 0)
 		return cairn_call(malicious->cairn, what, "", 0, 5000, called, req);
 	if (strcmp(name, "flood") == 0)
@@ -299,5 +334,6 @@ CAIRN_PLUGIN("malicious", "0.1.0",
     "serves:\n" SUBJECT("read") SUBJECT("write") SUBJECT("chmod") SUBJECT("fill") SUBJECT("ptrace")
 	SUBJECT("vm") SUBJECT("kill") SUBJECT("fork") SUBJECT("exec") SUBJECT("setuid")
 	    SUBJECT("setsid") SUBJECT("tcp") SUBJECT("unix") SUBJECT("loaded") SUBJECT("call")
-		SUBJECT("flood"),
+		SUBJECT("flood") SUBJECT("forge") SUBJECT("remove") SUBJECT("mkdir")
+		    SUBJECT("shorten") SUBJECT("move"),
     .start = start, .call = call, .stop = stop)

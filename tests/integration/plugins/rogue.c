@@ -9,14 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <uv.h>
 
+#include "forge.h"
+
 #define HELD_MAX 8192
-#define FD_MAX 256
 #define SLOW_STOP_MS 1500
 
 struct rogue {
@@ -48,38 +47,13 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 /* ---- forging ---------------------------------------------------------------------------- */
 
 static int
-find_connection(void)
+forge_body(struct cairn_request *req)
 {
-	for (int fd = 3; fd < FD_MAX; fd++) {
-		struct sockaddr_un address;
-		socklen_t length = sizeof address;
-
-		memset(&address, 0, sizeof address);
-		if (getpeername(fd, (struct sockaddr *)&address, &length) == 0 &&
-		    address.sun_family == AF_UNIX &&
-		    strstr(address.sun_path, "/run/" ROGUE ".") != NULL)
-			return fd;
-	}
-	return -1;
-}
-
-/* The body is what goes on the wire, frames and all. */
-static int
-forge(struct cairn_request *req)
-{
-	int fd = find_connection();
 	size_t length = 0;
-	const char *at = cairn_request_body(req, &length);
+	const char *body = cairn_request_body(req, &length);
 
-	while (fd >= 0 && length > 0) {
-		ssize_t wrote = send(fd, at, length, 0);
-
-		if (wrote < 0)
-			usleep(1000); /* not blocking, and full */
-		else
-			length -= (size_t)wrote, at += wrote;
-	}
-	return fd < 0 ? cairn_fail(req, CAIRN_ENOTFOUND, "no connection") : cairn_reply(req, "", 0);
+	return forge(ROGUE, body, length) != 0 ? cairn_fail(req, CAIRN_ENOTFOUND, "no connection")
+					       : cairn_reply(req, "", 0);
 }
 
 /* ---- what the API allows to try --------------------------------------------------------- */
@@ -177,7 +151,7 @@ static int
 dispatch(struct rogue *rogue, struct cairn_request *req, const char *what, char *text)
 {
 	if (strcmp(what, "forge") == 0)
-		return forge(req);
+		return forge_body(req);
 	if (strcmp(what, "call") == 0)
 		return try_call(rogue, req, text);
 	if (strcmp(what, "put") == 0)
