@@ -48,6 +48,7 @@ struct cli_command {
 /* Tables that end with a NULL name. */
 extern const struct cli_command cli_node_commands[];
 extern const struct cli_command cli_care_commands[];
+extern const struct cli_command cli_backup_commands[];
 extern const struct cli_command cli_plugin_commands[];
 extern const struct cli_command cli_install_commands[];
 extern const struct cli_command cli_key_commands[];

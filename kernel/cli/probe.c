@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _XOPEN_SOURCE 700
 #include "cli/probe.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/checks.h"
 #include "cli/tested.h"
@@ -36,6 +39,26 @@ take_findings(const struct tested *tested, Cairn__Findings **ret, struct cairn_e
 		return cairn_error_set(err, CAIRN_EPROTO, "its host sent no findings");
 	*ret = findings;
 	return 0;
+}
+
+/* Where the node runs as root, a plugin has a user of its own, to whom its state belongs. */
+static int
+take_user(const struct node_config *node, const struct manifest *manifest, const char *dir,
+    struct sandbox_policy *policy, struct cairn_error *err)
+{
+	char state[PATH_MAX];
+	struct stat st;
+
+	if (snprintf(state, sizeof state, "%s/state/%s", node->home, manifest->name) >=
+		(int)sizeof state ||
+	    geteuid() != 0 || stat(state, &st) != 0 || st.st_uid == 0)
+		return 0;
+	policy->uid = st.st_uid;
+	policy->gid = st.st_gid;
+	return chown(dir, st.st_uid, (gid_t)-1) == 0
+	    ? 0
+	    : cairn_error_set(err, CAIRN_EIO, "cannot give %s to user %u: %s", dir,
+		  (unsigned)st.st_uid, strerror(errno));
 }
 
 static int
@@ -83,6 +106,8 @@ probe_check(const struct node_config *node, const struct plugin_config *config, 
 	if (mkdtemp(dir) == NULL)
 		code = cairn_error_set(err, CAIRN_EIO, "cannot make a folder in /tmp");
 	else
+		code = take_user(node, config->manifest, dir, &policy, err);
+	if (code == 0)
 		code = run(&options, ret, err);
 	sandbox_policy_fini(&policy);
 	test_remove(dir);

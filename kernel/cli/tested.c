@@ -14,11 +14,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli/command.h"
+#include "cli/confined.h"
 #include "cli/welcome.h"
 #include "runtime/channel.h"
-#include "runtime/runtime.h"
-#include "sandbox/sandbox.h"
-#include "sandbox/watch.h"
 
 #define ANSWERS_MAX 16384
 #define OWED_MAX 1024
@@ -43,8 +41,7 @@ struct tested {
 	size_t answer_count;
 	uint64_t owed[OWED_MAX];
 	size_t owed_count, asked;
-	struct watch *watch; /* of a confined one */
-	char refused[WATCH_TEXT_MAX];
+	struct confined confined;
 	uint8_t *findings;
 	size_t findings_length;
 	uint64_t wanted; /* whose reply's body is kept */
@@ -143,6 +140,12 @@ tested_findings(const struct tested *tested, size_t *ret_length)
 {
 	*ret_length = tested->findings_length;
 	return tested->findings;
+}
+
+const char *
+tested_refused(const struct tested *tested)
+{
+	return tested->confined.refused;
 }
 
 static void
@@ -397,49 +400,6 @@ tested_noted(const struct tested *tested)
 	return log_find(tested, "conformance-note: ", NULL, 0);
 }
 
-/* ---- confining ----------------------------------------------------------------------------- */
-
-static void
-on_refused(void *arg, const char *text)
-{
-	struct tested *tested = arg;
-
-	snprintf(tested->refused, sizeof tested->refused, "%s", text);
-}
-
-static void
-on_unwatched(void *arg, struct watch *watch)
-{
-	struct tested *tested = arg;
-
-	(void)watch;
-	tested->watch = NULL;
-}
-
-const char *
-tested_refused(const struct tested *tested)
-{
-	return tested->refused;
-}
-
-/* As the kernel does it: the plugin's sealed bytes, and what it may do. */
-static int
-confine(struct tested *tested, struct command *command, struct cairn_error *err)
-{
-	static const struct watch_ops ops = {.refused = on_refused, .closed = on_unwatched};
-	const struct tested_check *check = tested->options.check;
-	int code = watch_new(
-	    &tested->watch, &tested->loop, check->policy, &ops, tested, &command->sandbox_fd, err);
-
-	if (code != 0)
-		return code;
-	command->stdio[RUNTIME_OBJECT_FD].flags = UV_INHERIT_FD;
-	command->stdio[RUNTIME_OBJECT_FD].data.fd = check->object_fd;
-	command->stdio[SANDBOX_FD].flags = UV_INHERIT_FD;
-	command->stdio[SANDBOX_FD].data.fd = command->sandbox_fd;
-	return 0;
-}
-
 /* ---- starting ------------------------------------------------------------------------------ */
 
 static int
@@ -452,7 +412,8 @@ spawn(struct tested *tested, struct cairn_error *err)
 
 	if (code == 0 && tested->options.check != NULL) {
 		options.stdio_count = COMMAND_STDIO_MAX;
-		code = confine(tested, command, err);
+		code = confined_begin(
+		    &tested->confined, &tested->loop, tested->options.check, command, err);
 	}
 	if (code == 0) {
 		command->log = open(tested->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -491,8 +452,13 @@ listen_for(struct tested *tested, struct cairn_error *err)
 	const struct channel_options options = {
 	    .url = url, .listen = true, .peer_pid = tested_pid(tested), .ops = &ops, .arg = tested};
 
+	int code;
+
 	snprintf(url, sizeof url, "ipc://%s", tested->socket);
-	return channel_open(&tested->channel, &tested->loop, &options, err);
+	code = channel_open(&tested->channel, &tested->loop, &options, err);
+	return code == 0 && tested->options.check != NULL
+	    ? confined_may_dial(tested->options.check, tested->socket, err)
+	    : code;
 }
 
 static int
@@ -597,8 +563,7 @@ tested_free(struct tested *tested)
 	}
 	if (tested->channel != NULL)
 		channel_close(tested->channel, NULL, NULL);
-	if (tested->watch != NULL)
-		watch_close(tested->watch);
+	confined_end(&tested->confined);
 	if (tested->spawned)
 		uv_close((uv_handle_t *)&tested->process, NULL);
 	uv_close((uv_handle_t *)&tested->tick, NULL);

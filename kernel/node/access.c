@@ -35,7 +35,7 @@ add_own(const struct node_config *config, const struct manifest *manifest,
 	if (code == 0 && (write || manifest_has(manifest, "objects:read")))
 		code = add_in_home(
 		    policy, config->home, "objects", write ? SANDBOX_WRITE : SANDBOX_READ, err);
-	/* Folders that are watched; what an operator names is lent for as long as it is imported. */
+	/* Folders that are watched; what an operator names is lent while it is imported. */
 	for (char **dir = config->import_dirs; code == 0 && write && *dir != NULL; dir++)
 		code = sandbox_policy_add(policy, *dir, SANDBOX_LEND, err);
 	if (code == 0)
