@@ -344,6 +344,8 @@ check_leaks(struct suite *suite, struct check_result *ret, struct cairn_error *e
 const struct conformance_check conformance_checks[] = {
     {"manifest", "named as its file, and every setting explained", check_manifest},
     {"life", "starts, answers the heartbeat, stops when asked", check_life},
+    {"check", "says in time what would not work, and writes nothing", check_check},
+    {"health", "says at once how it is, in words", check_health},
     {"settings", "each at its smallest and largest: taken, or refused with words", check_settings},
     {"calls", "answered once whatever the body, on the loop's thread", check_calls},
     {"cancelled", "a cancelled call is answered, an unknown one ignored", check_cancel},

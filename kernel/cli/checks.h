@@ -48,6 +48,10 @@ int check_jobs(struct suite *suite, struct check_result *ret, struct cairn_error
 int check_events(struct suite *suite, struct check_result *ret, struct cairn_error *err);
 int check_slow_peer(struct suite *suite, struct check_result *ret, struct cairn_error *err);
 int check_hostile_peer(struct suite *suite, struct check_result *ret, struct cairn_error *err);
+/* checks_health.c */
+int check_check(struct suite *suite, struct check_result *ret, struct cairn_error *err);
+int check_health(struct suite *suite, struct check_result *ret, struct cairn_error *err);
+
 /* One of everything the plugin may be sent. */
 int traffic_all(struct suite *suite, struct tested *tested, bool wait, struct cairn_error *err);
 /* A call of the first subject it serves; false when it serves none. */

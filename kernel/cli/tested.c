@@ -121,6 +121,18 @@ replied(struct tested *tested, const Cairn__Envelope *envelope)
 }
 
 static void
+keep_findings(struct tested *tested, const Cairn__Envelope *envelope)
+{
+	free(tested->findings);
+	tested->findings_length = 0;
+	tested->findings = malloc(envelope->body.len + 1);
+	if (tested->findings == NULL || envelope->body.len == 0)
+		return;
+	memcpy(tested->findings, envelope->body.data, envelope->body.len);
+	tested->findings_length = envelope->body.len;
+}
+
+static void
 take_ready(struct tested *tested, const Cairn__Envelope *envelope)
 {
 	if (tested->ready)
@@ -128,11 +140,7 @@ take_ready(struct tested *tested, const Cairn__Envelope *envelope)
 	tested->ready = true;
 	tested->ready_code = envelope->code;
 	snprintf(tested->ready_text, sizeof tested->ready_text, "%s", envelope->text);
-	tested->findings = malloc(envelope->body.len + 1);
-	if (tested->findings == NULL || envelope->body.len == 0)
-		return;
-	memcpy(tested->findings, envelope->body.data, envelope->body.len);
-	tested->findings_length = envelope->body.len;
+	keep_findings(tested, envelope);
 }
 
 const uint8_t *
@@ -157,6 +165,10 @@ handle(struct tested *tested, const Cairn__Envelope *envelope)
 		break;
 	case CAIRN__ENVELOPE__KIND__READY:
 		take_ready(tested, envelope);
+		break;
+	case CAIRN__ENVELOPE__KIND__HEALTH:
+		keep_findings(tested, envelope);
+		answered(tested, envelope->id);
 		break;
 	case CAIRN__ENVELOPE__KIND__PONG:
 		tested->pong = envelope->id;
@@ -410,7 +422,7 @@ spawn(struct tested *tested, struct cairn_error *err)
 	int code = command == NULL ? cairn_error_set(err, CAIRN_ENOMEM, "out of memory")
 				   : command_fill(command, &tested->options, tested->socket, err);
 
-	if (code == 0 && tested->options.check != NULL) {
+	if (code == 0 && tested->options.check != NULL && tested->options.check->policy != NULL) {
 		options.stdio_count = COMMAND_STDIO_MAX;
 		code = confined_begin(
 		    &tested->confined, &tested->loop, tested->options.check, command, err);

@@ -43,8 +43,8 @@ struct tested_options {
 /* check() in place of start(), in the node's own folders, confined. */
 struct tested_check {
 	const struct node_config *node;
-	const struct sandbox_policy *policy;
-	int object_fd; /* the plugin's bytes, sealed */
+	const struct sandbox_policy *policy; /* NULL: not confined */
+	int object_fd;                       /* the plugin's bytes, sealed */
 	bool serving;
 };
 
@@ -79,7 +79,7 @@ unsigned tested_answers(const struct tested *tested, uint64_t id);
 void tested_answer_late(struct tested *tested);
 size_t tested_asked(const struct tested *tested);
 
-/* READY's body: of check(), its Findings. */
+/* The body of READY (of check(), its Findings) or of the last HEALTH. */
 const uint8_t *tested_findings(const struct tested *tested, size_t *ret_length);
 /* What the sandbox refused last; "" when nothing. */
 const char *tested_refused(const struct tested *tested);

@@ -33,6 +33,9 @@
 #define NEEDS_ANSWERS_TO_STOP 17
 #define TRUSTS_EVENTS 18
 #define FAILS_TO_START 19
+#define WRITES_IN_CHECK 20
+#define BLOCKS_IN_HEALTH 21
+#define FINDS_NO_WORDS 22
 
 #define IS(what) (BAD == (what))
 
@@ -222,6 +225,31 @@ cancel(void *self, struct cairn_request *req)
 	(void)self, (void)req;
 }
 
+static void
+check(struct cairn *cairn, struct cairn_findings *findings)
+{
+	char path[4096];
+	FILE *file;
+
+	if (IS(FINDS_NO_WORDS))
+		cairn_finding(findings, &(struct cairn_finding){CAIRN_FAULT, "", "", "help"});
+	if (!IS(WRITES_IN_CHECK))
+		return;
+	snprintf(path, sizeof path, "%s/checked", cairn_state_dir(cairn));
+	file = fopen(path, "w");
+	if (file != NULL)
+		fclose(file);
+}
+
+static void
+health(void *self, struct cairn_findings *findings)
+{
+	(void)self;
+	if (IS(BLOCKS_IN_HEALTH))
+		sleep(3);
+	cairn_finding(findings, &(struct cairn_finding){CAIRN_FINE, "well", "", ""});
+}
+
 #if BAD == NO_HELP
 #define HELP ""
 #else
@@ -234,4 +262,5 @@ CAIRN_PLUGIN(NAME, "0.1.0",
     "capabilities: ['job:bad', 'subscribe:bad.*', 'call:bad.peer']\n"
     "config:\n"
     "  size: {type: integer, default: 10, min: 1, max: 100" HELP "}\n",
-    .start = start, .call = call, .job = job, .event = event, .stop = stop, .cancel = cancel)
+    .start = start, .call = call, .job = job, .event = event, .stop = stop, .cancel = cancel,
+    .check = check, .health = health)
