@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Installing plugins in a node's home, by version: install, remove, upgrade, rollback.  A running
- * plugin that is replaced is stopped, and the other version started; when that does not become
- * ready, the one before it comes back.
+ * plugin is replaced by the node (kernel/node/handover.h); here the version is kept and accepted.
  */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "cli/accept.h"
 #include "cli/available.h"
 #include "cli/cli.h"
 #include "cli/client.h"
-#include "cli/store.h"
+#include "config/store.h"
 
-#define READY_MS 15000u /* for the new version, unless --timeout says otherwise */
-#define SETTLE_MS 500u  /* that it must stay ready */
-#define POLL_MS 50u
+#define READY_MS 15000u   /* for the new version, unless --timeout says otherwise */
+#define SWITCH_MS 600000u /* that we wait for the node, which has its own limits */
+#define DRAIN_S_MAX 600u
 
 struct change {
 	struct cli *cli;
@@ -28,6 +25,8 @@ struct change {
 	const char *name, *version;
 	char before[STORE_VERSION_MAX + 1]; /* what `current` was; "" for the plugin_dir's */
 	char previous[STORE_VERSION_MAX + 1];
+	unsigned drain_ms; /* 0: the node's own limit */
+	json_t *reply;     /* of a node that runs it */
 };
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -69,6 +68,7 @@ change_fini(struct change *change)
 {
 	manifest_free(change->plugin.manifest);
 	provenance_free(change->plugin.object);
+	json_decref(change->reply);
 }
 
 static bool
@@ -84,76 +84,19 @@ is_enabled(const struct change *change)
 
 /* ---- the running one -------------------------------------------------------------------- */
 
-struct state {
-	char state[16], version[STORE_VERSION_MAX + 1], last_error[256];
-	long long pid;
-};
-
+/* The node carries it out, and goes on when we are killed meanwhile: it sets the links itself. */
 static int
-ask_state(const struct change *change, struct state *ret, struct cairn_error *err)
+switch_running(const struct change *change, const char *to, const char *verb, json_t **ret,
+    struct cairn_error *err)
 {
-	json_t *status = NULL;
-	const json_t *plugin;
-	size_t index;
-	int code = client_json(change->cli, "kernel.status", NULL, &status, err);
+	struct cli cli = *change->cli;
+	unsigned ready_ms = cli.timeout_ms == 0 ? READY_MS : cli.timeout_ms;
 
-	if (code != 0)
-		return code;
-	*ret = (struct state){0};
-	json_array_foreach(json_object_get(status, "plugins"), index, plugin)
-	{
-		if (strcmp(cli_json_text(plugin, "name"), change->name) != 0)
-			continue;
-		snprintf(ret->state, sizeof ret->state, "%s", cli_json_text(plugin, "state"));
-		snprintf(ret->version, sizeof ret->version, "%s", cli_json_text(plugin, "version"));
-		snprintf(ret->last_error, sizeof ret->last_error, "%s",
-		    cli_json_text(plugin, "last_error"));
-		ret->pid = cli_json_number(plugin, "pid");
-	}
-	json_decref(status);
-	return 0;
-}
-
-/* Ready, and still the same process half a second later. */
-static int
-wait_ready(const struct change *change, struct cairn_error *err)
-{
-	const struct timespec pause = {0, POLL_MS * 1000000L};
-	unsigned limit_ms = change->cli->timeout_ms == 0 ? READY_MS : change->cli->timeout_ms;
-	uint64_t begin = clock_monotonic_ms(), since = 0;
-	long long pid = 0;
-
-	while (clock_monotonic_ms() - begin < limit_ms) {
-		struct state now;
-		int code = ask_state(change, &now, err);
-
-		if (code != 0)
-			return code;
-		if (strcmp(now.state, "failed") == 0 || strcmp(now.state, "waiting") == 0 ||
-		    (pid != 0 && strcmp(now.state, "ready") != 0))
-			return cairn_error_set(err, CAIRN_EUNAVAILABLE, "%s",
-			    now.last_error[0] != 0 ? now.last_error : "it ended");
-		if (strcmp(now.state, "ready") == 0 && now.pid != pid) {
-			pid = now.pid;
-			since = clock_monotonic_ms();
-		} else if (pid != 0 && clock_monotonic_ms() - since >= SETTLE_MS) {
-			return 0;
-		}
-		nanosleep(&pause, NULL);
-	}
-	return cairn_error_set(
-	    err, CAIRN_ETIMEOUT, "it was not ready within %u s", limit_ms / 1000);
-}
-
-static int
-restart(const struct change *change, struct cairn_error *err)
-{
-	json_t *reply = NULL;
-	int code = client_json(change->cli, "kernel.plugin.restart",
-	    json_pack("{s:s}", "name", change->name), &reply, err);
-
-	json_decref(reply);
-	return code == 0 ? wait_ready(change, err) : code;
+	cli.timeout_ms = SWITCH_MS;
+	return client_json(&cli, "kernel.plugin.switch",
+	    json_pack("{s:s, s:s, s:s, s:i, s:i}", "name", change->name, "version", to, "verb",
+		verb, "ready_ms", (int)ready_ms, "drain_ms", (int)change->drain_ms),
+	    ret, err);
 }
 
 /* Without a running node, what it would say at its start. */
@@ -178,14 +121,6 @@ check_set(const struct change *change, struct cairn_error *err)
 	return code;
 }
 
-static int
-put_into_service(const struct change *change, struct cairn_error *err)
-{
-	if (!is_enabled(change))
-		return 0;
-	return client_running(change->cli->home) ? restart(change, err) : check_set(change, err);
-}
-
 /* ---- changing versions ------------------------------------------------------------------ */
 
 static int
@@ -204,24 +139,38 @@ version_words(const char *version)
 	return version[0] == 0 ? "the installation's version" : version;
 }
 
-/* Puts `to` into service; when it fails, what was there before. */
+/* Without a node that runs the plugin, the links are all there is. */
 static int
-switch_to(const struct change *change, const char *to, struct cairn_error *err)
+switch_links(const struct change *change, const char *to, struct cairn_error *err)
 {
 	struct cairn_error back = {0}, why = {0};
 	int code = set_links(change, to, change->before, &why);
 
-	if (code == 0)
-		code = put_into_service(change, &why);
+	if (code == 0 && is_enabled(change))
+		code = check_set(change, &why);
 	if (code == 0)
 		return 0;
-	if (set_links(change, change->before, change->previous, &back) != 0 ||
-	    put_into_service(change, &back) != 0)
+	if (set_links(change, change->before, change->previous, &back) != 0)
 		return cairn_error_set(err, code,
-		    "%s %s failed (%.160s), and going back to %s failed too (%.160s); see: cairn "
-		    "status",
-		    change->name, version_words(to), why.text, version_words(change->before),
-		    back.text);
+		    "%s %s failed (%.160s), and going back to %s failed too (%.160s)", change->name,
+		    version_words(to), why.text, version_words(change->before), back.text);
+	return cairn_error_set(err, code,
+	    "%s %s was not taken into service; %s is back and nothing was changed: %s",
+	    change->name, version_words(to), version_words(change->before), why.text);
+}
+
+/* Puts `to` into service; when it fails, what was there before is. */
+static int
+switch_to(struct change *change, const char *to, const char *verb, struct cairn_error *err)
+{
+	struct cairn_error why = {0};
+	int code;
+
+	if (!is_enabled(change) || !client_running(change->cli->home))
+		return switch_links(change, to, err);
+	code = switch_running(change, to, verb, &change->reply, &why);
+	if (code == 0)
+		return 0;
 	return cairn_error_set(err, code,
 	    "%s %s was not taken into service; %s is back and nothing was changed: %s",
 	    change->name, version_words(to), version_words(change->before), why.text);
@@ -232,13 +181,18 @@ report(const struct change *change, const char *verb, const char *to)
 {
 	bool running = is_enabled(change) && client_running(change->cli->home);
 
+	long long pause_ms = cli_json_number(change->reply, "pause_ms");
+
 	if (change->cli->json)
-		return cli_print_json(json_pack("{s:s, s:s, s:s, s:b}", "plugin", change->name,
-		    "version", to, "before", change->before, "running", running));
+		return cli_print_json(json_pack("{s:s, s:s, s:s, s:b, s:I}", "plugin", change->name,
+		    "version", to, "before", change->before, "running", running, "pause_ms",
+		    (json_int_t)pause_ms));
 	printf("%s %s: %s", verb, change->name, version_words(to));
 	if (strcmp(verb, "installed") != 0)
 		printf(" in place of %s", version_words(change->before));
-	printf("%s\n", running ? ", ready" : "");
+	if (change->reply != NULL)
+		printf(", ready; calls waited %lld ms", pause_ms);
+	putchar('\n');
 	if (!is_enabled(change))
 		printf("  next: cairn plugin enable %s\n", change->name);
 	else if (strcmp(verb, "installed") != 0)
@@ -294,11 +248,25 @@ keep_and_accept(struct change *change, const char *file, const struct accept_opt
 }
 
 static int
+read_drain(const char *text, unsigned *ret_ms)
+{
+	char *end;
+	unsigned long seconds = strtoul(text, &end, 10);
+
+	if (*end != 0 || text[0] < '0' || text[0] > '9' || seconds < 1 || seconds > DRAIN_S_MAX)
+		return CAIRN_EINVAL;
+	*ret_ms = (unsigned)seconds * 1000;
+	return 0;
+}
+
+static int
 install_or_upgrade(struct cli *cli, int argc, char **argv, bool upgrade)
 {
 	struct accept_options accept = {.named = true, .ask = !upgrade};
+	const char *drain = NULL;
 	const struct cli_option options[] = {{"--yes", NULL, &accept.yes},
-	    {"--pin", NULL, &accept.pin}, {"--grant", &accept.grant, NULL}, {0}};
+	    {"--pin", NULL, &accept.pin}, {"--grant", &accept.grant, NULL},
+	    {upgrade ? "--drain" : NULL, &drain, NULL}, {0}};
 	struct cairn_error err = {0};
 	struct change change = {.cli = cli};
 	int code;
@@ -306,6 +274,8 @@ install_or_upgrade(struct cli *cli, int argc, char **argv, bool upgrade)
 	argc = cli_options(cli, options, argc, argv);
 	if (argc != 1)
 		return argc < 0 ? CLI_USAGE : cli_usage(cli, "name one plugin file");
+	if (drain != NULL && read_drain(drain, &change.drain_ms) != 0)
+		return cli_usage(cli, "--drain takes seconds, 1 to 600");
 	code = read_file(&change, argv[0], &err);
 	if (code == 0)
 		code = check_version(&change, upgrade, &err);
@@ -315,7 +285,7 @@ install_or_upgrade(struct cli *cli, int argc, char **argv, bool upgrade)
 	if (code == 0)
 		code = keep_and_accept(&change, argv[0], &accept, &err);
 	if (code == 0)
-		code = switch_to(&change, change.version, &err);
+		code = switch_to(&change, change.version, "upgrade", &err);
 	code = code == 0 ? report(&change, upgrade ? "upgraded" : "installed", change.version)
 			 : cli_fail(cli, &err);
 	change_fini(&change);
@@ -368,8 +338,10 @@ run_rollback(struct cli *cli, int argc, char **argv)
 		code = cairn_error_set(&err, CAIRN_ENOTFOUND, "there is no version of %s before %s",
 		    change.name, change.before);
 	if (code == 0)
-		code = switch_to(&change, change.previous, &err);
-	return code == 0 ? report(&change, "rolled back", change.previous) : cli_fail(cli, &err);
+		code = switch_to(&change, change.previous, "rollback", &err);
+	code = code == 0 ? report(&change, "rolled back", change.previous) : cli_fail(cli, &err);
+	json_decref(change.reply);
+	return code;
 }
 
 static int
@@ -424,11 +396,17 @@ const struct cli_command cli_install_commands[] = {
 	"  --grant CAP,...   grant these\n"
 	"  --pin             accept it though its signature is not by a trusted publisher\n",
 	"cairn plugin install ./hello.so --yes", run_install},
-    {"plugin upgrade", "FILE [--grant CAP,... | --yes]", "replace a plugin by another version",
-	"Stops the running one, starts FILE, and goes back by itself when that is not ready "
-	"within\n"
-	"15 s (--timeout) or ends at once. What asks for more than was granted is not taken into\n"
-	"service until that is granted too. The version before it is kept.\n",
+    {"plugin upgrade", "FILE [--grant CAP,... | --yes] [--drain S]",
+	"replace a plugin by another version",
+	"The node loads FILE beside the running one, which finishes what is under way; no call, "
+	"job "
+	"or\n"
+	"connection is lost. It goes back by itself when FILE is not ready within 15 s "
+	"(--timeout),\n"
+	"is not well, or ends at once. What asks for more than was granted is not taken into "
+	"service\n"
+	"until that is granted too. The version before it is kept.\n"
+	"  --drain S   give connections, calls and jobs under way so many seconds (10)\n",
 	"cairn plugin upgrade ./hello.so", run_upgrade},
     {"plugin rollback", "NAME", "go back to the version before the last upgrade", "",
 	"cairn plugin rollback hello", run_rollback},

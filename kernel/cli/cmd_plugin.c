@@ -366,18 +366,24 @@ run_disable(struct cli *cli, int argc, char **argv)
 	return enable_or_disable(cli, argc, argv, false);
 }
 
+#define RESTART_MS 120000u
+
 static int
 run_restart(struct cli *cli, int argc, char **argv)
 {
 	const struct cli_option options[] = {{0}};
 	struct cairn_error err = {0};
 	json_t *reply = NULL;
+	struct cli limits = *cli;
 
 	argc = cli_options(cli, options, argc, argv);
 	if (argc != 1)
 		return argc < 0 ? CLI_USAGE : cli_usage(cli, "name one plugin");
-	if (client_json(cli, "kernel.plugin.restart", json_pack("{s:s}", "name", argv[0]), &reply,
-		&err) != 0)
+	/* The node answers when it is done, within limits of its own. */
+	if (limits.timeout_ms == 0)
+		limits.timeout_ms = RESTART_MS;
+	if (client_json(&limits, "kernel.plugin.restart", json_pack("{s:s}", "name", argv[0]),
+		&reply, &err) != 0)
 		return cli_fail(cli, &err);
 	settle_wait(cli, reply, argv[0], &err);
 	json_decref(reply);

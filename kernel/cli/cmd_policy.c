@@ -284,6 +284,26 @@ run_ask(struct cli *cli, int argc, char **argv)
 
 /* ---- reload ----------------------------------------------------------------------------- */
 
+#define RELOAD_MS 600000u /* the node has limits of its own */
+
+static void
+print_plugins(const json_t *reply)
+{
+	const json_t *item;
+	size_t index;
+
+	json_array_foreach(json_object_get(reply, "replaced"), index, item)
+	{
+		printf("%s %s is ready (before: %s); calls waited %lld ms\n",
+		    cli_json_text(item, "plugin"), cli_json_text(item, "version"),
+		    cli_json_text(item, "before"), cli_json_number(item, "pause_ms"));
+	}
+	json_array_foreach(json_object_get(reply, "stopped"), index, item)
+	{
+		printf("%s is stopped\n", json_string_value(item));
+	}
+}
+
 static int
 run_reload(struct cli *cli, int argc, char **argv)
 {
@@ -291,12 +311,16 @@ run_reload(struct cli *cli, int argc, char **argv)
 	struct cairn_error err = {0};
 	json_t *reply = NULL;
 	const json_t *warning;
+	struct cli limits = *cli;
+	bool plugins;
 	size_t index;
 
 	argc = cli_options(cli, options, argc, argv);
 	if (argc != 0)
 		return argc < 0 ? CLI_USAGE : cli_usage(cli, "takes no arguments");
-	if (client_json(cli, "kernel.reload", NULL, &reply, &err) != 0)
+	if (limits.timeout_ms == 0)
+		limits.timeout_ms = RELOAD_MS;
+	if (client_json(&limits, "kernel.reload", NULL, &reply, &err) != 0)
 		return cli_fail(cli, &err);
 	if (cli->json)
 		return cli_print_json(reply);
@@ -306,9 +330,12 @@ run_reload(struct cli *cli, int argc, char **argv)
 		cli_print_safe(stdout, json_string_value(warning));
 		putchar('\n');
 	}
-	if (!json_is_true(json_object_get(reply, "changed")))
+	plugins = json_array_size(json_object_get(reply, "replaced")) > 0 ||
+	    json_array_size(json_object_get(reply, "stopped")) > 0;
+	print_plugins(reply);
+	if (!json_is_true(json_object_get(reply, "changed")) && !plugins)
 		puts("nothing has changed: the files are those that are loaded");
-	else
+	else if (json_is_true(json_object_get(reply, "changed")))
 		printf("the node now decides by the new policy: %lld rules, %.16s...\n",
 		    cli_json_number(reply, "rules"), cli_json_text(reply, "digest"));
 	json_decref(reply);
@@ -329,9 +356,13 @@ const struct cli_command cli_policy_commands[] = {
 	"they are loaded (cairn reload). Exit status 1 for a denial.\n",
 	"cairn policy ask cohort.count --as alice@example.org --purpose scientific-research",
 	run_ask},
-    {"reload", "", "take changed policies into the running node",
-	"The new rules and settings are proven first, as by `cairn check`; on any fault the old "
-	"ones\n"
-	"go on deciding. The ledger records the change. SIGHUP to the node does the same.\n",
+    {"reload", "", "take changed settings, plugins and policies into the running node",
+	"node.yaml, plugins/enabled, the plugins' files and policies/ are read again and proven "
+	"first, as\n"
+	"by `cairn check`. What changed is then replaced without losing a call, a job or a "
+	"connection; on\n"
+	"any fault the old set serves on, and the fault is printed. The ledger records it. SIGHUP "
+	"to the\n"
+	"node does the same.\n",
 	"cairn reload", run_reload},
     {0}};

@@ -172,6 +172,10 @@ int plugin_object_find(const struct node_config *node, const char *name, char *r
  * says. */
 int plugin_configs_load(const struct node_config *node, struct plugin_config **ret,
     size_t *ret_count, struct cairn_error *err);
+/* One enabled plugin; `object` (may be NULL) in place of the file that plugin_object_find() says. */
+int plugin_config_load(const struct node_config *node, const char *name, const char *object,
+    struct plugin_config *ret, struct cairn_error *err);
+void plugin_config_fini(struct plugin_config *config);
 /* HOME/plugins/masked/NAME: while it is there (its text says why) the plugin cannot be enabled. */
 int plugin_mask_path(const char *home, const char *name, char *ret, size_t size);
 int plugin_mask_check(const char *home, const char *name, struct cairn_error *err);

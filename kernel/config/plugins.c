@@ -170,14 +170,11 @@ load_values(const struct node_config *node, const char *name, struct plugin_conf
 }
 
 static int
-load_plugin(const struct node_config *node, const char *name, struct plugin_config *config,
-    struct cairn_error *err)
+load_object(const struct node_config *node, const char *name, const char *object,
+    struct plugin_config *config, struct cairn_error *err)
 {
-	char object[PATH_TEXT_MAX];
-	int code = find_object(node, name, object, err);
+	int code = plugin_admit(node, name, object, config, err);
 
-	if (code == 0)
-		code = plugin_admit(node, name, object, config, err);
 	if (code != 0 || config->object->verdict == PROVENANCE_REFUSED)
 		return code;
 	if (strcmp(config->manifest->name, name) != 0)
@@ -187,6 +184,36 @@ load_plugin(const struct node_config *node, const char *name, struct plugin_conf
 		    object, config->manifest->name, name);
 	code = check_interpreter(node, config->manifest, err);
 	return code != 0 ? code : load_values(node, name, config, err);
+}
+
+static int
+load_plugin(const struct node_config *node, const char *name, struct plugin_config *config,
+    struct cairn_error *err)
+{
+	char object[PATH_TEXT_MAX];
+	int code = find_object(node, name, object, err);
+
+	return code != 0 ? code : load_object(node, name, object, config, err);
+}
+
+int
+plugin_config_load(const struct node_config *node, const char *name, const char *object,
+    struct plugin_config *ret, struct cairn_error *err)
+{
+	struct plugin_config config = {0};
+	int code = plugin_mask_check(node->home, name, err);
+
+	if (code == 0)
+		code = object == NULL ? load_plugin(node, name, &config, err)
+				      : load_object(node, name, object, &config, err);
+	if (code == 0)
+		code = manifest_types_check(config.manifest, err);
+	if (code != 0) {
+		plugin_config_fini(&config);
+		return code;
+	}
+	*ret = config;
+	return 0;
 }
 
 static const struct manifest *
@@ -256,12 +283,18 @@ plugin_configs_load(const struct node_config *node, struct plugin_config **ret, 
 }
 
 void
+plugin_config_fini(struct plugin_config *config)
+{
+	config_values_fini(&config->values);
+	manifest_free(config->manifest);
+	provenance_free(config->object);
+	*config = (struct plugin_config){0};
+}
+
+void
 plugin_configs_free(struct plugin_config *configs, size_t count)
 {
-	for (size_t i = 0; configs != NULL && i < count; i++) {
-		config_values_fini(&configs[i].values);
-		manifest_free(configs[i].manifest);
-		provenance_free(configs[i].object);
-	}
+	for (size_t i = 0; configs != NULL && i < count; i++)
+		plugin_config_fini(&configs[i]);
 	free(configs);
 }

@@ -19,6 +19,7 @@
 struct call {
 	bool used;
 	bool delivered;
+	bool held;      /* until its plugin's successor serves */
 	bool permitted; /* the guard's permit is on its way to the ledger or there: an outcome
 			   follows */
 	uint64_t generation;

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "node/access.h"
+#include "node/handover.h"
 #include "node/owner.h"
 #include "sandbox/watch.h"
 
@@ -151,7 +152,7 @@ confine_host(void *arg, struct supervisor_plugin *process, int *ret_fd, unsigned
 {
 	struct node *node = arg;
 	struct node_plugin *plugin = supervisor_user(process);
-	const struct manifest *manifest = plugin->config.manifest;
+	const struct manifest *manifest = handover_manifest(plugin, process);
 	struct sandbox_policy policy;
 	char bin_dir[PATH_MAX];
 	unsigned uid = 0;
@@ -181,7 +182,8 @@ confine_plugin_of(const struct node *node, int pid)
 
 		if (node->plugins[i]->process != NULL)
 			supervisor_info_get(node->plugins[i]->process, &info);
-		if (info.pid != 0 && info.pid == session)
+		if ((info.pid != 0 && info.pid == session) ||
+		    handover_pid(node->plugins[i]) == session)
 			return node->plugins[i];
 	}
 	return NULL;

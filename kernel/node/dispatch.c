@@ -290,7 +290,7 @@ dispatch_jobs(struct node_plugin *plugin)
 {
 	const struct manifest *manifest = plugin->config.manifest;
 
-	if (plugin->removed || plugin->node->closing ||
+	if (plugin->removed || plugin->holding || plugin->node->closing ||
 	    node_plugin_state(plugin) != SUPERVISOR_READY)
 		return;
 	for (size_t i = 0; i < manifest->capability_count; i++) {

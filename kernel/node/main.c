@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cairnd --home DIR: runs a node in the foreground until SIGTERM or SIGINT; SIGHUP reloads the
- * policies.  Exit status: 0 after an orderly stop, 1 when it could not start, 2 for wrong usage.
+ * cairnd --home DIR: runs a node in the foreground until SIGTERM or SIGINT; SIGHUP reloads
+ * plugins, settings and policies.  Exit status: 0 after an orderly stop, 1 when it could not start,
+ * 2 for wrong usage.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -13,7 +14,7 @@
 
 #include "base/log.h"
 #include "node/node.h"
-#include "node/policy.h"
+#include "node/replace.h"
 
 struct program {
 	bool gave_up;
@@ -36,12 +37,11 @@ static void
 on_signal(uv_signal_t *handle, int number)
 {
 	struct program *program = handle->data;
-	struct cairn_error err = {0};
 
 	if (program->node == NULL || program->node->closing)
 		return;
 	if (number == SIGHUP) {
-		node_policy_reload(program->node, "signal:SIGHUP", NULL, &err);
+		replace_reload_quietly(program->node, "signal:SIGHUP");
 		return;
 	}
 	log_info("node", "stopping");

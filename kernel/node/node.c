@@ -16,7 +16,9 @@
 #include "base/text.h"
 #include "node/confine.h"
 #include "node/control.h"
+#include "node/handover.h"
 #include "node/health.h"
+#include "node/listeners.h"
 #include "node/policy.h"
 #include "node/router.h"
 
@@ -62,6 +64,7 @@ close_jobs(void *arg)
 	struct node *node = arg;
 
 	node->supervisor = NULL;
+	handover_cancel(node);
 	confine_close(node);
 	/* What jobs and ledger still report is for nobody. */
 	for (size_t i = 0; i < node->plugin_count; i++)
@@ -99,6 +102,7 @@ close_finish(void *arg)
 	identity_free(node->identity);
 	for (size_t i = 0; i < node->plugin_count; i++) {
 		health_free(node->plugins[i]->health);
+		listeners_close(node->plugins[i], false);
 		manifest_free(node->plugins[i]->config.manifest);
 		provenance_free(node->plugins[i]->config.object);
 		config_values_fini(&node->plugins[i]->config.values);
@@ -228,23 +232,28 @@ find_host(char ret[PATH_MAX], struct cairn_error *err)
 	return 0;
 }
 
-static int
-open_supervisor(struct node *node, struct cairn_error *err)
+struct supervisor_options
+node_supervisor_options(const struct node_config *config)
 {
-	char host[PATH_MAX], run[PATH_MAX], log[PATH_MAX];
-	const struct node_config *config = node->config;
-	struct supervisor_options options = {.host_path = host,
-	    .run_dir = run,
-	    .log_dir = log,
-	    .restart_limit = config->restart_limit,
+	return (struct supervisor_options){.restart_limit = config->restart_limit,
 	    .restart_window_s = config->restart_window_s,
 	    .stop_timeout_ms = config->stop_timeout_ms,
 	    .heartbeat_ms = config->heartbeat_ms,
 	    .heartbeat_limit_ms = config->heartbeat_limit_ms,
 	    .log_size_max = (uint64_t)config->log_size_kb * 1024,
 	    .log_files = config->log_files};
+}
+
+static int
+open_supervisor(struct node *node, struct cairn_error *err)
+{
+	char host[PATH_MAX], run[PATH_MAX], log[PATH_MAX];
+	struct supervisor_options options = node_supervisor_options(node->config);
 	int code = find_host(host, err);
 
+	options.host_path = host;
+	options.run_dir = run;
+	options.log_dir = log;
 	if (code == 0)
 		code = path_in_home(node, "run", run, err);
 	if (code == 0)
@@ -361,12 +370,13 @@ is_listed(const struct plugin_config *configs, size_t count, const char *name)
 	return false;
 }
 
-static void
-take_out(struct node_plugin *plugin, const char *reason)
+void
+node_plugin_take_out(struct node_plugin *plugin, const char *reason)
 {
 	plugin->removed = true;
 	node_record(plugin->node, "plugin", plugin->config.manifest->name, "disabled", reason);
 	supervisor_stop(plugin->process, NULL, NULL);
+	listeners_close(plugin, false);
 }
 
 static void
@@ -374,13 +384,13 @@ remove_missing(struct node *node, const bool *keep, size_t known)
 {
 	for (size_t i = 0; i < known; i++) {
 		if (!node->plugins[i]->removed && !keep[i])
-			take_out(node->plugins[i], "asked by the operator");
+			node_plugin_take_out(node->plugins[i], "asked by the operator");
 	}
 }
 
 /* One that was disabled a moment ago may still be stopping: then it starts when it has. */
-static int
-start_process(struct node_plugin *plugin, struct cairn_error *err)
+int
+node_plugin_start(struct node_plugin *plugin, struct cairn_error *err)
 {
 	return node_plugin_state(plugin) == SUPERVISOR_STOPPED
 	    ? supervisor_start(plugin->process, err)
@@ -415,7 +425,7 @@ start_listed(struct node *node, struct plugin_config *config, struct node_plugin
 		return code;
 	if (plugin == NULL)
 		plugin = node->plugins[node->plugin_count - 1];
-	code = start_process(plugin, err);
+	code = node_plugin_start(plugin, err);
 	plugin->removed = code != 0;
 	if (code != 0)
 		return code;
@@ -433,7 +443,10 @@ node_rescan(struct node *node, struct cairn_error *err)
 	size_t known = node->plugin_count;
 	bool keep[NODE_PLUGINS_MAX] = {false};
 	struct node_plugin *started[NODE_PLUGINS_MAX] = {NULL};
-	int code = plugin_configs_load(node->config, &configs, &count, err);
+	int code = node->handover != NULL
+	    ? cairn_error_set(err, CAIRN_EEXIST,
+		  "an upgrade, restart or reload is under way; try again when it has ended")
+	    : plugin_configs_load(node->config, &configs, &count, err);
 
 	for (size_t i = 0; code == 0 && i < known; i++)
 		keep[i] = is_listed(configs, count, node->plugins[i]->config.manifest->name);
@@ -443,7 +456,7 @@ node_rescan(struct node *node, struct cairn_error *err)
 		code = start_listed(node, &configs[i], &started[i], err);
 	for (size_t i = 0; code != 0 && i < NODE_PLUGINS_MAX; i++) {
 		if (started[i] != NULL)
-			take_out(started[i], "another plugin could not be started");
+			node_plugin_take_out(started[i], "another plugin could not be started");
 	}
 	if (code == 0)
 		remove_missing(node, keep, known);

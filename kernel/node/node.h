@@ -10,6 +10,9 @@
  *   plugins.c   the enabled set: adds, removes, hands each plugin its settings and secrets
  *   router.c    calls: find who serves, ask the guard, record, deliver, watch deadlines
  *   dispatch.c  events and durable jobs
+ *   handover.c  replaces running plugins without losing a message
+ *   listeners.c the plugins' listening sockets, kept over their processes
+ *   replace.c   what operators ask of it: upgrade, rollback, restart, reload
  *   services.c  the subjects that the kernel itself serves
  *   policy.c    the policy: proven, exchanged while the node runs
  *   report.c    what plugins put into the ledger themselves
@@ -46,16 +49,28 @@
 #define NODE_REFUSALS_MS 60000u
 
 #define NODE_WATCHES_MAX 3
+#define NODE_LISTENERS_MAX 8
+#define NODE_ADDRESS_MAX 64
 
 struct node;
+struct exchange;
+struct handover;
 struct health;
 struct watch;
 struct router;
+struct router_origin;
 struct control;
 
 struct node_job {
 	uint64_t id;
 	size_t bytes;
+};
+
+struct node_listener {
+	char address[NODE_ADDRESS_MAX];
+	uint16_t port;
+	int fd;
+	bool asked; /* by the latest process */
 };
 
 struct node_plugin {
@@ -64,6 +79,10 @@ struct node_plugin {
 	struct supervisor_plugin *process; /* NULL once the supervisor is closed */
 	bool removed; /* disabled while the node runs: stays stopped, serves nothing */
 	bool was_ready;
+	bool holding;              /* calls wait and no jobs are handed out: handover.h */
+	struct exchange *exchange; /* it is being replaced */
+	struct node_listener listeners[NODE_LISTENERS_MAX];
+	size_t listener_count;
 	int log_level; /* enum cairn_log_level; told to each process when it is ready */
 	unsigned
 	    incarnation; /* grows when the process is gone: answers to an old one are dropped */
@@ -93,7 +112,8 @@ struct node {
 	struct router *router;
 	struct control *control;
 	struct memory *memory;
-	uv_timer_t disk_timer; /* confine.c; no data: not running */
+	struct handover *handover; /* under way, or NULL */
+	uv_timer_t disk_timer;     /* confine.c; no data: not running */
 	struct node_plugin *plugins[NODE_PLUGINS_MAX];
 	size_t plugin_count;
 	int lock;                /* descriptor of run/lock */
@@ -102,7 +122,8 @@ struct node {
 	bool closing;
 	bool gave_up;      /* a plugin with `on_failure: stop` failed: the exit status is 1 */
 	const char *asker; /* who asks, during a call of kernel.* */
-	unsigned starting; /* plugins that have not been ready yet */
+	const struct router_origin *asking; /* and where the answer goes */
+	unsigned starting;                  /* plugins that have not been ready yet */
 	void (*closed)(void *arg);
 	void *closed_arg;
 };
@@ -119,6 +140,13 @@ int node_open(struct node **ret, uv_loop_t *loop, const struct node_options *opt
 /* Stops plugins, commits what waits, writes the last checkpoint, frees, then calls `closed`. */
 void node_close(struct node *node, void (*closed)(void *arg), void *arg);
 
+/* Everything that can be read again is: node.yaml, plugins/enabled, the files behind it. */
+struct supervisor_options node_supervisor_options(const struct node_config *config);
+/* Starts a plugin that is `removed`, or whose process ended in order. */
+int node_plugin_start(struct node_plugin *plugin, struct cairn_error *err);
+/* Stops it for good. */
+void node_plugin_take_out(struct node_plugin *plugin, const char *reason);
+
 /* Reads plugins/enabled again: starts what is new, stops what is gone; what stays is untouched.
  * On any error nothing has changed. */
 int node_rescan(struct node *node, struct cairn_error *err);
@@ -132,6 +160,11 @@ int node_plugins_add(struct node *node, struct plugin_config *config, struct cai
 /* Exchanges the plugin's configuration with `*config`; its next incarnation is told the new one. */
 int node_plugin_configure(
     struct node_plugin *plugin, struct plugin_config *config, struct cairn_error *err);
+/* A process of `config` beside the running one, not started; `*ret` becomes the plugin's. */
+int node_plugin_successor(struct node_plugin *plugin, const struct plugin_config *config,
+    struct supervisor_plugin **ret, struct cairn_error *err);
+/* Whether `config` would tell and run nothing else than what the plugin has. */
+bool node_plugin_same(struct node_plugin *plugin, const struct plugin_config *config);
 /* Records and logs a plugin of which nobody knows where it comes from: CAIRN_EFORBIDDEN when it may
  * not run, 0 when it runs all the same (development mode) or nothing is wrong with it. */
 int node_plugin_origin(

@@ -10,7 +10,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "node/confine.h"
+#include "node/handover.h"
 #include "node/health.h"
+#include "node/listeners.h"
 #include "node/node.h"
 #include "node/router.h"
 #include "node/words.h"
@@ -222,6 +224,14 @@ welcome_new(struct node *node, const struct plugin_config *config, struct cairn_
 	return welcome;
 }
 
+static const char *
+on_failure(const struct plugin_config *config)
+{
+	const struct config_value *value = config_find(&config->values, "on_failure");
+
+	return value == NULL || value->text == NULL ? "closed" : value->text;
+}
+
 /* A plugin in another language is run from its file: its interpreter may want what lies beside it.
  */
 static struct supervisor_plugin_options
@@ -234,6 +244,7 @@ process_options(const struct plugin_config *config)
 	    .version = manifest->version,
 	    .path = script ? manifest->script : manifest->path,
 	    .interpreter = manifest->interpreter,
+	    .quiet = strcmp(on_failure(config), "open") == 0,
 	    .object_fd = script || config->object == NULL ? 0 : config->object->fd};
 }
 
@@ -292,6 +303,43 @@ node_plugin_configure(
 }
 
 int
+node_plugin_successor(struct node_plugin *plugin, const struct plugin_config *config,
+    struct supervisor_plugin **ret, struct cairn_error *err)
+{
+	struct welcome *welcome = welcome_new(plugin->node, config, err);
+	struct supervisor_plugin_options options = process_options(config);
+	int code;
+
+	if (welcome == NULL)
+		return err->code;
+	options.welcome = &welcome->message;
+	options.user = plugin;
+	options.standby = true;
+	code = supervisor_add(plugin->node->supervisor, &options, ret, err);
+	welcome_free(welcome);
+	return code;
+}
+
+bool
+node_plugin_same(struct node_plugin *plugin, const struct plugin_config *config)
+{
+	struct cairn_error err = {0};
+	const struct plugin_config *now = &plugin->config;
+	struct welcome *welcome;
+	bool same;
+
+	if (now->object == NULL || config->object == NULL ||
+	    strcmp(now->object->digest, config->object->digest) != 0 ||
+	    strcmp(now->manifest->path, config->manifest->path) != 0)
+		return false;
+	welcome = welcome_new(plugin->node, config, &err);
+	same = welcome != NULL && supervisor_welcome_is(plugin->process, &welcome->message);
+	if (welcome != NULL)
+		welcome_free(welcome);
+	return same;
+}
+
+int
 node_plugin_send(struct node_plugin *plugin, const Cairn__Envelope *envelope)
 {
 	return plugin->process == NULL ? CAIRN_EUNAVAILABLE
@@ -301,9 +349,7 @@ node_plugin_send(struct node_plugin *plugin, const Cairn__Envelope *envelope)
 const char *
 node_plugin_on_failure(const struct node_plugin *plugin)
 {
-	const struct config_value *value = config_find(&plugin->config.values, "on_failure");
-
-	return value == NULL || value->text == NULL ? "closed" : value->text;
+	return on_failure(&plugin->config);
 }
 
 void
@@ -412,6 +458,9 @@ node_pids(void *arg, int *ret, size_t max)
 			supervisor_info_get(node->plugins[i]->process, &info);
 		if (info.pid != 0)
 			ret[count++] = info.pid;
+		info.pid = handover_pid(node->plugins[i]);
+		if (info.pid != 0 && count < max)
+			ret[count++] = info.pid;
 	}
 	return count;
 }
@@ -457,6 +506,10 @@ on_ready(void *arg, struct supervisor_plugin *process)
 	memory_renew(node->memory);
 	if (plugin->log_level != CAIRN_LOG_INFO)
 		node_plugin_tell_log_level(plugin);
+	if (plugin->exchange == NULL)
+		listeners_close(plugin, true);
+	else
+		handover_ready(plugin, process);
 	dispatch_jobs(plugin);
 }
 
@@ -466,6 +519,7 @@ on_gone(void *arg, struct supervisor_plugin *process)
 	struct node *node = arg;
 
 	plugin_of(process)->incarnation++;
+	listeners_renew(plugin_of(process));
 	dispatch_release(plugin_of(process));
 	router_gone(node->router, plugin_of(process));
 }
@@ -520,12 +574,14 @@ on_message(void *arg, struct supervisor_plugin *process, const Cairn__Envelope *
 	case CAIRN__ENVELOPE__KIND__REPLY:
 	case CAIRN__ENVELOPE__KIND__PROGRESS:
 		router_answer(node->router, plugin, envelope);
+		handover_progress(plugin);
 		break;
 	case CAIRN__ENVELOPE__KIND__EVENT:
 		dispatch_event(plugin, envelope);
 		break;
 	case CAIRN__ENVELOPE__KIND__HEALTH:
-		health_answered(plugin, envelope);
+		if (!handover_health(plugin, envelope))
+			health_answered(plugin, envelope);
 		break;
 	case CAIRN__ENVELOPE__KIND__JOB_PUT:
 		dispatch_job_put(plugin, envelope);
@@ -533,6 +589,7 @@ on_message(void *arg, struct supervisor_plugin *process, const Cairn__Envelope *
 	case CAIRN__ENVELOPE__KIND__JOB_DONE:
 	case CAIRN__ENVELOPE__KIND__JOB_RETRY:
 		dispatch_job_ack(plugin, envelope);
+		handover_progress(plugin);
 		break;
 	default:
 		snprintf(text, sizeof text, "plugin '%.32s' sent a message of kind %d",
@@ -563,6 +620,14 @@ on_event(void *arg, struct supervisor_plugin *process, const char *what, const c
 	    (strcmp(what, "failed to start") == 0 && !plugin->was_ready);
 
 	node_record(arg, "plugin", plugin->config.manifest->name, what, reason);
+	if (strcmp(what, "started") == 0 || strcmp(what, "stopped") == 0)
+		return;
+	if (plugin->exchange != NULL) {
+		handover_failed(plugin, process, reason); /* which has a way back */
+		return;
+	}
+	if (strcmp(what, "failed") == 0)
+		listeners_close(plugin, false);
 	if (for_good && strcmp(node_plugin_on_failure(plugin), "stop") == 0)
 		give_up(arg, plugin);
 }
@@ -584,9 +649,26 @@ on_work(void *arg, struct supervisor_plugin *process, char *ret, size_t size)
 		    (unsigned long long)plugin->taken[0].id);
 }
 
+static void
+on_prepared(void *arg, struct supervisor_plugin *process)
+{
+	(void)arg;
+	handover_prepared(plugin_of(process), process);
+}
+
+static void
+on_drained(void *arg, struct supervisor_plugin *process)
+{
+	(void)arg;
+	handover_drained(plugin_of(process), process);
+}
+
 const struct supervisor_ops node_supervisor_ops = {.ready = on_ready,
     .gone = on_gone,
     .message = on_message,
     .event = on_event,
     .work = on_work,
-    .confine = confine_host};
+    .confine = confine_host,
+    .prepared = on_prepared,
+    .drained = on_drained,
+    .listener = listeners_get};

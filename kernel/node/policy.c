@@ -57,23 +57,35 @@ take_finding(void *arg, const struct guard_finding *finding)
 }
 
 int
-node_policy_check(
-    const struct node *node, struct guard *guard, json_t *warnings, struct cairn_error *err)
+node_policy_check_set(struct guard *guard, const struct manifest *const *manifests, size_t count,
+    json_t *warnings, struct cairn_error *err)
 {
 	struct guard_served *served = calloc(GUARD_SERVED_MAX, sizeof *served);
 	struct checking checking = {warnings, err, 0};
-	size_t count;
+	size_t served_count;
 
 	if (served == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
-	count = guard_served_kernel(served);
-	for (size_t i = 0; i < node->plugin_count; i++) {
-		if (!node->plugins[i]->removed)
-			count = guard_served_add(served, count, node->plugins[i]->config.manifest);
-	}
-	guard_check(guard, served, count, take_finding, &checking);
+	served_count = guard_served_kernel(served);
+	for (size_t i = 0; i < count; i++)
+		served_count = guard_served_add(served, served_count, manifests[i]);
+	guard_check(guard, served, served_count, take_finding, &checking);
 	free(served);
 	return checking.errors == 0 ? 0 : CAIRN_EINVAL;
+}
+
+int
+node_policy_check(
+    const struct node *node, struct guard *guard, json_t *warnings, struct cairn_error *err)
+{
+	const struct manifest *manifests[NODE_PLUGINS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < node->plugin_count; i++) {
+		if (!node->plugins[i]->removed)
+			manifests[count++] = node->plugins[i]->config.manifest;
+	}
+	return node_policy_check_set(guard, manifests, count, warnings, err);
 }
 
 /* ---- recording a change ----------------------------------------------------------------- */
@@ -174,8 +186,8 @@ exchange(struct node *node, struct guard *guard, const char *principal)
 	log_info("policy", "reloaded: %zu rules", guard_rule_count(guard));
 }
 
-static void
-refuse(struct node *node, const char *principal, const struct cairn_error *err)
+void
+node_policy_keep(struct node *node, const char *principal, const struct cairn_error *err)
 {
 	struct change change = {.count = 0};
 	char digest[65];
@@ -201,30 +213,19 @@ describe(json_t *reply, const struct guard *guard, const char *before, json_t *w
 	json_object_set(reply, "warnings", warnings);
 }
 
-int
-node_policy_reload(struct node *node, const char *principal, json_t *reply, struct cairn_error *err)
+void
+node_policy_take(
+    struct node *node, struct guard *guard, const char *principal, json_t *reply, json_t *warnings)
 {
-	struct guard *guard = NULL;
-	json_t *warnings = json_array();
 	char before[65], after[65];
-	int code = node_policy_open(node, &guard, err);
 
 	digest_text(node->guard, before);
-	if (code == 0)
-		code = node_policy_check(node, guard, warnings, err);
-	if (code != 0) {
-		refuse(node, principal, err);
+	digest_text(guard, after);
+	if (strcmp(before, after) != 0)
+		exchange(node, guard, principal);
+	else
 		guard_free(guard);
-	} else {
-		digest_text(guard, after);
-		if (strcmp(before, after) != 0)
-			exchange(node, guard, principal);
-		else
-			guard_free(guard);
-		describe(reply, node->guard, before, warnings);
-	}
-	json_decref(warnings);
-	return code;
+	describe(reply, node->guard, before, warnings);
 }
 
 json_t *

@@ -16,11 +16,16 @@ int node_policy_open(const struct node *node, struct guard **ret, struct cairn_e
 int node_policy_check(
     const struct node *node, struct guard *guard, json_t *warnings, struct cairn_error *err);
 
-/* Reads the files again and, when they are right, decides by them from now on; on any fault the old
- * ones go on.  Either is recorded, with who asked for it.  `reply` (may be NULL) gets changed,
- * digest, before, rules and warnings. */
-int node_policy_reload(
-    struct node *node, const char *principal, json_t *reply, struct cairn_error *err);
+/* The same against the plugins that there would be. */
+int node_policy_check_set(struct guard *guard, const struct manifest *const *manifests,
+    size_t count, json_t *warnings, struct cairn_error *err);
+
+/* Decides by `guard`, which was checked, from now on; takes it.  Recorded, when it is another, with
+ * who asked for it.  `reply` (may be NULL) gets changed, digest, before, rules and warnings. */
+void node_policy_take(
+    struct node *node, struct guard *guard, const char *principal, json_t *reply, json_t *warnings);
+/* Records that the policy stays, and why. */
+void node_policy_keep(struct node *node, const char *principal, const struct cairn_error *err);
 
 /* rules, digest, and whether the files are others by now. */
 json_t *node_policy_json(const struct node *node);

@@ -251,8 +251,13 @@ static void
 deliver(struct router *router, struct call *call)
 {
 	char text[CAIRN_ERROR_TEXT_MAX];
-	int code = send_request(router, call);
+	int code;
 
+	if (call->handler->holding) {
+		call->held = true;
+		return;
+	}
+	code = send_request(router, call);
 	if (code == 0) {
 		call->delivered = true;
 		call_drop_body(router, call);
@@ -363,6 +368,78 @@ ask_guard(struct router *router, struct call *call, const struct manifest_serve 
 	call->permitted = call->decision.permit;
 }
 
+/* The plugin may be another build by now, whose manifest says other things. */
+static void
+deliver_held(struct router *router, struct call *call)
+{
+	const struct manifest_serve *serve = call_serve(call);
+
+	call->held = false;
+	if (serve == NULL)
+		call_fail(router, call, CAIRN_ENOTFOUND,
+		    "the plugin was replaced meanwhile by one that does not serve this subject",
+		    false);
+	else if (serve->guarded && !call->permitted)
+		ask_guard(router, call, serve);
+	else
+		deliver(router, call);
+}
+
+void
+router_release(struct router *router, struct node_plugin *plugin)
+{
+	for (size_t i = 0; router->used > 0 && i < router->high; i++) {
+		struct call *call = &router->calls[i];
+
+		if (call->used && call->held && call->handler == plugin)
+			deliver_held(router, call);
+	}
+}
+
+size_t
+router_delivered(const struct router *router, const struct node_plugin *plugin)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; router->used > 0 && i < router->high; i++) {
+		const struct call *call = &router->calls[i];
+
+		count += call->used && call->delivered && call->handler == plugin;
+	}
+	return count;
+}
+
+/* ---- answers that take their time ------------------------------------------------------- */
+
+uint64_t
+router_defer(struct router *router, const struct router_origin *origin, unsigned timeout_ms)
+{
+	struct call *call = call_new(router, origin);
+
+	if (call == NULL)
+		return 0;
+	call->deadline_ms = clock_monotonic_ms() + timeout_ms;
+	return call_id(router, call);
+}
+
+void
+router_finish(struct router *router, uint64_t id, int code, const char *text)
+{
+	struct call *call = call_find(router, id);
+	Cairn__Envelope reply = CAIRN__ENVELOPE__INIT;
+
+	if (call == NULL)
+		return; /* nobody waits any more */
+	reply.code = code;
+	if (code != 0) {
+		reply.text = (char *)(uintptr_t)text;
+	} else {
+		reply.body.data = (uint8_t *)(uintptr_t)text;
+		reply.body.len = strlen(text);
+	}
+	call_end(router, call, &reply);
+}
+
 static bool
 serve_itself(struct router *router, const struct router_origin *origin,
     const struct router_principal *principal, const Cairn__Envelope *envelope)
@@ -375,6 +452,8 @@ serve_itself(struct router *router, const struct router_origin *origin,
 	if (!services_call(router->node, envelope->subject, origin, principal, &envelope->body,
 		&code, &body, &err))
 		return false;
+	if (code == SERVICES_LATER)
+		return true;
 	if (code != 0) {
 		reply_error(origin, code, err.text);
 		return true;

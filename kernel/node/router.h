@@ -57,6 +57,18 @@ void router_describe(
     const struct router *router, const struct node_plugin *plugin, char *ret, size_t size);
 void router_gone(struct router *router, struct node_plugin *plugin);
 
+/* Delivers what was held for the plugin (node_plugin.holding). */
+void router_release(struct router *router, struct node_plugin *plugin);
+/* How many calls are with the plugin. */
+size_t router_delivered(const struct router *router, const struct node_plugin *plugin);
+
+/* For what the kernel itself answers later: the number for router_finish(), 0 when 4,096 calls are
+ * under way.  The origin may be gone by then. */
+uint64_t router_defer(
+    struct router *router, const struct router_origin *origin, unsigned timeout_ms);
+/* `text` is the answer's JSON when `code` is 0. */
+void router_finish(struct router *router, uint64_t id, int code, const char *text);
+
 size_t router_calls(const struct router *router);
 
 #endif

@@ -17,9 +17,9 @@
 #include "node/node.h"
 #include "node/operate.h"
 #include "node/policy.h"
+#include "node/replace.h"
 #include "node/words.h"
 
-#define RELOAD "kernel.reload"
 #define JOBS_LISTED_MAX 1000
 #define QUEUES_MAX 64
 
@@ -135,38 +135,12 @@ serve_jobs(struct node *node, const json_t *request, json_t *reply, struct cairn
 /* ---- plugins ---------------------------------------------------------------------------- */
 
 static int
-serve_restart(struct node *node, const json_t *request, json_t *reply, struct cairn_error *err)
-{
-	const char *name = json_string_value(json_object_get(request, "name"));
-
-	operate_counts(node, reply);
-	return node_restart(node, name == NULL ? "" : name, err);
-}
-
-static int
 serve_rescan(struct node *node, const json_t *request, json_t *reply, struct cairn_error *err)
 {
 	int code = node_rescan(node, err);
 
 	(void)request;
 	return code != 0 ? code : operate_counts(node, reply);
-}
-
-/* ---- kernel.reload ---------------------------------------------------------------------- */
-
-/* Who asks stands in the ledger. */
-static int
-serve_reload(struct node *node, const char *principal, struct buf *reply, struct cairn_error *err)
-{
-	json_t *answer = json_object();
-	int code = node_policy_reload(node, principal, answer, err);
-	char *text = code == 0 ? json_dumps(answer, JSON_COMPACT) : NULL;
-
-	if (code == 0 && (text == NULL || buf_append_text(reply, text) != 0))
-		code = cairn_error_set(err, CAIRN_ENOMEM, "reloaded, but out of memory");
-	free(text);
-	json_decref(answer);
-	return code;
 }
 
 /* ---- pseudonym.patient ------------------------------------------------------------------ */
@@ -206,13 +180,14 @@ static const struct {
     {"kernel.health", health_serve},
     {"kernel.backup", backup_serve},
     {"kernel.jobs", serve_jobs},
-    {"kernel.plugin.restart", serve_restart},
+    {"kernel.plugin.restart", replace_restart},
     {"kernel.plugin.why", operate_why},
     {"kernel.plugin.log-level", operate_log_level},
     {"kernel.jobs.retry", operate_jobs_retry},
     {"kernel.jobs.drop", operate_jobs_drop},
     {"kernel.rescan", serve_rescan},
-    {RELOAD, NULL},
+    {"kernel.plugin.switch", replace_switch},
+    {"kernel.reload", replace_reload},
     {"pseudonym.patient", NULL},
 };
 
@@ -264,9 +239,7 @@ services_call(struct node *node, const char *subject, const struct router_origin
 	for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
 		if (strcmp(services[i].subject, subject) != 0)
 			continue;
-		if (strcmp(subject, RELOAD) == 0 && is_operator(origin, principal))
-			*ret_code = serve_reload(node, principal->name, reply, err);
-		else if (services[i].serve == NULL && strcmp(subject, RELOAD) != 0)
+		if (services[i].serve == NULL)
 			*ret_code = origin->plugin == NULL
 			    ? cairn_error_set(err, CAIRN_EDENIED, "%s is for plugins only", subject)
 			    : serve_pseudonym(node, body, reply, err);
@@ -275,8 +248,10 @@ services_call(struct node *node, const char *subject, const struct router_origin
 			    "%s is for the local operator on the control socket only", subject);
 		else {
 			node->asker = principal->name;
+			node->asking = origin;
 			*ret_code = serve_json(node, services[i].serve, body, reply, err);
 			node->asker = "";
+			node->asking = NULL;
 		}
 		return true;
 	}

@@ -12,6 +12,7 @@
 #include "node/router.h"
 
 #define SERVICES_REPLY_MAX (16u << 20)
+#define SERVICES_LATER 1 /* router_finish() answers */
 
 /* True when the kernel serves `subject`; then `*ret_code` and `reply` (or `err`) are the answer. */
 bool services_call(struct node *node, const char *subject, const struct router_origin *origin,

@@ -44,6 +44,30 @@ condemn(struct supervisor_plugin *plugin, const char *format, ...)
 		process_kill(plugin->process);
 }
 
+/* WELCOME with `prepare`: packed messages one after the other are read as one. */
+static int
+welcome_standby(struct supervisor_plugin *plugin)
+{
+	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
+	Cairn__Welcome more = CAIRN__WELCOME__INIT;
+	size_t size;
+	int code;
+
+	more.prepare = true;
+	size = plugin->welcome_length + cairn__welcome__get_packed_size(&more);
+	envelope.body.data = malloc(size);
+	if (envelope.body.data == NULL)
+		return CAIRN_ENOMEM;
+	memcpy(envelope.body.data, plugin->welcome, plugin->welcome_length);
+	cairn__welcome__pack(&more, envelope.body.data + plugin->welcome_length);
+	envelope.body.len = size;
+	envelope.kind = CAIRN__ENVELOPE__KIND__WELCOME;
+	code = process_command(plugin->process, &envelope);
+	explicit_bzero(envelope.body.data, size); /* it held secrets */
+	free(envelope.body.data);
+	return code;
+}
+
 static int
 command(struct supervisor_plugin *plugin, Cairn__Envelope__Kind kind)
 {
@@ -76,11 +100,16 @@ on_hello(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 		return;
 	}
 	if (hello->wire_min > WIRE || hello->wire_max < WIRE) {
-		condemn(plugin, "its host speaks wire versions %u to %u, the kernel speaks %u",
-		    hello->wire_min, hello->wire_max, WIRE);
+		condemn(plugin,
+		    "its host speaks wire versions %u to %u, the kernel speaks %u to %u; install "
+		    "cairnd, cairn-host and the plugin's SDK of one release",
+		    hello->wire_min, hello->wire_max, WIRE, WIRE);
 		return;
 	}
-	if (command(plugin, CAIRN__ENVELOPE__KIND__WELCOME) != 0)
+	plugin->hands_over = hello->hands_over;
+	if ((plugin->standby && hello->hands_over
+		    ? welcome_standby(plugin)
+		    : command(plugin, CAIRN__ENVELOPE__KIND__WELCOME)) != 0)
 		condemn(plugin, "its configuration is too large to send");
 }
 
@@ -116,6 +145,27 @@ on_ready(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 		supervisor->ops.ready(supervisor->arg, plugin);
 }
 
+/* It waits, however long the other takes: no deadline and no heartbeat until it begins. */
+static void
+on_prepared(struct supervisor_plugin *plugin)
+{
+	struct supervisor *supervisor = plugin->supervisor;
+
+	plugin->state = SUPERVISOR_PREPARED;
+	uv_timer_stop(&plugin->timer);
+	if (supervisor->ops.prepared != NULL)
+		supervisor->ops.prepared(supervisor->arg, plugin);
+}
+
+static void
+on_drained(struct supervisor_plugin *plugin)
+{
+	struct supervisor *supervisor = plugin->supervisor;
+
+	if (supervisor->ops.drained != NULL)
+		supervisor->ops.drained(supervisor->arg, plugin);
+}
+
 /* STOPPED is answered with a second STOP, so that the host does not end before we have read all it
  * sent. */
 static void
@@ -143,6 +193,14 @@ handle(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 			on_ready(plugin, envelope);
 		return;
 	case CAIRN__ENVELOPE__KIND__PONG:
+		return;
+	case CAIRN__ENVELOPE__KIND__PREPARED:
+		if (plugin->state == SUPERVISOR_STARTING && plugin->standby)
+			on_prepared(plugin);
+		return;
+	case CAIRN__ENVELOPE__KIND__DRAINED:
+		if (plugin->state == SUPERVISOR_READY)
+			on_drained(plugin);
 		return;
 	case CAIRN__ENVELOPE__KIND__STOPPED:
 		on_stopped_message(plugin);
@@ -244,12 +302,18 @@ failed(
     struct supervisor_plugin *plugin, const char *what, const char *reason, uint64_t ready_for_ms)
 {
 	unsigned delay_ms = 0;
-	bool again = breaker_crash(&plugin->breaker, clock_monotonic_ms(), ready_for_ms, &delay_ms);
+	bool again = !plugin->standby &&
+	    breaker_crash(&plugin->breaker, clock_monotonic_ms(), ready_for_ms, &delay_ms);
 
 	note_failure(plugin, what, reason);
+	if (plugin->standby) {
+		plugin->state = SUPERVISOR_FAILED;
+		tell(plugin, what, reason);
+		return;
+	}
 	if (!again) {
 		plugin->state = SUPERVISOR_FAILED;
-		log_error(SUPERVISOR_TOPIC,
+		log_line(plugin->quiet ? CAIRN_LOG_INFO : CAIRN_LOG_ERROR, SUPERVISOR_TOPIC,
 		    "%s; that was failure %u within %u s, giving up until "
 		    "`cairn plugin restart %s`",
 		    reason, plugin->breaker.limit, plugin->supervisor->options.restart_window_s,
@@ -259,7 +323,8 @@ failed(
 	}
 	plugin->state = SUPERVISOR_WAITING;
 	timer_set(plugin, delay_ms, 0);
-	log_warning(SUPERVISOR_TOPIC, "%s; starting it again in %u ms", reason, delay_ms);
+	log_line(plugin->quiet ? CAIRN_LOG_INFO : CAIRN_LOG_WARNING, SUPERVISOR_TOPIC,
+	    "%s; starting it again in %u ms", reason, delay_ms);
 	tell(plugin, what, reason);
 }
 
@@ -325,7 +390,19 @@ on_released(void *arg)
 	supervisor_progress(supervisor);
 }
 
-static const struct process_ops process_ops = {on_message, on_down, on_exited};
+static int
+on_listener(void *arg, const char *address, uint16_t port, int *ret_fd, struct cairn_error *err)
+{
+	struct supervisor_plugin *plugin = arg;
+	struct supervisor *supervisor = plugin->supervisor;
+
+	if (supervisor->ops.listener == NULL)
+		return cairn_error_set(
+		    err, CAIRN_EUNSUPPORTED, "this kernel makes no listening sockets");
+	return supervisor->ops.listener(supervisor->arg, plugin, address, port, ret_fd, err);
+}
+
+static const struct process_ops process_ops = {on_message, on_down, on_exited, on_listener};
 
 int
 plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err)
@@ -374,11 +451,23 @@ plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err)
 	return 0;
 }
 
+int
+plugin_begin(struct supervisor_plugin *plugin, struct cairn_error *err)
+{
+	if (command(plugin, CAIRN__ENVELOPE__KIND__BEGIN) != 0)
+		return cairn_error_set(
+		    err, CAIRN_EUNAVAILABLE, "plugin %s does not read", plugin->name);
+	plugin->state = SUPERVISOR_STARTING;
+	timer_set(plugin, plugin->supervisor->options.handshake_ms, 0);
+	return 0;
+}
+
 void
 plugin_stop(struct supervisor_plugin *plugin)
 {
 	switch (plugin->state) {
 	case SUPERVISOR_STARTING:
+	case SUPERVISOR_PREPARED:
 	case SUPERVISOR_READY:
 		plugin->state = SUPERVISOR_STOPPING;
 		timer_set(plugin, plugin->supervisor->options.stop_timeout_ms, 0);
@@ -520,6 +609,7 @@ plugin_timer(uv_timer_t *timer)
 		wake_waiters(plugin);
 		break;
 	case SUPERVISOR_FAILED:
+	case SUPERVISOR_PREPARED:
 		break;
 	}
 }

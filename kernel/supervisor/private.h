@@ -22,6 +22,7 @@ struct supervisor_plugin {
 	struct supervisor *supervisor;
 	struct supervisor_plugin *next;
 	char *name, *version, *path;
+	bool quiet;
 	char *interpreter; /* that runs `path`; or NULL */
 	int object_fd;     /* our own; 0 when `path` is loaded as it is */
 	uint8_t *welcome;  /* packed */
@@ -40,6 +41,8 @@ struct supervisor_plugin {
 	bool start_again;    /* when stopped */
 	bool start_refused;  /* the plugin said that it cannot start */
 	bool traced;         /* said in the log that it is under a debugger */
+	bool standby;        /* a successor: prepared first, tried once */
+	bool hands_over;     /* its host said that it knows how */
 	unsigned restarts;
 	unsigned starts;
 	unsigned failures;
@@ -69,6 +72,7 @@ struct supervisor {
 
 /* plugin.c */
 int plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err);
+int plugin_begin(struct supervisor_plugin *plugin, struct cairn_error *err);
 void plugin_stop(struct supervisor_plugin *plugin);
 /* Makes the 0 ms timer tell the waiters, when STOPPED. */
 void plugin_tell_waiters(struct supervisor_plugin *plugin);

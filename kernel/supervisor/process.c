@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "runtime/channel.h"
+#include "runtime/listener.h"
 #include "runtime/runtime.h"
 #include "sandbox/sandbox.h"
 
@@ -25,6 +27,8 @@ struct process {
 	void *arg;
 	void (*released)(void *arg);
 	void *released_arg;
+	uv_poll_t listener; /* the host asks for sockets; no data: none */
+	int listener_fd;
 	unsigned parts; /* that must close before we are gone */
 	bool exited;
 };
@@ -55,11 +59,23 @@ part_gone(void *arg)
 	part_closed(arg);
 }
 
+static void
+listener_closed(uv_handle_t *handle)
+{
+	struct process *process = handle->data;
+
+	close(process->listener_fd);
+	part_closed(process);
+}
+
 void
 process_release(struct process *process)
 {
 	process->ops = (struct process_ops){0};
-	process->parts = 1u + (process->channel != NULL) + (process->log != NULL);
+	process->parts = 1u + (process->channel != NULL) + (process->log != NULL) +
+	    (process->listener.data != NULL);
+	if (process->listener.data != NULL)
+		uv_close((uv_handle_t *)&process->listener, listener_closed);
 	if (process->channel != NULL)
 		channel_close(process->channel, part_gone, process);
 	if (process->log != NULL)
@@ -124,6 +140,51 @@ process_pid(const struct process *process)
 	return process->exited ? 0 : uv_process_get_pid(&process->handle);
 }
 
+/* ---- listening sockets ------------------------------------------------------------------ */
+
+static void
+on_listener(uv_poll_t *poll, int status, int events)
+{
+	struct process *process = poll->data;
+	struct listener_request request;
+	struct cairn_error err = {0};
+	int code = status < 0 ? CAIRN_EUNAVAILABLE : listener_take(process->listener_fd, &request);
+	int fd = -1;
+
+	(void)events;
+	if (code == CAIRN_EAGAIN)
+		return;
+	if (code != 0) {
+		uv_poll_stop(poll); /* the host is gone, or sends what it should not */
+		return;
+	}
+	code = process->ops.listener == NULL
+	    ? cairn_error_set(&err, CAIRN_EUNSUPPORTED, "the plugin is stopping")
+	    : process->ops.listener(process->arg, request.address, request.port, &fd, &err);
+	if (listener_answer(process->listener_fd, code, err.text, fd) != 0)
+		uv_poll_stop(poll);
+}
+
+/* `*ret_fd` is the host's end. */
+static int
+open_listener(struct process *process, int *ret_fd, struct cairn_error *err)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot make a socket pair: %s", strerror(errno));
+	*ret_fd = pair[1];
+	process->listener_fd = pair[0];
+	if (uv_poll_init(process->loop, &process->listener, pair[0]) != 0) {
+		close(pair[0]);
+		return cairn_error_set(err, CAIRN_EIO, "cannot watch a socket");
+	}
+	process->listener.data = process;
+	uv_poll_start(&process->listener, UV_READABLE, on_listener);
+	return 0;
+}
+
 /* ---- starting --------------------------------------------------------------------------- */
 
 /* A plugin sees little of the kernel's environment: what programs need, and the sanitizers'. */
@@ -161,24 +222,26 @@ environment_fill(struct environment *environment)
 
 /* A session of its own keeps a terminal's Ctrl-C from reaching the host before our orderly STOP. */
 static int
-spawn(struct process *process, const struct process_options *options, char *url, int log_fd)
+spawn(struct process *process, const struct process_options *options, char *url, int log_fd,
+    int listener_fd)
 {
 	char *args[] = {(char *)(uintptr_t)options->host_path, url,
 	    (char *)(uintptr_t)options->plugin_path, (char *)(uintptr_t)options->name,
 	    (char *)(uintptr_t)options->interpreter, NULL};
-	uv_stdio_container_t stdio[SANDBOX_FD + 1] = {{.flags = UV_IGNORE},
+	uv_stdio_container_t stdio[RUNTIME_LISTENER_FD + 1] = {{.flags = UV_IGNORE},
 	    {.flags = UV_INHERIT_FD, .data.fd = log_fd},
 	    {.flags = UV_INHERIT_FD, .data.fd = log_fd},
 	    {.flags = options->object_fd > 0 ? UV_INHERIT_FD : UV_IGNORE,
 		.data.fd = options->object_fd},
 	    {.flags = options->sandbox_fd > 0 ? UV_INHERIT_FD : UV_IGNORE,
-		.data.fd = options->sandbox_fd}};
+		.data.fd = options->sandbox_fd},
+	    {.flags = listener_fd > 0 ? UV_INHERIT_FD : UV_IGNORE, .data.fd = listener_fd}};
 	struct environment *environment = calloc(1, sizeof *environment);
 	uv_process_options_t spawn_options = {.exit_cb = on_exit_status,
 	    .file = options->host_path,
 	    .args = args,
 	    .stdio = stdio,
-	    .stdio_count = SANDBOX_FD + 1,
+	    .stdio_count = RUNTIME_LISTENER_FD + 1,
 	    .flags = UV_PROCESS_DETACHED};
 	int rv;
 
@@ -221,15 +284,18 @@ start(struct process *process, const struct process_options *options, bool *ret_
 	char url[URL_MAX_BYTES];
 	int wrote = snprintf(url, sizeof url, "ipc://%s", options->socket_path);
 	FD_AUTO log_fd = -1;
+	FD_AUTO listener_fd = -1;
 	int rv;
 
 	if (wrote < 0 || (size_t)wrote >= sizeof url)
 		return cairn_error_set(
 		    err, CAIRN_EINVAL, "the socket path %s is too long", options->socket_path);
 	rv = hostlog_open(&process->log, process->loop, &options->log, &log_fd, err);
+	if (rv == 0 && options->interpreter == NULL)
+		rv = open_listener(process, &listener_fd, err);
 	if (rv != 0)
 		return rv;
-	rv = spawn(process, options, url, log_fd);
+	rv = spawn(process, options, url, log_fd, listener_fd);
 	if (rv != 0)
 		return cairn_error_set(
 		    err, CAIRN_EIO, "cannot run %s: %s", options->host_path, uv_strerror(rv));
@@ -240,7 +306,9 @@ start(struct process *process, const struct process_options *options, bool *ret_
 static void
 never_began(struct process *process)
 {
-	process->parts = 1u + (process->log != NULL);
+	process->parts = 1u + (process->log != NULL) + (process->listener.data != NULL);
+	if (process->listener.data != NULL)
+		uv_close((uv_handle_t *)&process->listener, listener_closed);
 	if (process->log != NULL)
 		hostlog_close(process->log, part_gone, process);
 	part_closed(process);

@@ -22,6 +22,9 @@ struct process_ops {
 	void (*message)(void *arg, const uint8_t *bytes, size_t length);
 	void (*down)(void *arg); /* the connection is lost; the process may still be there */
 	void (*exited)(void *arg, int64_t status, int signal);
+	/* The host asks for a listening socket, which stays the callee's. */
+	int (*listener)(
+	    void *arg, const char *address, uint16_t port, int *ret_fd, struct cairn_error *err);
 };
 
 struct process_options {

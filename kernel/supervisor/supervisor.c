@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "supervisor/supervisor.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ const char *
 supervisor_state_text(enum supervisor_state state)
 {
 	static const char *const texts[] = {
-	    "stopped", "starting", "ready", "waiting", "stopping", "failed"};
+	    "stopped", "starting", "ready", "waiting", "stopping", "failed", "prepared"};
 
 	return texts[state];
 }
@@ -169,6 +170,7 @@ supervisor_set_object(struct supervisor_plugin *plugin,
 	if (plugin->object_fd > 0)
 		close(plugin->object_fd);
 	plugin->version = version;
+	plugin->quiet = options->quiet;
 	plugin->path = path;
 	plugin->interpreter = runs;
 	plugin->object_fd = fd;
@@ -206,6 +208,7 @@ supervisor_add(struct supervisor *supervisor, const struct supervisor_plugin_opt
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	plugin->supervisor = supervisor;
 	plugin->user = options->user;
+	plugin->standby = options->standby;
 	code = plugin_copy(plugin, options, err);
 	if (code != 0) {
 		plugin_free(plugin);
@@ -322,6 +325,98 @@ void *
 supervisor_user(const struct supervisor_plugin *plugin)
 {
 	return plugin->user;
+}
+
+/* ---- a successor ------------------------------------------------------------------------ */
+
+int
+supervisor_begin(struct supervisor_plugin *plugin, struct cairn_error *err)
+{
+	if (plugin->state != SUPERVISOR_PREPARED)
+		return cairn_error_set(err, CAIRN_EUNAVAILABLE, "plugin %s is %s, not prepared",
+		    plugin->name, supervisor_state_text(plugin->state));
+	return plugin_begin(plugin, err);
+}
+
+bool
+supervisor_handover(struct supervisor_plugin *plugin)
+{
+	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
+
+	envelope.kind = CAIRN__ENVELOPE__KIND__HANDOVER;
+	return plugin->hands_over && supervisor_send(plugin, &envelope) == 0;
+}
+
+void
+supervisor_adopt(struct supervisor_plugin *plugin)
+{
+	plugin->standby = false;
+}
+
+void
+supervisor_inherit(struct supervisor_plugin *plugin, const struct supervisor_plugin *before)
+{
+	plugin->starts += before->starts;
+	plugin->restarts += before->restarts;
+	plugin->failures += before->failures;
+	memcpy(plugin->kept, before->kept, sizeof plugin->kept);
+	memcpy(plugin->earlier_error,
+	    before->last_error[0] != 0 ? before->last_error : before->earlier_error,
+	    sizeof plugin->earlier_error);
+}
+
+static void
+removed(uv_handle_t *handle)
+{
+	plugin_free(handle->data);
+}
+
+void
+supervisor_remove(struct supervisor_plugin *plugin)
+{
+	struct supervisor_plugin **at = &plugin->supervisor->plugins;
+
+	assert(plugin->process == NULL);
+	while (*at != plugin)
+		at = &(*at)->next;
+	*at = plugin->next;
+	while (plugin->waiters != NULL) {
+		struct waiter *waiter = plugin->waiters;
+
+		plugin->waiters = waiter->next;
+		free(waiter);
+	}
+	uv_close((uv_handle_t *)&plugin->timer, removed);
+}
+
+bool
+supervisor_welcome_is(const struct supervisor_plugin *plugin, const Cairn__Welcome *welcome)
+{
+	size_t size = cairn__welcome__get_packed_size(welcome);
+	uint8_t *packed = size == plugin->welcome_length ? malloc(size + 1) : NULL;
+	bool same;
+
+	if (packed == NULL)
+		return false;
+	cairn__welcome__pack(welcome, packed);
+	same = memcmp(packed, plugin->welcome, size) == 0;
+	explicit_bzero(packed, size); /* it held secrets */
+	free(packed);
+	return same;
+}
+
+void
+supervisor_set_options(struct supervisor *supervisor, const struct supervisor_options *options)
+{
+	struct supervisor_options *own = &supervisor->options;
+
+	own->restart_limit = options->restart_limit;
+	own->restart_window_s = options->restart_window_s;
+	own->stop_timeout_ms = options->stop_timeout_ms;
+	own->heartbeat_ms = options->heartbeat_ms;
+	own->heartbeat_limit_ms = options->heartbeat_limit_ms;
+	own->log_size_max = options->log_size_max;
+	own->log_files = options->log_files;
 }
 
 /* ---- closing ---------------------------------------------------------------------------- */

@@ -18,6 +18,9 @@
  * incarnation gets a fresh socket on a fresh path in run_dir (nng pair sockets can stay silent
  * after a peer's sudden death), mode 0600, and only the spawned process's pid is accepted on it.
  * The host dies with the kernel.
+ *
+ * A successor (`standby`) is loaded beside the running one, waits in `prepared`, and starts at
+ * supervisor_begin().  It is tried once; supervisor_adopt() makes it a plugin like others.
  */
 
 #include <stdbool.h>
@@ -38,6 +41,7 @@ enum supervisor_state {
 	SUPERVISOR_WAITING,
 	SUPERVISOR_STOPPING,
 	SUPERVISOR_FAILED,
+	SUPERVISOR_PREPARED, /* of a successor: loaded, start() waits */
 };
 
 const char *supervisor_state_text(enum supervisor_state state);
@@ -78,6 +82,14 @@ struct supervisor_ops {
 	 * ours.  NULL: hosts are not confined, which only tests want. */
 	int (*confine)(void *arg, struct supervisor_plugin *plugin, int *ret_fd, unsigned *ret_uid,
 	    struct cairn_error *err);
+	/* A successor can take over now.  May be NULL. */
+	void (*prepared)(void *arg, struct supervisor_plugin *plugin);
+	/* After supervisor_handover(): nothing from outside is under way any more.  May be NULL. */
+	void (*drained)(void *arg, struct supervisor_plugin *plugin);
+	/* The host asks for a listening socket; the descriptor stays the callee's.  NULL: refused.
+	 */
+	int (*listener)(void *arg, struct supervisor_plugin *plugin, const char *address,
+	    uint16_t port, int *ret_fd, struct cairn_error *err);
 };
 
 struct supervisor_plugin_options {
@@ -87,8 +99,10 @@ struct supervisor_plugin_options {
 	const char *interpreter; /* of a plugin in another language, or NULL */
 	int object_fd; /* the shared object's bytes to run in place of `path`; duplicated; 0: none
 			*/
+	bool quiet;    /* its failures alarm nobody: they are logged as information */
 	const Cairn__Welcome *welcome; /* copied (packed); sent at each handshake */
 	void *user;                    /* supervisor_user() gives it back */
+	bool standby;                  /* a successor */
 };
 
 int supervisor_new(struct supervisor **ret, uv_loop_t *loop,
@@ -114,6 +128,25 @@ int supervisor_set_object(struct supervisor_plugin *plugin,
     const struct supervisor_plugin_options *options, struct cairn_error *err);
 /* A stopped plugin that may not be started becomes failed, with the reason. */
 void supervisor_refuse(struct supervisor_plugin *plugin, const char *reason);
+
+/* ---- a successor ------------------------------------------------------------------------ */
+
+/* A prepared successor starts; ready() or event() follows. */
+int supervisor_begin(struct supervisor_plugin *plugin, struct cairn_error *err);
+/* Tells a ready plugin that it has a successor; drained() follows.  False when it cannot be told:
+ * it is not ready, or its host does not know how. */
+bool supervisor_handover(struct supervisor_plugin *plugin);
+/* The successor took over: from now on it is started again when it crashes. */
+void supervisor_adopt(struct supervisor_plugin *plugin);
+/* Counts starts, restarts and failures on from those of `before`, and keeps its last failures. */
+void supervisor_inherit(struct supervisor_plugin *plugin, const struct supervisor_plugin *before);
+/* Frees one that is stopped or failed; nothing is called afterwards. */
+void supervisor_remove(struct supervisor_plugin *plugin);
+/* Whether `welcome` is what the next incarnation would be told already. */
+bool supervisor_welcome_is(const struct supervisor_plugin *plugin, const Cairn__Welcome *welcome);
+/* Times and limits from now on; the paths stay. */
+void supervisor_set_options(
+    struct supervisor *supervisor, const struct supervisor_options *options);
 
 /* CAIRN_EUNAVAILABLE unless ready.  CAIRN_ELIMIT for an EVENT when its queue (4,096 messages, 64
  * MiB) is full; for all else, which a flood of events must not push out, at four times that. */

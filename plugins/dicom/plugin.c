@@ -181,6 +181,22 @@ scp_freed(void *arg)
 }
 
 static void
+drained(void *arg)
+{
+	struct connector *connector = arg;
+
+	cairn_drained(connector->cairn);
+}
+
+static void
+handover(void *self)
+{
+	struct connector *connector = self;
+
+	scp_drain(connector->scp, drained, connector);
+}
+
+static void
 stop(void *self)
 {
 	struct connector *connector = self;
@@ -241,5 +257,5 @@ CAIRN_PLUGIN("dicom", "0.1.0",
     "  deid.pixel_risk: {type: string, default: refuse-declared,\n"
     "    choices: [refuse-declared, refuse-suspected, accept],\n"
     "    help: 'Images whose pixels may show who the patient is (burned-in text, faces)'}\n",
-    .start = start, .call = call, .stop = stop, .cancel = cancel, .check = dicom_check,
-    .health = health)
+    .start = start, .call = call, .stop = stop, .handover = handover, .cancel = cancel,
+    .check = dicom_check, .health = health)

@@ -283,7 +283,7 @@ scp_new(struct scp **ret, struct connector *connector, struct cairn_error *err)
 	struct ul_options options;
 	const char *address = cairn_config_string(cairn, "address");
 	uint16_t port = (uint16_t)cairn_config_integer(cairn, "port");
-	int code;
+	int fd = -1, code;
 
 	if (scp == NULL || load_peers(scp, cairn) != 0) {
 		free(scp);
@@ -297,8 +297,10 @@ scp_new(struct scp **ret, struct connector *connector, struct cairn_error *err)
 	options.max_per_peer = (size_t)cairn_config_integer(cairn, "max_per_peer");
 	options.max_pdu = (uint32_t)cairn_config_integer(cairn, "max_pdu");
 	options.idle_ms = (unsigned)cairn_config_integer(cairn, "idle_s") * 1000;
-	code =
-	    dimse_listen(cairn_loop(cairn), address, port, &options, &ops, scp, &scp->dimse, err);
+	code = cairn_listener(cairn, address, port, &fd, err);
+	if (code == 0)
+		code =
+		    dimse_listen_fd(cairn_loop(cairn), fd, &options, &ops, scp, &scp->dimse, err);
 	if (code != 0) {
 		free(scp->peers);
 		free(scp);
@@ -324,6 +326,13 @@ scp_state_get(const struct scp *scp, struct scp_state *ret)
 	for (size_t i = 0; i < SCP_REFUSED_MAX; i++)
 		ret->refused += scp->refused_ms[i] != 0 && now - scp->refused_ms[i] < HOUR_MS;
 	memcpy(ret->last_refused, scp->last_refused, sizeof ret->last_refused);
+}
+
+/* What connects from now on waits in the kernel's copy of the socket. */
+void
+scp_drain(struct scp *scp, void (*drained)(void *arg), void *arg)
+{
+	ul_server_drain(dimse_server(scp->dimse), drained, arg);
 }
 
 struct closing {

@@ -21,6 +21,8 @@ struct scp_state {
 };
 
 void scp_state_get(const struct scp *scp, struct scp_state *ret);
+/* Accepts nothing more; `drained` when the last connection is gone. */
+void scp_drain(struct scp *scp, void (*drained)(void *arg), void *arg);
 void scp_free(struct scp *scp, void (*freed)(void *arg), void *arg);
 
 /*

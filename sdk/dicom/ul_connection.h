@@ -38,6 +38,8 @@ struct ul_server {
 	bool deaf; /* a connection is waiting that we had no memory for */
 	void (*done)(void *arg);
 	void *done_arg;
+	void (*drained)(void *arg); /* when the last connection is gone */
+	void *drained_arg;
 	struct ul_connection *oldest;
 	struct ul_connection *youngest;
 	struct ul_stats stats;

@@ -123,11 +123,23 @@ free_when_empty(struct ul_server *server)
 	free(server);
 }
 
+static void
+tell_drained(struct ul_server *server)
+{
+	void (*drained)(void *) = server->drained;
+
+	if (drained == NULL || server->oldest != NULL)
+		return;
+	server->drained = NULL;
+	drained(server->drained_arg);
+}
+
 void
 ul_server_lost(struct ul_server *server)
 {
 	if (server->deaf && server->listening)
 		take_connection(server);
+	tell_drained(server);
 	free_when_empty(server);
 }
 
@@ -291,6 +303,15 @@ ul_server_stop_listening(struct ul_server *server)
 		return;
 	server->listening = false;
 	uv_close((uv_handle_t *)&server->listener, on_handle_closed);
+}
+
+void
+ul_server_drain(struct ul_server *server, void (*drained)(void *arg), void *arg)
+{
+	server->drained = drained;
+	server->drained_arg = arg;
+	ul_server_stop_listening(server);
+	tell_drained(server);
 }
 
 void

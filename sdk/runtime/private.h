@@ -47,6 +47,7 @@ struct acks {
 
 enum runtime_state {
 	RUNTIME_GREETING, /* HELLO is sent */
+	RUNTIME_PREPARED, /* loaded; start() waits for BEGIN */
 	RUNTIME_STARTING,
 	RUNTIME_RUNNING,
 	RUNTIME_STOPPING, /* stop() was called */
@@ -71,6 +72,7 @@ struct cairn {
 	int (*confine)(void *arg, struct cairn_error *err);
 	void *arg;
 	int leave_status;
+	bool handing_over; /* HANDOVER came and DRAINED was not sent */
 
 	struct call *calls[CALLS_MAX];
 	uint32_t calls_made; /* slots in use or on the free list */
@@ -101,6 +103,9 @@ void runtime_answer(struct cairn *cairn, const Cairn__Envelope *envelope);
 
 /* log.c */
 void runtime_log_topic(const char *name);
+
+/* handover.c */
+void runtime_handover(struct cairn *cairn);
 
 /* call.c */
 void calls_reply(struct cairn *cairn, const Cairn__Envelope *envelope);

@@ -119,6 +119,7 @@ stop(struct cairn *cairn)
 		runtime_finish(cairn, cairn->leave_status);
 		break;
 	case RUNTIME_GREETING:
+	case RUNTIME_PREPARED:
 		runtime_finish(cairn, 0);
 		break;
 	default:
@@ -142,6 +143,7 @@ hello(struct cairn *cairn)
 	body.version = version;
 	body.abi = CAIRN_ABI;
 	body.pid = (uint32_t)getpid();
+	body.hands_over = true;
 	if (cairn__hello__get_packed_size(&body) > sizeof bytes)
 		return CAIRN_EINVAL;
 	envelope.kind = CAIRN__ENVELOPE__KIND__HELLO;
@@ -151,14 +153,21 @@ hello(struct cairn *cairn)
 }
 
 static int
-load_and_start(struct cairn *cairn, struct cairn_error *err)
+load(struct cairn *cairn, struct cairn_error *err)
 {
 	int code = cairn->confine == NULL ? 0 : cairn->confine(cairn->arg, err);
 
 	if (code != 0)
 		return code;
-	code = cairn->linked != NULL ? plugin_take(cairn->linked, cairn->name, &cairn->plugin, err)
+	return cairn->linked != NULL ? plugin_take(cairn->linked, cairn->name, &cairn->plugin, err)
 				     : plugin_load(cairn->path, cairn->name, &cairn->plugin, err);
+}
+
+static int
+load_and_start(struct cairn *cairn, struct cairn_error *err)
+{
+	/* One that was prepared is loaded. */
+	int code = cairn->welcome->prepare ? 0 : load(cairn, err);
 
 	if (code != 0 || cairn->plugin.start == NULL || cairn->welcome->check)
 		return code;
@@ -209,6 +218,26 @@ start(struct cairn *cairn)
 		cairn->state = RUNTIME_RUNNING;
 }
 
+/* The predecessor still has the state: all but start() is done here. */
+static void
+prepare(struct cairn *cairn)
+{
+	struct cairn_error err = {0};
+	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
+	int code = load(cairn, &err);
+
+	envelope.kind = code == 0 ? CAIRN__ENVELOPE__KIND__PREPARED : CAIRN__ENVELOPE__KIND__READY;
+	envelope.code = code > 0 ? CAIRN_EINTERNAL : code;
+	if (code != 0) {
+		envelope.text = err.text;
+		log_error(RUNTIME_TOPIC, "plugin %s cannot start: %s", cairn->name, err.text);
+	}
+	cairn->state = RUNTIME_PREPARED;
+	runtime_answer(cairn, &envelope);
+	if (code != 0)
+		leave(cairn, 1);
+}
+
 static void
 welcome(struct cairn *cairn, struct message *message)
 {
@@ -227,6 +256,8 @@ welcome(struct cairn *cairn, struct message *message)
 	uv_timer_stop(&cairn->deadline);
 	if (cairn->welcome->check)
 		check(cairn);
+	else if (cairn->welcome->prepare)
+		prepare(cairn);
 	else
 		start(cairn);
 }
@@ -314,6 +345,13 @@ on_message(void *arg, const uint8_t *bytes, size_t length)
 	case CAIRN__ENVELOPE__KIND__STOP:
 		stop(cairn);
 		break;
+	case CAIRN__ENVELOPE__KIND__BEGIN:
+		if (cairn->state == RUNTIME_PREPARED)
+			start(cairn);
+		break;
+	case CAIRN__ENVELOPE__KIND__HANDOVER:
+		runtime_handover(cairn);
+		break;
 	case CAIRN__ENVELOPE__KIND__HEALTH:
 		if (cairn->state == RUNTIME_RUNNING)
 			runtime_health(cairn, message->envelope->id);
@@ -382,7 +420,7 @@ runtime_close(struct cairn *cairn, void (*closed)(void *arg), void *arg)
 	cairn->state = RUNTIME_FINISHED;
 	cairn->closed = closed;
 	cairn->closed_arg = arg;
-	cairn->closing = 2;
+	cairn->closing = 3;
 	if (cairn->channel != NULL) {
 		cairn->closing++;
 		channel_close(cairn->channel, channel_closed, cairn);

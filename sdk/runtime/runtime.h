@@ -8,6 +8,10 @@
  *
  *   dial -> HELLO -> WELCOME -> load, start() -> READY -> traffic -> STOP -> stop() -> STOPPED
  *
+ * A host that takes over from another is told so by WELCOME: it loads, says PREPARED, and start()
+ * waits for BEGIN.  The other gets HANDOVER, says DRAINED when nothing from outside is under way,
+ * and then STOP.
+ *
  * READY with an error and STOPPED are acknowledged by the kernel with STOP, so that the process
  * does not end before they are read.  Losing the kernel ends everything at once.
  */
@@ -19,6 +23,9 @@
 /* A host whose descriptor of this number is sealed memory (memfd_create(2)) loads its plugin from
  * there: bytes that the kernel checked and nobody can change.  `path` is their name then. */
 #define RUNTIME_OBJECT_FD 3
+/* On its descriptor of this number the host asks the kernel for listening sockets (listener.h); 4
+ * is the sandbox's.  Without one it makes them itself. */
+#define RUNTIME_LISTENER_FD 5
 
 struct runtime_options {
 	const char *url;                   /* the kernel's socket */

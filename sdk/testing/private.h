@@ -135,6 +135,7 @@ struct cairn {
 	int refuse[CAIRN_TESTING_WORK + 1];
 	bool watched; /* allocations */
 	bool serving; /* what cairn_serving() says */
+	bool handing_over; /* handover() was called, cairn_drained() not yet */
 	struct cairn_findings findings;
 };
 

@@ -21,6 +21,7 @@ print_structs(void)
 	OFFSET(cairn_plugin, cancel);
 	OFFSET(cairn_plugin, check);
 	OFFSET(cairn_plugin, health);
+	OFFSET(cairn_plugin, handover);
 	OFFSET(cairn_error, code);
 	OFFSET(cairn_error, text);
 	printf("size cairn_error %zu\n", sizeof(struct cairn_error));

@@ -84,6 +84,13 @@ struct cairn_plugin {
 	/* Since 0.2.  `cairn doctor` asks how the plugin is doing: cairn_finding() also for what is
 	 * well (CAIRN_FINE).  Must not block: it answers from what is known. */
 	void (*health)(void *self, struct cairn_findings *findings);
+
+	/* Since 0.2.  Another process of this plugin, a newer build or the same with other settings,
+	 * is loaded and waits to take over.  Take nothing new from outside: stop accepting, for what
+	 * connects now waits in the kernel's copy of the socket (cairn_listener()) for the successor.
+	 * Finish what is under way, then say cairn_drained(), now or later; calls and jobs go on
+	 * until then.  stop() follows, also when that takes too long.  NULL: nothing to do. */
+	void (*handover)(void *self);
 };
 
 /* ---- what a plugin may ask of the kernel ------------------------------------------------ */
@@ -148,6 +155,17 @@ int cairn_work(struct cairn *cairn, void (*work)(void *arg), void (*after)(void 
 
 /* Says that stop() is complete. */
 void cairn_stopped(struct cairn *cairn);
+
+/* Says that what handover() had to finish is finished.  Since 0.2. */
+void cairn_drained(struct cairn *cairn);
+
+/* A TCP socket that listens on a numeric address and port.  The kernel makes it (so that a port
+ * below 1024 needs no privilege here) and keeps a copy while the plugin is enabled: over a crash, a
+ * restart and an upgrade connections wait in its backlog and none is refused.  In start() or later;
+ * the same address and port give the same socket again.  Close `*ret_fd` as any other.  Needs the
+ * capability listen:tcp.  CAIRN_EEXIST: something else listens there.  Since 0.2. */
+int cairn_listener(struct cairn *cairn, const char *address, uint16_t port, int *ret_fd,
+    struct cairn_error *err);
 
 /* ---- answering a call ------------------------------------------------------------------- */
 

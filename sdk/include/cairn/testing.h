@@ -137,6 +137,11 @@ size_t cairn_testing_check(
     struct cairn_testing *kernel, const struct cairn_plugin *plugin, bool serving);
 /* health() of a started plugin; how many findings. */
 size_t cairn_testing_health(struct cairn_testing *kernel);
+
+/* A successor is prepared: calls handover() of a started plugin.  Whether the plugin has said
+ * cairn_drained() by now is asked with the other.  cairn_listener() gives real sockets. */
+void cairn_testing_handover(struct cairn_testing *kernel);
+bool cairn_testing_drained(const struct cairn_testing *kernel);
 /* One of them, until the next of the two above; fails the test when there are not so many.  Texts
  * are never NULL, and cut as the kernel cuts them. */
 const struct cairn_finding *cairn_testing_finding(struct cairn_testing *kernel, size_t index);

@@ -345,6 +345,16 @@ health(void *self, struct cairn_findings *findings)
 		tested.plugin.health(tested.self, findings);
 }
 
+static void
+handover(void *self)
+{
+	(void)self;
+	if (tested.plugin.handover != NULL)
+		tested.plugin.handover(tested.self);
+	else
+		cairn_drained(tested.cairn);
+}
+
 CAIRN_PLUGIN("conformance", "0.1.0", "summary: Watches a plugin that is tested\n", .start = start,
     .call = call, .job = job, .event = event, .stop = stop, .cancel = cancel, .check = check,
-    .health = health)
+    .health = health, .handover = handover)

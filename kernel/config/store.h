@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CLI_STORE_H
-#define CLI_STORE_H
+#ifndef CONFIG_STORE_H
+#define CONFIG_STORE_H
 
 /*
  * The home's store of installed plugins:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/store.h"
+#include "config/store.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/handover.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "depth.h"
+#include "node/listeners.h"
+#include "node/router.h"
+#include "node/words.h"
+
+#define TOPIC "handover"
+#define NAME_SIZE 40
+#define VERSION_SIZE 65
+
+enum step {
+	STEP_PREPARING,
+	STEP_PREPARED, /* or nothing to prepare */
+	STEP_DRAINING,
+	STEP_FINISHING,
+	STEP_STOPPING,
+	STEP_STARTING,
+	STEP_ASKING,
+	STEP_SERVING,
+	STEP_BACK_STOPPING,
+	STEP_BACK_STARTING,
+	STEP_BACK,
+};
+
+/* One plugin.  `config` and `other` are the successor's until the switch, and the predecessor's
+ * from then on: the plugin itself holds those that serve. */
+struct exchange {
+	struct handover *handover;
+	struct node_plugin *plugin;
+	struct plugin_config config;
+	struct supervisor_plugin *other; /* NULL: the plugin did not run before */
+	enum step step;
+	bool switched;
+	uint64_t held_since_ms;
+	unsigned pause_ms;
+	char name[NAME_SIZE], before[VERSION_SIZE];
+};
+
+struct handover {
+	struct node *node;
+	struct handover_options options;
+	uv_timer_t timer; /* the deadline of the step under way */
+	struct exchange *exchanges[NODE_PLUGINS_MAX];
+	size_t count;
+	size_t at; /* the one that is being switched, or goes back */
+	bool settling, failing, closing;
+	int code;
+	char name[NAME_SIZE];
+	char text[SUPERVISOR_REASON_MAX];
+};
+
+static void switch_next(struct handover *handover);
+static void back_next(struct handover *handover);
+static void stop_predecessor(struct exchange *exchange);
+static void on_deadline(uv_timer_t *timer);
+
+/* ---- making ----------------------------------------------------------------------------- */
+
+static void
+timer_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+/* The plugins are what they are now; what is left of the others goes. */
+static void
+handover_free(struct handover *handover)
+{
+	for (size_t i = 0; i < handover->count; i++) {
+		struct exchange *exchange = handover->exchanges[i];
+
+		exchange->plugin->exchange = NULL;
+		exchange->plugin->holding = false;
+		plugin_config_fini(&exchange->config);
+		free(exchange);
+	}
+	handover->node->handover = NULL;
+	uv_close((uv_handle_t *)&handover->timer, timer_closed);
+}
+
+int
+handover_new(struct handover **ret, struct node *node, const struct handover_options *options,
+    struct cairn_error *err)
+{
+	struct handover *handover;
+
+	if (node->handover != NULL)
+		return cairn_error_set(err, CAIRN_EEXIST,
+		    "an upgrade, restart or reload is under way; try again when it has ended");
+	handover = calloc(1, sizeof *handover);
+	if (handover == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	handover->node = node;
+	handover->options = *options;
+	if (handover->options.drain_ms == 0)
+		handover->options.drain_ms = HANDOVER_DRAIN_MS;
+	if (handover->options.ready_ms == 0)
+		handover->options.ready_ms = HANDOVER_READY_MS;
+	uv_timer_init(node->loop, &handover->timer);
+	handover->timer.data = handover;
+	node->handover = handover;
+	*ret = handover;
+	return 0;
+}
+
+int
+handover_add(struct handover *handover, struct node_plugin *plugin, struct plugin_config *config,
+    struct cairn_error *err)
+{
+	struct exchange *exchange = calloc(1, sizeof *exchange);
+	int code = 0;
+
+	if (exchange == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	*exchange =
+	    (struct exchange){.handover = handover, .plugin = plugin, .step = STEP_PREPARED};
+	snprintf(exchange->name, sizeof exchange->name, "%s", plugin->config.manifest->name);
+	snprintf(exchange->before, sizeof exchange->before, "%s", plugin->config.manifest->version);
+	if (!plugin->removed)
+		code = node_plugin_successor(plugin, config, &exchange->other, err);
+	if (code != 0) {
+		free(exchange);
+		return code;
+	}
+	exchange->config = *config;
+	*config = (struct plugin_config){0};
+	plugin->exchange = exchange;
+	handover->exchanges[handover->count++] = exchange;
+	return 0;
+}
+
+void
+handover_drop(struct handover *handover)
+{
+	for (size_t i = 0; i < handover->count; i++) {
+		if (handover->exchanges[i]->other != NULL)
+			supervisor_remove(handover->exchanges[i]->other);
+	}
+	handover_free(handover);
+}
+
+const char *
+exchange_name(const struct exchange *exchange)
+{
+	return exchange->name;
+}
+
+unsigned
+exchange_pause_ms(const struct exchange *exchange)
+{
+	return exchange->pause_ms;
+}
+
+const char *
+exchange_before(const struct exchange *exchange)
+{
+	return exchange->before;
+}
+
+const struct manifest *
+handover_manifest(const struct node_plugin *plugin, const struct supervisor_plugin *process)
+{
+	const struct exchange *exchange = plugin->exchange;
+
+	return exchange != NULL && process == exchange->other ? exchange->config.manifest
+							      : plugin->config.manifest;
+}
+
+int
+handover_pid(const struct node_plugin *plugin)
+{
+	struct supervisor_info info = {0};
+
+	if (plugin->exchange != NULL && plugin->exchange->other != NULL && plugin->process != NULL)
+		supervisor_info_get(plugin->exchange->other, &info);
+	return info.pid;
+}
+
+/* ---- the end ---------------------------------------------------------------------------- */
+
+static void
+finish(struct handover *handover)
+{
+	struct handover_report report = {.code = handover->code,
+	    .text = handover->text,
+	    .name = handover->name,
+	    .exchanges = handover->exchanges,
+	    .count = handover->count};
+
+	handover->options.done(handover->options.arg, &report);
+	handover_free(handover);
+}
+
+/* Nobody needs the other processes any more. */
+static void
+clean_up(void *arg)
+{
+	struct handover *handover = arg;
+
+	if (handover->node->closing)
+		return;
+	for (size_t i = 0; i < handover->count; i++) {
+		struct exchange *exchange = handover->exchanges[i];
+		enum supervisor_state state;
+
+		if (exchange->other == NULL)
+			continue;
+		state = supervisor_state_get(exchange->other);
+		if (state != SUPERVISOR_STOPPED && state != SUPERVISOR_FAILED) {
+			supervisor_stop(exchange->other, clean_up, handover);
+			return;
+		}
+		supervisor_remove(exchange->other);
+		exchange->other = NULL;
+	}
+	for (size_t i = 0; i < handover->count; i++)
+		listeners_close(handover->exchanges[i]->plugin, true);
+	finish(handover);
+}
+
+static void
+commit(struct handover *handover)
+{
+	char text[SUPERVISOR_REASON_MAX];
+
+	handover->settling = false;
+	handover->closing = true;
+	for (size_t i = 0; i < handover->count; i++) {
+		struct exchange *exchange = handover->exchanges[i];
+
+		supervisor_adopt(exchange->plugin->process);
+		snprintf(text, sizeof text, "%s is replaced by %s; its calls waited %u ms",
+		    exchange->before, exchange->plugin->config.manifest->version,
+		    exchange->pause_ms);
+		log_info(TOPIC, "%s %s", exchange->name, text);
+		node_record(handover->node, "plugin", exchange->name, "handed over", text);
+	}
+	clean_up(handover);
+}
+
+void
+handover_cancel(struct node *node)
+{
+	struct handover *handover = node->handover;
+
+	if (handover == NULL)
+		return;
+	handover->code = CAIRN_ECANCELLED;
+	snprintf(handover->text, sizeof handover->text, "the node stopped meanwhile");
+	finish(handover);
+}
+
+/* ---- holding ---------------------------------------------------------------------------- */
+
+static void
+hold(struct exchange *exchange)
+{
+	if (exchange->plugin->holding)
+		return;
+	exchange->plugin->holding = true;
+	exchange->held_since_ms = clock_monotonic_ms();
+}
+
+static void
+release(struct exchange *exchange)
+{
+	struct node_plugin *plugin = exchange->plugin;
+
+	plugin->holding = false;
+	exchange->pause_ms = (unsigned)(clock_monotonic_ms() - exchange->held_since_ms);
+	router_release(plugin->node->router, plugin);
+	dispatch_jobs(plugin);
+}
+
+/* ---- going back ------------------------------------------------------------------------- */
+
+static void
+exchange_swap(struct exchange *exchange)
+{
+	struct node_plugin *plugin = exchange->plugin;
+	struct plugin_config config = plugin->config;
+	struct supervisor_plugin *process = plugin->process;
+
+	plugin->config = exchange->config;
+	exchange->config = config;
+	plugin->process = exchange->other;
+	exchange->other = process;
+	exchange->switched = !exchange->switched;
+}
+
+static void __attribute__((format(printf, 3, 4)))
+fail(struct handover *handover, const struct exchange *exchange, const char *format, ...)
+{
+	va_list args;
+
+	if (handover->failing || handover->closing)
+		return;
+	handover->failing = true;
+	handover->settling = false;
+	handover->code = CAIRN_EUNAVAILABLE;
+	va_start(args, format);
+	if (vsnprintf(handover->text, sizeof handover->text, format, args) < 0)
+		handover->text[0] = 0;
+	va_end(args);
+	uv_timer_stop(&handover->timer);
+	memcpy(handover->name, exchange->name, sizeof handover->name);
+	log_error(
+	    TOPIC, "%s: going back to %s: %s", exchange->name, exchange->before, handover->text);
+	node_record(handover->node, "plugin", exchange->name, "went back", handover->text);
+	/* One that is stopping goes on to back_stopped() by itself. */
+	if (exchange->step != STEP_STOPPING) {
+		handover->at = handover->count;
+		back_next(handover);
+	}
+}
+
+static void
+is_back(struct exchange *exchange)
+{
+	exchange->step = STEP_BACK;
+	uv_timer_stop(&exchange->handover->timer);
+	release(exchange);
+	back_next(exchange->handover);
+}
+
+/* The old build, as it was. */
+static void
+back_stopped(void *arg)
+{
+	struct exchange *exchange = arg;
+	struct node_plugin *plugin = exchange->plugin;
+	struct cairn_error err = {0};
+
+	if (plugin->node->closing)
+		return;
+	if (exchange->other == NULL) { /* it did not run before */
+		plugin->removed = true;
+		is_back(exchange);
+		return;
+	}
+	if (exchange->switched)
+		exchange_swap(exchange);
+	exchange->step = STEP_BACK_STARTING;
+	if (supervisor_restart(plugin->process, &err) != 0) {
+		log_error(TOPIC, "%s does not start again: %s", exchange->name, err.text);
+		is_back(exchange);
+		return;
+	}
+	uv_timer_start(
+	    &exchange->handover->timer, on_deadline, exchange->handover->options.ready_ms, 0);
+}
+
+/* From the last to the first: those that have been touched. */
+static void
+back_next(struct handover *handover)
+{
+	while (handover->at > 0) {
+		struct exchange *exchange = handover->exchanges[--handover->at];
+
+		if (exchange->step <= STEP_PREPARED || exchange->step == STEP_BACK)
+			continue;
+		hold(exchange);
+		exchange->step = STEP_BACK_STOPPING;
+		supervisor_stop(exchange->plugin->process, back_stopped, exchange);
+		return;
+	}
+	handover->closing = true;
+	clean_up(handover);
+}
+
+/* ---- forward ---------------------------------------------------------------------------- */
+
+static void
+start_successor(struct exchange *exchange)
+{
+	struct node_plugin *plugin = exchange->plugin;
+	struct cairn_error err = {0};
+	int code;
+
+	exchange->step = STEP_STARTING;
+	uv_timer_start(
+	    &exchange->handover->timer, on_deadline, exchange->handover->options.ready_ms, 0);
+	code = supervisor_state_get(plugin->process) == SUPERVISOR_PREPARED
+	    ? supervisor_begin(plugin->process, &err)
+	    : node_plugin_start(plugin, &err);
+	if (code != 0)
+		fail(exchange->handover, exchange, "%s", err.text);
+}
+
+static void
+predecessor_stopped(void *arg)
+{
+	struct exchange *exchange = arg;
+
+	if (exchange->plugin->node->closing)
+		return;
+	if (exchange->handover->failing) {
+		/* The successor died meanwhile: the others that were switched go back after it. */
+		exchange->handover->at = exchange->handover->count;
+		back_next(exchange->handover);
+		return;
+	}
+	exchange_swap(exchange);
+	supervisor_inherit(exchange->plugin->process, exchange->other);
+	start_successor(exchange);
+}
+
+static void
+stop_predecessor(struct exchange *exchange)
+{
+	hold(exchange);
+	uv_timer_stop(&exchange->handover->timer);
+	exchange->step = STEP_STOPPING;
+	supervisor_stop(exchange->plugin->process, predecessor_stopped, exchange);
+}
+
+static void
+finish_work(struct exchange *exchange)
+{
+	hold(exchange);
+	exchange->step = STEP_FINISHING;
+	uv_timer_start(
+	    &exchange->handover->timer, on_deadline, exchange->handover->options.drain_ms, 0);
+	handover_progress(exchange->plugin);
+}
+
+static void
+switch_one(struct exchange *exchange)
+{
+	struct node_plugin *plugin = exchange->plugin;
+
+	if (exchange->other == NULL) {
+		hold(exchange);
+		plugin->removed = false;
+		start_successor(exchange);
+		return;
+	}
+	if (node_plugin_state(plugin) != SUPERVISOR_READY) {
+		stop_predecessor(exchange);
+		return;
+	}
+	exchange->step = STEP_DRAINING;
+	uv_timer_start(
+	    &exchange->handover->timer, on_deadline, exchange->handover->options.drain_ms, 0);
+	if (!supervisor_handover(plugin->process))
+		finish_work(exchange);
+}
+
+static void
+switch_next(struct handover *handover)
+{
+	if (handover->at < handover->count) {
+		switch_one(handover->exchanges[handover->at]);
+		return;
+	}
+	handover->settling = true;
+	uv_timer_start(&handover->timer, on_deadline, HANDOVER_SETTLE_MS, 0);
+}
+
+static void
+serves(struct exchange *exchange)
+{
+	struct handover *handover = exchange->handover;
+
+	exchange->step = STEP_SERVING;
+	uv_timer_stop(&handover->timer);
+	release(exchange);
+	handover->at++;
+	switch_next(handover);
+}
+
+static void
+begin_switching(struct handover *handover)
+{
+	for (size_t i = 0; i < handover->count; i++) {
+		if (handover->exchanges[i]->step == STEP_PREPARING)
+			return;
+	}
+	uv_timer_stop(&handover->timer);
+	switch_next(handover);
+}
+
+/* From the loop, so that whoever asked is ready for an end at once. */
+static void
+begin(uv_timer_t *timer)
+{
+	struct handover *handover = timer->data;
+	struct cairn_error err = {0};
+
+	if (handover->node->closing)
+		return;
+
+	uv_timer_start(&handover->timer, on_deadline, handover->options.ready_ms, 0);
+	for (size_t i = 0; i < handover->count; i++) {
+		struct exchange *exchange = handover->exchanges[i];
+
+		if (exchange->other == NULL || exchange->config.manifest->script != NULL)
+			continue;
+		exchange->step = STEP_PREPARING;
+		if (supervisor_start(exchange->other, &err) != 0) {
+			exchange->step = STEP_PREPARED;
+			fail(handover, exchange, "%s", err.text);
+			return;
+		}
+	}
+	begin_switching(handover);
+}
+
+void
+handover_run(struct handover *handover)
+{
+	uv_timer_start(&handover->timer, begin, 0, 0);
+}
+
+/* ---- what the node tells ---------------------------------------------------------------- */
+
+static void
+on_deadline(uv_timer_t *timer)
+{
+	struct handover *handover = timer->data;
+	struct exchange *exchange;
+
+	if (handover->node->closing)
+		return;
+	if (handover->settling) {
+		commit(handover);
+		return;
+	}
+	exchange = handover->exchanges[handover->at < handover->count ? handover->at : 0];
+	for (size_t i = 0; i < handover->count; i++) {
+		if (handover->exchanges[i]->step == STEP_PREPARING)
+			exchange = handover->exchanges[i];
+	}
+	switch (exchange->step) {
+	case STEP_DRAINING:
+		log_warning(TOPIC, "%s: what is under way is not finished after %u ms; stopping it",
+		    exchange->name, handover->options.drain_ms);
+		finish_work(exchange);
+		break;
+	case STEP_FINISHING:
+		stop_predecessor(exchange);
+		break;
+	case STEP_BACK_STARTING:
+		is_back(exchange); /* the supervisor goes on trying */
+		break;
+	default:
+		fail(handover, exchange, "it was not ready within %u ms",
+		    handover->options.ready_ms);
+	}
+}
+
+void
+handover_prepared(struct node_plugin *plugin, struct supervisor_plugin *process)
+{
+	struct exchange *exchange = plugin->exchange;
+
+	if (exchange == NULL || process != exchange->other || exchange->step != STEP_PREPARING)
+		return;
+	exchange->step = STEP_PREPARED;
+	begin_switching(exchange->handover);
+}
+
+void
+handover_drained(struct node_plugin *plugin, struct supervisor_plugin *process)
+{
+	struct exchange *exchange = plugin->exchange;
+
+	if (exchange != NULL && process == plugin->process && exchange->step == STEP_DRAINING)
+		finish_work(exchange);
+}
+
+void
+handover_progress(struct node_plugin *plugin)
+{
+	struct exchange *exchange = plugin->exchange;
+
+	if (exchange != NULL && exchange->step == STEP_FINISHING && plugin->taken_count == 0 &&
+	    router_delivered(plugin->node->router, plugin) == 0)
+		stop_predecessor(exchange);
+}
+
+/* An answer may be late, but must come. */
+void
+handover_ready(struct node_plugin *plugin, struct supervisor_plugin *process)
+{
+	struct exchange *exchange = plugin->exchange;
+	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
+
+	if (exchange == NULL || process != plugin->process)
+		return;
+	if (exchange->step == STEP_BACK_STARTING) {
+		is_back(exchange);
+		return;
+	}
+	if (exchange->step != STEP_STARTING)
+		return;
+	if (plugin->config.manifest->script != NULL) {
+		serves(exchange);
+		return;
+	}
+	exchange->step = STEP_ASKING;
+	envelope.kind = CAIRN__ENVELOPE__KIND__HEALTH;
+	envelope.id = HANDOVER_HEALTH_ID;
+	if (supervisor_send(process, &envelope) != 0)
+		fail(exchange->handover, exchange, "it does not read");
+}
+
+bool
+handover_health(struct node_plugin *plugin, const Cairn__Envelope *envelope)
+{
+	struct exchange *exchange = plugin->exchange;
+	const Cairn__Finding *fault = NULL;
+	Cairn__Findings *findings;
+	char what[256];
+
+	if (envelope->id != HANDOVER_HEALTH_ID)
+		return false;
+	if (exchange == NULL || exchange->step != STEP_ASKING)
+		return true;
+	findings = (Cairn__Findings *)proto_unpack(
+	    &cairn__findings__descriptor, NULL, envelope->body.data, envelope->body.len);
+	for (size_t i = 0; findings != NULL && i < findings->n_findings; i++) {
+		if (findings->findings[i]->severity == CAIRN__FINDING__SEVERITY__FAULT)
+			fault = findings->findings[i];
+	}
+	words_clean(what, sizeof what, fault == NULL ? "" : fault->what, false);
+	if (findings != NULL)
+		cairn__findings__free_unpacked(findings, NULL);
+	if (what[0] != 0)
+		fail(exchange->handover, exchange, "it says of itself: %s", what);
+	else
+		serves(exchange);
+	return true;
+}
+
+void
+handover_failed(struct node_plugin *plugin, struct supervisor_plugin *process, const char *reason)
+{
+	struct exchange *exchange = plugin->exchange;
+	char clean[SUPERVISOR_REASON_MAX];
+
+	if (exchange == NULL)
+		return;
+	words_clean(clean, sizeof clean, reason, false);
+	if (process == exchange->other) {
+		if (!exchange->switched)
+			fail(exchange->handover, exchange, "%s", clean);
+		return;
+	}
+	if (exchange->step == STEP_DRAINING || exchange->step == STEP_FINISHING)
+		stop_predecessor(exchange); /* it crashed: the successor's time has come */
+	else if (exchange->step >= STEP_STARTING && exchange->step <= STEP_SERVING)
+		fail(exchange->handover, exchange, "%s", clean);
+	else if (exchange->step == STEP_BACK_STARTING)
+		is_back(exchange); /* the supervisor goes on trying */
+}
