@@ -10,6 +10,7 @@
 #   lib/cmake/Cairn/        find_package(Cairn)
 #   include/cairn/          the headers
 #   share/cairn/            policies/, templates/, proto/
+#   share/man/              manual pages
 #
 # `lib` whatever the machine: programs find their parts from where they lie, and so do the .pc and
 # .cmake files, so that a tree may be moved.
