@@ -56,7 +56,8 @@ def test_cohort_conforms():
 
 def test_the_good_one_among_the_bad_passes_every_check():
     checks = conforms(LIB / "test-plugins" / "bad-none.so")
-    for name in ("calls", "jobs", "events", "allocations", "settings", "leaks"):
+    for name in ("calls", "jobs", "events", "allocations", "settings", "leaks", "check",
+                 "health"):
         equal(checks[name]["verdict"], "passed", name)
 
 
@@ -126,6 +127,18 @@ def test_a_setting_that_is_not_handled():
 
 def test_a_job_that_is_ended_twice():
     bad("ends-a-job-twice", "jobs", "cairn_job_done() for a job that was ended already")
+
+
+def test_a_check_that_writes():
+    bad("writes-in-check", "check", "check() wrote into its state")
+
+
+def test_a_health_that_blocks():
+    bad("blocks-in-health", "health", "health() blocks")
+
+
+def test_a_finding_without_words():
+    bad("finds-no-words", "check", "finding 1 has no words")
 
 
 def test_a_setting_without_help():
