@@ -246,7 +246,7 @@ def test_no_association_is_refused_and_no_acknowledged_instance_lost_over_restar
             sender.join()
         equal(problems, [], "refused associations and failed stores")
         equal(node.indexed(), len(acknowledged), "instances indexed")
-        records = node.json("ledger", "tail", "--records", "400")["records"]
+        records = node.json("ledger", "tail", "--records", "10000")["records"]
         pauses = [r["reason"] for r in records if r["verdict"] == "handed over"]
         equal(len(pauses), 3, "hand-overs in the ledger")
         print(f"        {len(acknowledged)} instances; {took * 1000:.0f} ms a restart; {pauses[-1]}")
