@@ -316,7 +316,7 @@ a_public_key_of_another_node_is_refused(void **state)
 }
 
 static void
-missing_keys_say_what_makes_them(void **state)
+missing_keys_say_where_to_get_them(void **state)
 {
 	struct fixture *f = *state;
 	struct identity *identity = NULL;
@@ -326,7 +326,7 @@ missing_keys_say_what_makes_them(void **state)
 	path_of(f, "node.key", path);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(identity_open(&identity, f->keys, &err), CAIRN_ENOTFOUND);
-	assert_non_null(strstr(err.text, "cairn init"));
+	assert_non_null(strstr(err.text, "restore it from a backup"));
 }
 
 static void
@@ -402,7 +402,7 @@ main(void)
 	    TEST(a_short_site_key_is_refused),
 	    TEST(a_site_key_with_a_wrong_digit_is_refused),
 	    TEST(a_public_key_of_another_node_is_refused),
-	    TEST(missing_keys_say_what_makes_them),
+	    TEST(missing_keys_say_where_to_get_them),
 	    TEST(the_public_key_verifies_what_the_private_key_signs),
 	    TEST(fingerprint_matches_the_openssl_command),
 	};

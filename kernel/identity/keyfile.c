@@ -86,7 +86,7 @@ keyfile_read_secret(const char *path, struct buf *ret, struct cairn_error *err)
 	if (fd < 0)
 		return cairn_error_set(err, errno == ENOENT ? CAIRN_ENOTFOUND : CAIRN_EIO,
 		    "cannot open key file %s: %s%s", path, strerror(errno),
-		    errno == ENOENT ? "; `cairn init` makes it" : "");
+		    errno == ENOENT ? "; restore it from a backup, a new one is not the same" : "");
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return cairn_error_set(err, CAIRN_EINVAL, "%s is not a regular file", path);
 	if ((st.st_mode & 077) != 0)

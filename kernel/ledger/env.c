@@ -154,6 +154,11 @@ open_env(MDB_env **ret, const char *dir, size_t map_size, unsigned flags, struct
 	if (rc == 0)
 		rc = mdb_env_open(env, dir, flags | MDB_NOTLS, 0600);
 	code = rc != 0 ? env_error(rc, dir, err) : check_length(env, dir, err);
+	if (code == CAIRN_ECORRUPT && rc != 0)
+		cairn_error_set(err, code,
+		    "%s/data.mdb is damaged (%s); nothing was changed; keep a copy and restore the "
+		    "directory from a backup",
+		    dir, mdb_strerror(rc));
 	if (code != 0) {
 		mdb_env_close(env);
 		return code;
