@@ -373,7 +373,7 @@ def test_a_plugin_beyond_its_memory_is_refused_and_the_others_serve():
     if b"__asan_init" in (BIN / "cairnd").read_bytes():
         raise Skip("the sanitizer needs its memory")
     with LoadedNode() as node:
-        node.set("node.yaml", "plugin_memory_mb", 512)
+        node.set("node.yaml", "plugin_memory_mb", 256)
         node.start()
         instances = Instances(node.dir / "made")
         good, refused = store_some(node, instances, range(1, 200))
