@@ -49,23 +49,18 @@ def test_a_restored_node_answers_what_the_first_did():
         node.start()
         count = stored(node, 3)
         patients = node.count("*")["count"]
-        node.cairn("backup", str(node.dir / "one.tar"), "--keys")
-        node.cairn("backup", str(node.dir / "many"))
-        contains(node.cairn("backup", str(node.dir / "many2"), "--keys"), "IT HOLDS THE KEYS",
+        contains(node.cairn("backup", str(node.dir / "one.tar"), "--keys"), "IT HOLDS THE KEYS",
                  "the warning")
         node.stop()
         contains(run("restore", node.dir / "one.tar", node.dir / "two"), "ledger is intact",
                  "what restore says")
-        run("restore", node.dir / "many", node.dir / "three", "--keys", node.home / "keys")
-        for home in ("two", "three"):
-            with Other(node, node.dir / home):
-                equal(node.indexed(), count, f"{home}: instances")
-                equal(node.count("*")["count"], patients, f"{home}: patients")
-                equal(node.json("ledger", "verify")["intact"], True, f"{home}: the ledger")
-                node.cairn("export", "*", str(node.dir / f"out-{home}"), "--purpose", "operations")
-                equal(len(list((node.dir / f"out-{home}").rglob("*.dcm"))), count,
-                      f"{home}: exported")
-                stored(node, 1, name=f"more-{home}", seed=99)  # it goes on
+        with Other(node, node.dir / "two"):
+            equal(node.indexed(), count, "instances")
+            equal(node.count("*")["count"], patients, "patients")
+            equal(node.json("ledger", "verify")["intact"], True, "the ledger")
+            node.cairn("export", "*", str(node.dir / "out"), "--purpose", "operations")
+            equal(len(list((node.dir / "out").rglob("*.dcm"))), count, "exported")
+            assert stored(node, 1, name="more", seed=99) > count, "it does not go on"
 
 
 def test_what_was_acknowledged_before_is_in_a_backup_that_is_made_under_load():
@@ -87,7 +82,7 @@ def test_what_was_acknowledged_before_is_in_a_backup_that_is_made_under_load():
         sender.start()
         wait_for("instances", 30, lambda: len(acknowledged) > 20)
         homes = []
-        for number in range(3):
+        for _ in range(2):
             before = len(acknowledged)
             node.cairn("backup", str(node.dir / "many"))
             homes.append((before, len(acknowledged), backups(node, "many")[-1]))
