@@ -44,7 +44,7 @@ static const char node_schema[] =
     "file, "
     "for instance one that is watched. What cairn import names needs no entry: it is lent for as "
     "long as the command runs. The home of the node is never lent.'}\n"
-    "plugin_memory_mb: {type: integer, default: 8192, min: 64, max: 4194304, help: 'The most "
+    "plugin_memory_mb: {type: integer, default: 8192, min: 256, max: 4194304, help: 'The most "
     "memory "
     "that one plugin may take, in MiB.'}\n"
     "plugin_disk_mb: {type: integer, default: 1048576, min: 1, max: 1073741824, help: 'The most "
