@@ -350,6 +350,8 @@ back_stopped(void *arg)
 	if (exchange->switched)
 		exchange_swap(exchange);
 	exchange->step = STEP_BACK_STARTING;
+	if (strcmp(exchange->name, exchange->handover->name) == 0)
+		supervisor_blame(plugin->process, exchange->handover->text);
 	if (supervisor_restart(plugin->process, &err) != 0) {
 		log_error(TOPIC, "%s does not start again: %s", exchange->name, err.text);
 		is_back(exchange);
@@ -562,7 +564,14 @@ void
 handover_prepared(struct node_plugin *plugin, struct supervisor_plugin *process)
 {
 	struct exchange *exchange = plugin->exchange;
+	struct cairn_error err = {0};
 
+	/* A host of scripts, which begins once its predecessor is gone. */
+	if (exchange != NULL && process == plugin->process && exchange->step == STEP_STARTING) {
+		if (supervisor_begin(process, &err) != 0)
+			fail(exchange->handover, exchange, "%s", err.text);
+		return;
+	}
 	if (exchange == NULL || process != exchange->other || exchange->step != STEP_PREPARING)
 		return;
 	exchange->step = STEP_PREPARED;

@@ -119,8 +119,9 @@ replaced(void *arg, const struct handover_report *report)
 
 	if (report->code != 0) {
 		snprintf(text, sizeof text,
-		    "%s is what it was, and runs; the other did not take over: %.300s",
-		    request->name, report->text);
+		    "%.300s; %s is what it was, and serves on. Correct the cause and try again "
+		    "(more: cairn plugin why %s)",
+		    report->text, request->name, request->name);
 		request_end(request, report->code, text, NULL);
 		return;
 	}

@@ -283,8 +283,8 @@ add_work(struct supervisor_plugin *plugin, char reason[SUPERVISOR_REASON_MAX])
 		reason[length] = 0;
 }
 
-static void
-note_failure(struct supervisor_plugin *plugin, const char *what, const char *reason)
+void
+plugin_note_failure(struct supervisor_plugin *plugin, const char *what, const char *reason)
 {
 	struct supervisor_failure *kept =
 	    &plugin->kept[plugin->failures++ % SUPERVISOR_FAILURES_KEPT];
@@ -305,7 +305,7 @@ failed(
 	bool again = !plugin->standby &&
 	    breaker_crash(&plugin->breaker, clock_monotonic_ms(), ready_for_ms, &delay_ms);
 
-	note_failure(plugin, what, reason);
+	plugin_note_failure(plugin, what, reason);
 	if (plugin->standby) {
 		plugin->state = SUPERVISOR_FAILED;
 		tell(plugin, what, reason);

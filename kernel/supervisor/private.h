@@ -72,6 +72,7 @@ struct supervisor {
 
 /* plugin.c */
 int plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err);
+void plugin_note_failure(struct supervisor_plugin *plugin, const char *what, const char *reason);
 int plugin_begin(struct supervisor_plugin *plugin, struct cairn_error *err);
 void plugin_stop(struct supervisor_plugin *plugin);
 /* Makes the 0 ms timer tell the waiters, when STOPPED. */

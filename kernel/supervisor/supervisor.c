@@ -365,6 +365,12 @@ supervisor_inherit(struct supervisor_plugin *plugin, const struct supervisor_plu
 	    sizeof plugin->earlier_error);
 }
 
+void
+supervisor_blame(struct supervisor_plugin *plugin, const char *reason)
+{
+	plugin_note_failure(plugin, "failed to start", reason);
+}
+
 static void
 removed(uv_handle_t *handle)
 {

@@ -140,6 +140,8 @@ bool supervisor_handover(struct supervisor_plugin *plugin);
 void supervisor_adopt(struct supervisor_plugin *plugin);
 /* Counts starts, restarts and failures on from those of `before`, and keeps its last failures. */
 void supervisor_inherit(struct supervisor_plugin *plugin, const struct supervisor_plugin *before);
+/* Keeps a failure of another process among those of this plugin. */
+void supervisor_blame(struct supervisor_plugin *plugin, const char *reason);
 /* Frees one that is stopped or failed; nothing is called afterwards. */
 void supervisor_remove(struct supervisor_plugin *plugin);
 /* Whether `welcome` is what the next incarnation would be told already. */

@@ -37,6 +37,22 @@ has_crashed(struct fixture *f)
 }
 
 static void
+a_host_of_another_wire_version_is_refused_by_both_ranges(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.options.host_path = TEST_OTHER_WIRE;
+	fixture_open(&f, "echo", "echo", "0.1.0");
+	WAIT_FOR(&f, has_crashed);
+	assert_non_null(strstr(f.seen.reason,
+	    "its host speaks wire versions 2 to 3, the kernel speaks 1 to 1; install"));
+	assert_int_equal(f.seen.ready, 0);
+	fixture_close(&f);
+}
+
+static void
 hello_greets_through_a_real_host(void **state)
 {
 	struct fixture f;
@@ -672,6 +688,7 @@ main(void)
 	    cmocka_unit_test(a_crash_names_plugin_version_and_signal),
 	    cmocka_unit_test(a_crash_names_what_the_plugin_worked_on),
 	    cmocka_unit_test(a_start_that_fails_is_no_crash),
+	    cmocka_unit_test(a_host_of_another_wire_version_is_refused_by_both_ranges),
 	    cmocka_unit_test(a_host_under_a_debugger_is_left_alone),
 	    cmocka_unit_test(a_host_that_ends_by_itself_has_crashed),
 	    cmocka_unit_test(a_hanging_host_is_found_by_its_heartbeat),

@@ -205,7 +205,7 @@ void ul_server_stats(const struct ul_server *server, struct ul_stats *ret);
 
 /* Takes no new connections; associations go on. */
 void ul_server_stop_listening(struct ul_server *server);
-/* Stops listening; `drained` when the last connection is gone, unless the server is closed first. */
+/* Stops listening; `drained` when the last connection is gone, unless closed first. */
 void ul_server_drain(struct ul_server *server, void (*drained)(void *arg), void *arg);
 
 /* Aborts what is left (on_closed is called for each), frees the server, then calls `done` (may be

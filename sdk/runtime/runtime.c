@@ -247,7 +247,10 @@ welcome(struct cairn *cairn, struct message *message)
 	    ? cairn__welcome__unpack(&message->arena.allocator, body.len, body.data)
 	    : NULL;
 	if (cairn->welcome == NULL || cairn->welcome->wire != RUNTIME_WIRE) {
-		log_error(RUNTIME_TOPIC, "this host does not understand the kernel's welcome");
+		log_error(RUNTIME_TOPIC,
+		    "the kernel speaks wire version %u, this host %u; install cairnd and "
+		    "cairn-host of one release",
+		    cairn->welcome == NULL ? 0 : cairn->welcome->wire, RUNTIME_WIRE);
 		message_unref(message);
 		runtime_finish(cairn, 1);
 		return;

@@ -85,11 +85,12 @@ struct cairn_plugin {
 	 * well (CAIRN_FINE).  Must not block: it answers from what is known. */
 	void (*health)(void *self, struct cairn_findings *findings);
 
-	/* Since 0.2.  Another process of this plugin, a newer build or the same with other settings,
-	 * is loaded and waits to take over.  Take nothing new from outside: stop accepting, for what
-	 * connects now waits in the kernel's copy of the socket (cairn_listener()) for the successor.
-	 * Finish what is under way, then say cairn_drained(), now or later; calls and jobs go on
-	 * until then.  stop() follows, also when that takes too long.  NULL: nothing to do. */
+	/* Since 0.2.  Another process of this plugin, a newer build or the same with other
+	 * settings, is loaded and waits to take over.  Take nothing new from outside: stop
+	 * accepting, for what connects now waits in the kernel's copy of the socket
+	 * (cairn_listener()) for the successor.  Finish what is under way, then say
+	 * cairn_drained(), now or later; calls and jobs go on until then.  stop() follows, also
+	 * when that takes too long.  NULL: nothing to do. */
 	void (*handover)(void *self);
 };
 
