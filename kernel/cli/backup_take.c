@@ -47,7 +47,7 @@ struct taking {
 static const char *const environments[] = {"objects/index", "state/kernel/jobs"};
 static const char ledger[] = "state/kernel/ledger";
 /* What a running node has for itself, or holds only for a moment. */
-static const char *const left_out[] = {"run", "log", "intake", "keys", "objects/incoming",
+static const char *const left_out[] = {"run", "log", "intake", "keys", "ledger.checkpoint", "objects/incoming",
     "objects/index", "objects/segments", "state/kernel/jobs", "state/kernel/ledger", NULL};
 
 static bool

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ledger/commit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "ledger/anchor.h"
 #include "ledger/record.h"
 
 #define CHECKPOINT_EVERY 1024
@@ -75,6 +77,12 @@ commit_open(
 		    "the ledger in %s failed its check and was not opened or changed; "
 		    "run `cairn ledger verify`, keep a copy, restore a backup",
 		    options->dir);
+	if (code == 0 && options->anchor != NULL) {
+		committer->anchor = strdup(options->anchor);
+		code = committer->anchor == NULL
+		    ? cairn_error_set(err, CAIRN_ENOMEM, "no memory for the ledger")
+		    : anchor_check(committer->anchor, &committer->store, committer->key, err);
+	}
 	if (code != 0)
 		commit_close(committer);
 	return code;
@@ -83,6 +91,8 @@ commit_open(
 void
 commit_close(struct committer *committer)
 {
+	free(committer->anchor);
+	committer->anchor = NULL;
 	store_close(&committer->store);
 	check_fini(&committer->state);
 }
@@ -173,6 +183,17 @@ put_group(struct committer *committer, struct check *next, MDB_txn *txn, struct 
 	return code;
 }
 
+/* The ledger itself is good without it. */
+static void
+keep_anchor(const struct committer *committer)
+{
+	struct cairn_error err = {0};
+
+	if (committer->anchor != NULL &&
+	    anchor_write(committer->anchor, &committer->store, &err) != 0)
+		log_warning("ledger", "the checkpoint is not copied: %s", err.text);
+}
+
 /* Works on a copy of the state, which becomes the state once LMDB has committed. */
 static int
 commit(struct committer *committer, struct pending *group, struct cairn_error *err)
@@ -192,6 +213,8 @@ commit(struct committer *committer, struct pending *group, struct cairn_error *e
 	rc = mdb_txn_commit(txn);
 	if (rc != 0)
 		return env_error(rc, "committing to the ledger", err);
+	if (next.signed_size != committer->state.signed_size)
+		keep_anchor(committer);
 	committer->state = next;
 	return 0;
 }

@@ -33,6 +33,7 @@ struct committer {
 	struct store store;
 	struct check state; /* tree, last leaf, signed size, hasher: those of the disk */
 	EVP_PKEY *key;      /* borrowed */
+	char *anchor;       /* may be NULL */
 	uint64_t checkpoint_every;
 	uint64_t checkpoint_interval_ms;
 	uint64_t unsigned_since_ms; /* monotonic; when the first record without a checkpoint came */

@@ -40,7 +40,8 @@ struct ledger_options {
 	const char *origin;        /* the node's id, first line of each checkpoint */
 	EVP_PKEY *key;             /* Ed25519 private key; borrowed, must outlive the ledger */
 	uint64_t checkpoint_every; /* records; 0 means 1024 */
-	size_t map_size_max;       /* bytes; 0 means 64 GiB of address space */
+	const char *anchor;  /* a file outside `dir` with the newest checkpoint; may be NULL */
+	size_t map_size_max; /* bytes; 0 means 64 GiB of address space */
 	/* A record is under a checkpoint at most this many seconds after it was committed; 0 means
 	 * 60. */
 	uint64_t checkpoint_interval_s;
@@ -70,6 +71,7 @@ typedef void (*ledger_durable_fn)(void *arg, int code, uint64_t index);
 
 /* Opens and checks the tail: the last checkpoint's signature, its root against the tree, and every
  * record after it.  CAIRN_ECORRUPT says what is wrong and what to do; nothing is repaired.
+ * So it is when `anchor` has a checkpoint of this node that the ledger does not hold.
  * CAIRN_EUNAVAILABLE when another process has it open.  Loop thread only, as all of this part. */
 int ledger_open(struct ledger **ret, uv_loop_t *loop, const struct ledger_options *options,
     struct cairn_error *err);

@@ -2,6 +2,7 @@
 #include "ledger/ledger.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -211,6 +212,38 @@ a_checkpoint_comes_after_the_interval(void **state)
 	assert_memory_equal(root, expected, 32);
 	free(note);
 	ledger_reader_close(reader);
+}
+
+/* As if the directory were lost, or an old copy put in its place. */
+static void
+a_ledger_that_lost_signed_records_is_not_opened(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger *again = NULL;
+	struct cairn_error err = {0};
+	struct test_dir elsewhere;
+	char anchor[PATH_MAX], other[PATH_MAX];
+	const char *dir = f->options.dir;
+
+	test_dir_make(&elsewhere);
+	assert_int_equal(file_join(anchor, sizeof anchor, elsewhere.path, "anchor"), 0);
+	assert_int_equal(file_join(other, sizeof other, elsewhere.path, "ledger"), 0);
+	f->options.anchor = anchor;
+	fixture_open(f);
+	fixture_append_many(f, 5);
+	fixture_close(f);
+	fixture_open(f);
+	fixture_close(f);
+	f->options.dir = other;
+	assert_int_equal(ledger_open(&again, &f->loop, &f->options, &err), CAIRN_ECORRUPT);
+	assert_non_null(strstr(err.text, "does not hold the 5 records"));
+	assert_int_equal(unlink(anchor), 0);
+	fixture_open(f);
+	assert_int_equal(ledger_count(f->ledger), 0);
+	fixture_close(f);
+	f->options.dir = dir;
+	f->options.anchor = NULL;
+	test_dir_remove(&elsewhere);
 }
 
 static void
@@ -490,6 +523,7 @@ main(void)
 	    TEST(a_flood_is_refused_or_committed),
 	    TEST(checkpoints_come_every_so_many_records),
 	    TEST(a_checkpoint_comes_after_the_interval),
+	    TEST(a_ledger_that_lost_signed_records_is_not_opened),
 	    TEST(a_second_writer_is_refused),
 	    TEST(the_writing_process_must_read_through_the_ledger),
 	    TEST(another_process_reads_while_the_node_runs),

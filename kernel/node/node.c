@@ -186,13 +186,17 @@ check_policies(struct node *node, struct cairn_error *err)
 static int
 open_ledger(struct node *node, struct cairn_error *err)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], anchor[PATH_MAX];
 	char digest[65];
 	uint8_t bytes[32];
-	struct ledger_options options = {
-	    .dir = path, .origin = node->config->id, .key = identity_signing_key(node->identity)};
+	struct ledger_options options = {.dir = path,
+	    .anchor = anchor,
+	    .origin = node->config->id,
+	    .key = identity_signing_key(node->identity)};
 	int code = path_in_home(node, "state/kernel/ledger", path, err);
 
+	if (code == 0)
+		code = path_in_home(node, "ledger.checkpoint", anchor, err);
 	if (code == 0)
 		code = ledger_open(&node->ledger, node->loop, &options, err);
 	if (code != 0)
