@@ -17,8 +17,8 @@
 #define PATIENCE_MS (24u * 3600 * 1000) /* a person is slower than a kernel */
 #define ANSWER_MAX 65536
 
-static const char *const valgrind[] = {
-    "valgrind", "--leak-check=full", "--error-exitcode=99", NULL};
+static const char *const valgrind[] = {"valgrind", "--quiet", "--leak-check=full",
+    "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite", "--error-exitcode=99", NULL};
 
 /* A signal handler has no argument of ours. */
 static volatile sig_atomic_t asked_to_end;

@@ -201,7 +201,7 @@ const struct cli_command cli_test_commands[] = {
 	"run one plugin in the foreground, without a node",
 	"  NAME             of the node: its file and settings, but a state folder of its own\n"
 	"  --settings FILE  other settings\n"
-	"  --valgrind       under valgrind\n"
+	"  --valgrind       under valgrind; exit status 1 when it found an error\n"
 	"  --call SUBJECT   call it once, print the answer, and stop\n"
 	"Its log and what it prints come here. Ctrl-C stops it in order.\n",
 	"cairn plugin run word-count --valgrind --call word-count.count", cli_foreground_run},

@@ -5,7 +5,7 @@ the right words and no other check before it.  The bad plugins are tests/integra
 import json
 import subprocess
 
-from harness import BIN, contains, equal, main, need
+from harness import BIN, Skip, contains, equal, main, need, need_program
 
 LIB = BIN.parent / "lib" / "cairn"
 DIED = "the process "  # "died of signal 11", or "ended: " and what a sanitizer says
@@ -154,6 +154,17 @@ def test_what_is_no_plugin_is_refused_with_words():
                           text=True)
     equal(done.returncode, 1, "the exit status")
     contains(done.stderr, "cairn plugin test: ", "the words")
+
+
+def test_a_good_plugin_has_no_error_under_valgrind():
+    need_program("valgrind")
+    if subprocess.run(["nm", "-D", BIN / "cairn-host"], capture_output=True, text=True,
+                      check=True).stdout.count("__asan_init"):
+        raise Skip("valgrind and AddressSanitizer exclude each other")
+    done = subprocess.run([BIN / "cairn", "plugin", "run", "--valgrind", "--call", "hello.greet",
+                           LIB / "plugins/hello.so"], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=120)
+    equal((done.returncode, done.stdout), (0, "hello\n"), f"status and answer\n{done.stderr}")
 
 
 if __name__ == "__main__":

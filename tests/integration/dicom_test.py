@@ -79,6 +79,7 @@ def test_real_files_through_a_node_keep_their_pixels_and_lose_their_names():
     with Node() as node:
         node.start()
         done = node.json("import", str(data), status=None)
+        assert done["imported"] > 0, f"nothing was imported: {done}"
         equal(node.indexed(), done["imported"], "indexed instances")
         files = export(node)
         equal(len(files), done["imported"], "exported files")
