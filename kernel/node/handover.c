@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/handover.h"
+#include "node/exchange.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,59 +8,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "depth.h"
-#include "node/listeners.h"
 #include "node/router.h"
 #include "node/words.h"
 
-#define TOPIC "handover"
-#define NAME_SIZE 40
-#define VERSION_SIZE 65
-
-enum step {
-	STEP_PREPARING,
-	STEP_PREPARED, /* or nothing to prepare */
-	STEP_DRAINING,
-	STEP_FINISHING,
-	STEP_STOPPING,
-	STEP_STARTING,
-	STEP_ASKING,
-	STEP_SERVING,
-	STEP_BACK_STOPPING,
-	STEP_BACK_STARTING,
-	STEP_BACK,
-};
-
-/* One plugin.  `config` and `other` are the successor's until the switch, and the predecessor's
- * from then on: the plugin itself holds those that serve. */
-struct exchange {
-	struct handover *handover;
-	struct node_plugin *plugin;
-	struct plugin_config config;
-	struct supervisor_plugin *other; /* NULL: the plugin did not run before */
-	enum step step;
-	bool switched;
-	uint64_t held_since_ms;
-	unsigned pause_ms;
-	char name[NAME_SIZE], before[VERSION_SIZE];
-};
-
-struct handover {
-	struct node *node;
-	struct handover_options options;
-	uv_timer_t timer; /* the deadline of the step under way */
-	struct exchange *exchanges[NODE_PLUGINS_MAX];
-	size_t count;
-	size_t at; /* the one that is being switched, or goes back */
-	bool settling, failing, closing;
-	int code;
-	char name[NAME_SIZE];
-	char text[SUPERVISOR_REASON_MAX];
-};
-
 static void switch_next(struct handover *handover);
-static void back_next(struct handover *handover);
 static void stop_predecessor(struct exchange *exchange);
-static void on_deadline(uv_timer_t *timer);
 
 /* ---- making ----------------------------------------------------------------------------- */
 
@@ -72,7 +23,7 @@ timer_closed(uv_handle_t *handle)
 }
 
 /* The plugins are what they are now; what is left of the others goes. */
-static void
+void
 handover_free(struct handover *handover)
 {
 	for (size_t i = 0; i < handover->count; i++) {
@@ -185,200 +136,6 @@ handover_pid(const struct node_plugin *plugin)
 	return info.pid;
 }
 
-/* ---- the end ---------------------------------------------------------------------------- */
-
-static void
-finish(struct handover *handover)
-{
-	struct handover_report report = {.code = handover->code,
-	    .text = handover->text,
-	    .name = handover->name,
-	    .exchanges = handover->exchanges,
-	    .count = handover->count};
-
-	handover->options.done(handover->options.arg, &report);
-	handover_free(handover);
-}
-
-/* Nobody needs the other processes any more. */
-static void
-clean_up(void *arg)
-{
-	struct handover *handover = arg;
-
-	if (handover->node->closing)
-		return;
-	for (size_t i = 0; i < handover->count; i++) {
-		struct exchange *exchange = handover->exchanges[i];
-		enum supervisor_state state;
-
-		if (exchange->other == NULL)
-			continue;
-		state = supervisor_state_get(exchange->other);
-		if (state != SUPERVISOR_STOPPED && state != SUPERVISOR_FAILED) {
-			supervisor_stop(exchange->other, clean_up, handover);
-			return;
-		}
-		supervisor_remove(exchange->other);
-		exchange->other = NULL;
-	}
-	for (size_t i = 0; i < handover->count; i++)
-		listeners_close(handover->exchanges[i]->plugin, true);
-	finish(handover);
-}
-
-static void
-commit(struct handover *handover)
-{
-	char text[SUPERVISOR_REASON_MAX];
-
-	handover->settling = false;
-	handover->closing = true;
-	for (size_t i = 0; i < handover->count; i++) {
-		struct exchange *exchange = handover->exchanges[i];
-
-		supervisor_adopt(exchange->plugin->process);
-		snprintf(text, sizeof text, "%s is replaced by %s; its calls waited %u ms",
-		    exchange->before, exchange->plugin->config.manifest->version,
-		    exchange->pause_ms);
-		log_info(TOPIC, "%s %s", exchange->name, text);
-		node_record(handover->node, "plugin", exchange->name, "handed over", text);
-	}
-	clean_up(handover);
-}
-
-void
-handover_cancel(struct node *node)
-{
-	struct handover *handover = node->handover;
-
-	if (handover == NULL)
-		return;
-	handover->code = CAIRN_ECANCELLED;
-	snprintf(handover->text, sizeof handover->text, "the node stopped meanwhile");
-	finish(handover);
-}
-
-/* ---- holding ---------------------------------------------------------------------------- */
-
-static void
-hold(struct exchange *exchange)
-{
-	if (exchange->plugin->holding)
-		return;
-	exchange->plugin->holding = true;
-	exchange->held_since_ms = clock_monotonic_ms();
-}
-
-static void
-release(struct exchange *exchange)
-{
-	struct node_plugin *plugin = exchange->plugin;
-
-	plugin->holding = false;
-	exchange->pause_ms = (unsigned)(clock_monotonic_ms() - exchange->held_since_ms);
-	router_release(plugin->node->router, plugin);
-	dispatch_jobs(plugin);
-}
-
-/* ---- going back ------------------------------------------------------------------------- */
-
-static void
-exchange_swap(struct exchange *exchange)
-{
-	struct node_plugin *plugin = exchange->plugin;
-	struct plugin_config config = plugin->config;
-	struct supervisor_plugin *process = plugin->process;
-
-	plugin->config = exchange->config;
-	exchange->config = config;
-	plugin->process = exchange->other;
-	exchange->other = process;
-	exchange->switched = !exchange->switched;
-}
-
-static void __attribute__((format(printf, 3, 4)))
-fail(struct handover *handover, const struct exchange *exchange, const char *format, ...)
-{
-	va_list args;
-
-	if (handover->failing || handover->closing)
-		return;
-	handover->failing = true;
-	handover->settling = false;
-	handover->code = CAIRN_EUNAVAILABLE;
-	va_start(args, format);
-	if (vsnprintf(handover->text, sizeof handover->text, format, args) < 0)
-		handover->text[0] = 0;
-	va_end(args);
-	uv_timer_stop(&handover->timer);
-	memcpy(handover->name, exchange->name, sizeof handover->name);
-	log_error(
-	    TOPIC, "%s: going back to %s: %s", exchange->name, exchange->before, handover->text);
-	node_record(handover->node, "plugin", exchange->name, "went back", handover->text);
-	/* One that is stopping goes on to back_stopped() by itself. */
-	if (exchange->step != STEP_STOPPING) {
-		handover->at = handover->count;
-		back_next(handover);
-	}
-}
-
-static void
-is_back(struct exchange *exchange)
-{
-	exchange->step = STEP_BACK;
-	uv_timer_stop(&exchange->handover->timer);
-	release(exchange);
-	back_next(exchange->handover);
-}
-
-/* The old build, as it was. */
-static void
-back_stopped(void *arg)
-{
-	struct exchange *exchange = arg;
-	struct node_plugin *plugin = exchange->plugin;
-	struct cairn_error err = {0};
-
-	if (plugin->node->closing)
-		return;
-	if (exchange->other == NULL) { /* it did not run before */
-		plugin->removed = true;
-		is_back(exchange);
-		return;
-	}
-	if (exchange->switched)
-		exchange_swap(exchange);
-	exchange->step = STEP_BACK_STARTING;
-	if (strcmp(exchange->name, exchange->handover->name) == 0)
-		supervisor_blame(plugin->process, exchange->handover->text);
-	if (supervisor_restart(plugin->process, &err) != 0) {
-		log_error(TOPIC, "%s does not start again: %s", exchange->name, err.text);
-		is_back(exchange);
-		return;
-	}
-	uv_timer_start(
-	    &exchange->handover->timer, on_deadline, exchange->handover->options.ready_ms, 0);
-}
-
-/* From the last to the first: those that have been touched. */
-static void
-back_next(struct handover *handover)
-{
-	while (handover->at > 0) {
-		struct exchange *exchange = handover->exchanges[--handover->at];
-
-		if (exchange->step <= STEP_PREPARED || exchange->step == STEP_BACK)
-			continue;
-		hold(exchange);
-		exchange->step = STEP_BACK_STOPPING;
-		supervisor_stop(exchange->plugin->process, back_stopped, exchange);
-		return;
-	}
-	handover->closing = true;
-	clean_up(handover);
-}
-
 /* ---- forward ---------------------------------------------------------------------------- */
 
 static void
@@ -390,12 +147,12 @@ start_successor(struct exchange *exchange)
 
 	exchange->step = STEP_STARTING;
 	uv_timer_start(
-	    &exchange->handover->timer, on_deadline, exchange->handover->options.ready_ms, 0);
+	    &exchange->handover->timer, handover_deadline, exchange->handover->options.ready_ms, 0);
 	code = supervisor_state_get(plugin->process) == SUPERVISOR_PREPARED
 	    ? supervisor_begin(plugin->process, &err)
 	    : node_plugin_start(plugin, &err);
 	if (code != 0)
-		fail(exchange->handover, exchange, "%s", err.text);
+		exchange_fail(exchange->handover, exchange, "%s", err.text);
 }
 
 static void
@@ -408,7 +165,7 @@ predecessor_stopped(void *arg)
 	if (exchange->handover->failing) {
 		/* The successor died meanwhile: the others that were switched go back after it. */
 		exchange->handover->at = exchange->handover->count;
-		back_next(exchange->handover);
+		handover_back(exchange->handover);
 		return;
 	}
 	exchange_swap(exchange);
@@ -419,7 +176,7 @@ predecessor_stopped(void *arg)
 static void
 stop_predecessor(struct exchange *exchange)
 {
-	hold(exchange);
+	exchange_hold(exchange);
 	uv_timer_stop(&exchange->handover->timer);
 	exchange->step = STEP_STOPPING;
 	supervisor_stop(exchange->plugin->process, predecessor_stopped, exchange);
@@ -428,10 +185,10 @@ stop_predecessor(struct exchange *exchange)
 static void
 finish_work(struct exchange *exchange)
 {
-	hold(exchange);
+	exchange_hold(exchange);
 	exchange->step = STEP_FINISHING;
 	uv_timer_start(
-	    &exchange->handover->timer, on_deadline, exchange->handover->options.drain_ms, 0);
+	    &exchange->handover->timer, handover_deadline, exchange->handover->options.drain_ms, 0);
 	handover_progress(exchange->plugin);
 }
 
@@ -441,7 +198,7 @@ switch_one(struct exchange *exchange)
 	struct node_plugin *plugin = exchange->plugin;
 
 	if (exchange->other == NULL) {
-		hold(exchange);
+		exchange_hold(exchange);
 		plugin->removed = false;
 		start_successor(exchange);
 		return;
@@ -452,7 +209,7 @@ switch_one(struct exchange *exchange)
 	}
 	exchange->step = STEP_DRAINING;
 	uv_timer_start(
-	    &exchange->handover->timer, on_deadline, exchange->handover->options.drain_ms, 0);
+	    &exchange->handover->timer, handover_deadline, exchange->handover->options.drain_ms, 0);
 	if (!supervisor_handover(plugin->process))
 		finish_work(exchange);
 }
@@ -465,7 +222,7 @@ switch_next(struct handover *handover)
 		return;
 	}
 	handover->settling = true;
-	uv_timer_start(&handover->timer, on_deadline, HANDOVER_SETTLE_MS, 0);
+	uv_timer_start(&handover->timer, handover_deadline, HANDOVER_SETTLE_MS, 0);
 }
 
 static void
@@ -475,7 +232,7 @@ serves(struct exchange *exchange)
 
 	exchange->step = STEP_SERVING;
 	uv_timer_stop(&handover->timer);
-	release(exchange);
+	exchange_release(exchange);
 	handover->at++;
 	switch_next(handover);
 }
@@ -501,7 +258,7 @@ begin(uv_timer_t *timer)
 	if (handover->node->closing)
 		return;
 
-	uv_timer_start(&handover->timer, on_deadline, handover->options.ready_ms, 0);
+	uv_timer_start(&handover->timer, handover_deadline, handover->options.ready_ms, 0);
 	for (size_t i = 0; i < handover->count; i++) {
 		struct exchange *exchange = handover->exchanges[i];
 
@@ -510,7 +267,7 @@ begin(uv_timer_t *timer)
 		exchange->step = STEP_PREPARING;
 		if (supervisor_start(exchange->other, &err) != 0) {
 			exchange->step = STEP_PREPARED;
-			fail(handover, exchange, "%s", err.text);
+			exchange_fail(handover, exchange, "%s", err.text);
 			return;
 		}
 	}
@@ -525,8 +282,8 @@ handover_run(struct handover *handover)
 
 /* ---- what the node tells ---------------------------------------------------------------- */
 
-static void
-on_deadline(uv_timer_t *timer)
+void
+handover_deadline(uv_timer_t *timer)
 {
 	struct handover *handover = timer->data;
 	struct exchange *exchange;
@@ -534,7 +291,7 @@ on_deadline(uv_timer_t *timer)
 	if (handover->node->closing)
 		return;
 	if (handover->settling) {
-		commit(handover);
+		handover_commit(handover);
 		return;
 	}
 	exchange = handover->exchanges[handover->at < handover->count ? handover->at : 0];
@@ -544,7 +301,8 @@ on_deadline(uv_timer_t *timer)
 	}
 	switch (exchange->step) {
 	case STEP_DRAINING:
-		log_warning(TOPIC, "%s: what is under way is not finished after %u ms; stopping it",
+		log_warning(HANDOVER_TOPIC,
+		    "%s: what is under way is not finished after %u ms; stopping it",
 		    exchange->name, handover->options.drain_ms);
 		finish_work(exchange);
 		break;
@@ -552,10 +310,10 @@ on_deadline(uv_timer_t *timer)
 		stop_predecessor(exchange);
 		break;
 	case STEP_BACK_STARTING:
-		is_back(exchange); /* the supervisor goes on trying */
+		exchange_is_back(exchange); /* the supervisor goes on trying */
 		break;
 	default:
-		fail(handover, exchange, "it was not ready within %u ms",
+		exchange_fail(handover, exchange, "it was not ready within %u ms",
 		    handover->options.ready_ms);
 	}
 }
@@ -569,7 +327,7 @@ handover_prepared(struct node_plugin *plugin, struct supervisor_plugin *process)
 	/* A host of scripts, which begins once its predecessor is gone. */
 	if (exchange != NULL && process == plugin->process && exchange->step == STEP_STARTING) {
 		if (supervisor_begin(process, &err) != 0)
-			fail(exchange->handover, exchange, "%s", err.text);
+			exchange_fail(exchange->handover, exchange, "%s", err.text);
 		return;
 	}
 	if (exchange == NULL || process != exchange->other || exchange->step != STEP_PREPARING)
@@ -607,7 +365,7 @@ handover_ready(struct node_plugin *plugin, struct supervisor_plugin *process)
 	if (exchange == NULL || process != plugin->process)
 		return;
 	if (exchange->step == STEP_BACK_STARTING) {
-		is_back(exchange);
+		exchange_is_back(exchange);
 		return;
 	}
 	if (exchange->step != STEP_STARTING)
@@ -620,7 +378,7 @@ handover_ready(struct node_plugin *plugin, struct supervisor_plugin *process)
 	envelope.kind = CAIRN__ENVELOPE__KIND__HEALTH;
 	envelope.id = HANDOVER_HEALTH_ID;
 	if (supervisor_send(process, &envelope) != 0)
-		fail(exchange->handover, exchange, "it does not read");
+		exchange_fail(exchange->handover, exchange, "it does not read");
 }
 
 bool
@@ -645,7 +403,7 @@ handover_health(struct node_plugin *plugin, const Cairn__Envelope *envelope)
 	if (findings != NULL)
 		cairn__findings__free_unpacked(findings, NULL);
 	if (what[0] != 0)
-		fail(exchange->handover, exchange, "it says of itself: %s", what);
+		exchange_fail(exchange->handover, exchange, "it says of itself: %s", what);
 	else
 		serves(exchange);
 	return true;
@@ -662,13 +420,13 @@ handover_failed(struct node_plugin *plugin, struct supervisor_plugin *process, c
 	words_clean(clean, sizeof clean, reason, false);
 	if (process == exchange->other) {
 		if (!exchange->switched)
-			fail(exchange->handover, exchange, "%s", clean);
+			exchange_fail(exchange->handover, exchange, "%s", clean);
 		return;
 	}
 	if (exchange->step == STEP_DRAINING || exchange->step == STEP_FINISHING)
 		stop_predecessor(exchange); /* it crashed: the successor's time has come */
 	else if (exchange->step >= STEP_STARTING && exchange->step <= STEP_SERVING)
-		fail(exchange->handover, exchange, "%s", clean);
+		exchange_fail(exchange->handover, exchange, "%s", clean);
 	else if (exchange->step == STEP_BACK_STARTING)
-		is_back(exchange); /* the supervisor goes on trying */
+		exchange_is_back(exchange); /* the supervisor goes on trying */
 }
