@@ -67,6 +67,7 @@ const struct cli_command *cli_command_at(size_t index);
 /* Commands with a file of their own. */
 int cli_check_run(struct cli *cli, int argc, char **argv);
 int cli_logs_run(struct cli *cli, int argc, char **argv);
+int cli_all_logs_run(struct cli *cli, int argc, char **argv);
 int cli_why_run(struct cli *cli, int argc, char **argv);
 int cli_mask_run(struct cli *cli, int argc, char **argv);
 int cli_unmask_run(struct cli *cli, int argc, char **argv);

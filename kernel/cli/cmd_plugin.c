@@ -513,9 +513,21 @@ const struct cli_command cli_plugin_commands[] = {
 	"A figure from 0 (closed) to 10 (open), and the lines that raise it, most exposing\n"
 	"first.\n",
 	"cairn plugin security dicom", cli_security_run},
-    {"plugin logs", "NAME [--lines N] [--follow]", "show the end of a plugin's log",
-	"  --lines N   how many lines; default 20\n  --follow    go on as the log grows\n",
+    {"plugin logs", "NAME [--lines N] [--level L] [--since T] [--follow]",
+	"show the end of a plugin's log",
+	"  --lines N   how many lines; default 20\n"
+	"  --level L   error, warning, info or debug: these and worse\n"
+	"  --since T   2026-11-24T15:04:05Z, or how long ago: 30s, 10m, 2h, 1d\n"
+	"  --follow    go on as the log grows\n",
 	"cairn plugin logs dicom --lines 50", cli_logs_run},
+    {"logs", "[--lines N] [--level L] [--since T] [--follow]",
+	"show the end of the node's log and its plugins'",
+	"The lines of HOME/log/*.log in the order of their times.\n"
+	"  --lines N   how many lines; default 20\n"
+	"  --level L   error, warning, info or debug: these and worse\n"
+	"  --since T   2026-11-24T15:04:05Z, or how long ago: 30s, 10m, 2h, 1d\n"
+	"  --follow    go on as the logs grow\n",
+	"cairn logs --level warning --since 1h", cli_all_logs_run},
     {"call", "SUBJECT [TEXT] [--purpose P] [--as PRINCIPAL]", "call a subject that a plugin serves",
 	"For trying a plugin out: sends TEXT as the body and prints the answer's body. The policy "
 	"is\n"

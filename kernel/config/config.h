@@ -131,6 +131,9 @@ struct node_config {
 	unsigned plugin_memory_mb;   /* 8,192 */
 	unsigned plugin_disk_mb;     /* of state/NAME and of one file; 1,048,576 */
 	unsigned plugin_user; /* the first of the plugins' users where run as root; 0: none */
+	char *metrics;        /* where figures are shown, "" for nowhere */
+	bool log_json;        /* log_format: json */
+	bool core_files;      /* a crash may leave one */
 	char **interpreters;  /* that may run plugins, NULL-terminated */
 	bool
 	    development; /* not in node.yaml: `cairn run --dev`, plugins need no signature or pin */
@@ -172,7 +175,8 @@ int plugin_object_find(const struct node_config *node, const char *name, char *r
  * says. */
 int plugin_configs_load(const struct node_config *node, struct plugin_config **ret,
     size_t *ret_count, struct cairn_error *err);
-/* One enabled plugin; `object` (may be NULL) in place of the file that plugin_object_find() says. */
+/* One enabled plugin; `object` (may be NULL) in place of the file that plugin_object_find() says.
+ */
 int plugin_config_load(const struct node_config *node, const char *name, const char *object,
     struct plugin_config *ret, struct cairn_error *err);
 void plugin_config_fini(struct plugin_config *config);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "config/example.h"
 #include "config/schema.h"
+#include "observe/address.h"
 
 static const char node_schema[] =
     "id: {type: string, min: 1, max: 63, help: 'The name of this node in the network and in its "
@@ -35,6 +36,14 @@ static const char node_schema[] =
     "and so on.'}\n"
     "log_files: {type: integer, default: 5, min: 1, max: 100, help: 'So many log files are kept of "
     "each plugin; together they never take more than log_files times log_size_kb.'}\n"
+    "log_format: {type: string, default: text, choices: [text, json], help: 'How the node and its "
+    "plugins write their logs. text: a line for people. json: an object a line, for programs.'}\n"
+    "metrics: {type: string, default: '', max: 1000, help: 'Where figures for Prometheus are "
+    "shown, on this machine only: 127.0.0.1:9464, or the path of a Unix socket (a relative one "
+    "starts at this folder). Empty: nowhere. They say how much and how fast, never who.'}\n"
+    "core_files: {type: bool, default: false, help: 'Whether a process of the node that crashes "
+    "leaves a core file where the system puts those. It is a copy of the memory: it holds patient "
+    "data and keys.'}\n"
     "sandbox: {type: string, default: best, choices: [best, require], help: 'Every plugin is "
     "confined to what it was granted. best: by what this machine can enforce, and the log says "
     "what "
@@ -131,6 +140,24 @@ take_list(struct config_values *values, const char *key)
 	return NULL;
 }
 
+static int
+take_metrics(struct node_config *config, struct config_values *values, struct cairn_error *err)
+{
+	const struct config_value *value = config_find(values, "metrics");
+	unsigned line = value->line;
+	int code;
+
+	config->metrics = take_text(values, "metrics");
+	if (config->metrics == NULL || config->metrics[0] == 0)
+		return config->metrics == NULL ? CAIRN_ENOMEM : 0;
+	if (strchr(config->metrics, '/') != NULL)
+		config->metrics = absolute(config->home, config->metrics);
+	if (config->metrics == NULL)
+		return cairn_error_set(err, CAIRN_ENOMEM, "node.yaml: out of memory");
+	code = address_check(config->metrics, err);
+	return code == 0 ? 0 : cairn_error_prefix(err, code, "node.yaml:%u", line);
+}
+
 static unsigned
 take_unsigned(const struct config_values *values, const char *key)
 {
@@ -168,6 +195,11 @@ fill(struct node_config *config, struct config_values *values, struct cairn_erro
 	config->plugin_disk_mb = take_unsigned(values, "plugin_disk_mb");
 	config->plugin_user = take_unsigned(values, "plugin_user");
 	config->interpreters = take_list(values, "interpreters");
+	config->log_json = strcmp(config_find(values, "log_format")->text, "json") == 0;
+	config->core_files = config_find(values, "core_files")->boolean;
+	code = take_metrics(config, values, err);
+	if (code != 0)
+		return code;
 	if (config->name == NULL || config->plugin_dir == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "node.yaml: out of memory");
 	return 0;
@@ -244,6 +276,7 @@ node_config_free(struct node_config *config)
 	free(config->role);
 	free(config->project);
 	free(config->plugin_dir);
+	free(config->metrics);
 	for (char **at = config->import_dirs; at != NULL && *at != NULL; at++)
 		free(*at);
 	free(config->import_dirs);

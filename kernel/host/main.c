@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "host/crash.h"
 #include "host/exec.h"
 #include "runtime/runtime.h"
 #include "sandbox/sandbox.h"
@@ -127,6 +128,7 @@ main(int argc, char **argv)
 		return 1;
 	if (argc == 5)
 		return become_interpreter(&host, kernel, argv);
+	crash_watch(argv[3]);
 	signal(SIGPIPE, SIG_IGN);
 	options.url = argv[1];
 	options.path = argv[2];

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "depth.h"
 #include "node/words.h"
+#include "observe/metrics.h"
 #include "registry.h"
 
 #define TICK_MS 50
@@ -71,6 +72,7 @@ call_new(struct router *router, const struct router_origin *origin)
 			router->high = i + 1;
 		call->used = true;
 		call->generation++;
+		call->started_ns = clock_monotonic_ns();
 		call->origin = *origin;
 		if (origin->plugin != NULL)
 			origin->plugin->calls++;
@@ -234,6 +236,9 @@ call_end(struct router *router, struct call *call, Cairn__Envelope *reply)
 	char request_id[sizeof call->request_id];
 
 	memcpy(request_id, call->request_id, sizeof request_id);
+	if (call->subject != NULL)
+		metrics_call(router->node->metrics, call->subject, reply->code,
+		    (double)(clock_monotonic_ns() - call->started_ns) / 1e9);
 	call_free(router, call);
 	if (origin.send == NULL)
 		return;

@@ -24,6 +24,7 @@ struct call {
 			   follows */
 	uint64_t generation;
 	uint64_t deadline_ms;
+	uint64_t started_ns;
 	struct router_origin origin;
 	struct node_plugin *handler;
 	char *subject;

@@ -16,11 +16,13 @@
 #include "base/text.h"
 #include "node/confine.h"
 #include "node/control.h"
+#include "node/figures.h"
 #include "node/handover.h"
 #include "node/health.h"
 #include "node/listeners.h"
 #include "node/policy.h"
 #include "node/router.h"
+#include "observe/notify.h"
 
 /* ---- closing ---------------------------------------------------------------------------- */
 
@@ -37,6 +39,8 @@ static void close_supervisor(void *arg);
 void
 node_close(struct node *node, void (*closed)(void *arg), void *arg)
 {
+	if (!node->closing)
+		notify_say(node->notify, "STOPPING=1\nSTATUS=Stopping");
 	node->closing = true;
 	node->closed = closed;
 	node->closed_arg = arg;
@@ -96,6 +100,7 @@ close_finish(void *arg)
 	void (*closed)(void *arg) = node->closed;
 	void *closed_arg = node->closed_arg;
 
+	observe_close(node);
 	memory_free(node->memory);
 	router_free(node->router);
 	guard_free(node->guard);
@@ -245,7 +250,8 @@ node_supervisor_options(const struct node_config *config)
 	    .heartbeat_ms = config->heartbeat_ms,
 	    .heartbeat_limit_ms = config->heartbeat_limit_ms,
 	    .log_size_max = (uint64_t)config->log_size_kb * 1024,
-	    .log_files = config->log_files};
+	    .log_files = config->log_files,
+	    .log_json = config->log_json};
 }
 
 static int
@@ -321,6 +327,14 @@ open_control(struct node *node, struct cairn_error *err)
 }
 
 static int
+open_observers(struct node *node, struct cairn_error *err)
+{
+	(void)err;
+	observe_open(node);
+	return 0;
+}
+
+static int
 open_router(struct node *node, struct cairn_error *err)
 {
 	return router_new(&node->router, node, err);
@@ -332,8 +346,8 @@ node_open(
 {
 	/* Everything that can be wrong with the configuration is found before anything starts. */
 	static int (*const steps[])(struct node *, struct cairn_error *) = {make_directories,
-	    take_lock, open_identity, open_guard, open_router, open_supervisor, add_plugins,
-	    check_policies, open_ledger, open_jobs, open_control, start_plugins};
+	    take_lock, open_observers, open_identity, open_guard, open_router, open_supervisor,
+	    add_plugins, check_policies, open_ledger, open_jobs, open_control, start_plugins};
 	struct node *node = calloc(1, sizeof *node);
 	int code;
 

@@ -19,6 +19,8 @@
  *   access.c    what each host may do
  *   confine.c   its sandbox, and what it was refused
  *   owner.c     the user that each host runs as, where the node runs as root
+ *   figures.c   the node as a page of figures
+ *   observe.c   log, core files, metrics, what the service manager is told
  *   control.c   the socket that the CLI speaks to
  *   health.c    how the plugins say they are
  *   backup.c    who took a copy of everything stands in the ledger
@@ -60,6 +62,10 @@ struct watch;
 struct router;
 struct router_origin;
 struct control;
+struct endpoint;
+struct metrics;
+struct nodelog;
+struct notify;
 
 struct node_job {
 	uint64_t id;
@@ -111,6 +117,12 @@ struct node {
 	struct supervisor *supervisor;
 	struct router *router;
 	struct control *control;
+	struct metrics *metrics; /* these are observe.c's and may be NULL */
+	struct endpoint *endpoint;
+	struct nodelog *log;
+	struct notify *notify;
+	bool settled;             /* the service manager was told that we are ready */
+	uint64_t metrics_refused; /* figures of plugins that were not taken */
 	struct memory *memory;
 	struct handover *handover; /* under way, or NULL */
 	uv_timer_t disk_timer;     /* confine.c; no data: not running */

@@ -10,12 +10,14 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "node/confine.h"
+#include "node/figures.h"
 #include "node/handover.h"
 #include "node/health.h"
 #include "node/listeners.h"
 #include "node/node.h"
 #include "node/router.h"
 #include "node/words.h"
+#include "observe/metrics.h"
 
 #define WIRE_VERSION 1
 #define SECRETS_MAX 8
@@ -224,14 +226,6 @@ welcome_new(struct node *node, const struct plugin_config *config, struct cairn_
 	return welcome;
 }
 
-static const char *
-on_failure(const struct plugin_config *config)
-{
-	const struct config_value *value = config_find(&config->values, "on_failure");
-
-	return value == NULL || value->text == NULL ? "closed" : value->text;
-}
-
 /* A plugin in another language is run from its file: its interpreter may want what lies beside it.
  */
 static struct supervisor_plugin_options
@@ -244,7 +238,7 @@ process_options(const struct plugin_config *config)
 	    .version = manifest->version,
 	    .path = script ? manifest->script : manifest->path,
 	    .interpreter = manifest->interpreter,
-	    .quiet = strcmp(on_failure(config), "open") == 0,
+	    .quiet = observe_is_quiet(config),
 	    .object_fd = script || config->object == NULL ? 0 : config->object->fd};
 }
 
@@ -349,7 +343,9 @@ node_plugin_send(struct node_plugin *plugin, const Cairn__Envelope *envelope)
 const char *
 node_plugin_on_failure(const struct node_plugin *plugin)
 {
-	return on_failure(&plugin->config);
+	const struct config_value *value = config_find(&plugin->config.values, "on_failure");
+
+	return value == NULL || value->text == NULL ? "closed" : value->text;
 }
 
 void
@@ -504,6 +500,7 @@ on_ready(void *arg, struct supervisor_plugin *process)
 		    (unsigned long long)(clock_monotonic_ms() - node->started_ms));
 	plugin->was_ready = true;
 	memory_renew(node->memory);
+	observe_plugins(node);
 	if (plugin->log_level != CAIRN_LOG_INFO)
 		node_plugin_tell_log_level(plugin);
 	if (plugin->exchange == NULL)
@@ -520,6 +517,7 @@ on_gone(void *arg, struct supervisor_plugin *process)
 
 	plugin_of(process)->incarnation++;
 	listeners_renew(plugin_of(process));
+	metrics_gone(node->metrics, plugin_of(process)->config.manifest->name);
 	dispatch_release(plugin_of(process));
 	router_gone(node->router, plugin_of(process));
 }
@@ -583,6 +581,9 @@ on_message(void *arg, struct supervisor_plugin *process, const Cairn__Envelope *
 		if (!handover_health(plugin, envelope))
 			health_answered(plugin, envelope);
 		break;
+	case CAIRN__ENVELOPE__KIND__METRICS:
+		observe_metrics(plugin, envelope);
+		break;
 	case CAIRN__ENVELOPE__KIND__JOB_PUT:
 		dispatch_job_put(plugin, envelope);
 		break;
@@ -620,6 +621,7 @@ on_event(void *arg, struct supervisor_plugin *process, const char *what, const c
 	    (strcmp(what, "failed to start") == 0 && !plugin->was_ready);
 
 	node_record(arg, "plugin", plugin->config.manifest->name, what, reason);
+	observe_plugins(arg);
 	if (strcmp(what, "started") == 0 || strcmp(what, "stopped") == 0)
 		return;
 	if (plugin->exchange != NULL) {

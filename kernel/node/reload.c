@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "node/figures.h"
 #include "node/handover.h"
 #include "node/policy.h"
 #include "node/replace.h"
@@ -38,6 +39,7 @@ reload_free(struct reload *reload)
 	plugin_configs_free(reload->plugins, reload->count);
 	guard_free(reload->guard);
 	json_decref(reload->warnings);
+	observe_reload(reload->node, false);
 	free(reload);
 }
 
@@ -353,6 +355,7 @@ reload_start(struct node *node, const char *asker, uint64_t id, struct cairn_err
 	reload->id = id;
 	reload->warnings = json_array();
 	snprintf(reload->asker, sizeof reload->asker, "%s", asker);
+	observe_reload(node, true);
 	code = begin(reload, err);
 	if (code != 0)
 		keep_old(reload, code, "", err->text);

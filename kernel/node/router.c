@@ -15,6 +15,7 @@
 #include "node/report.h"
 #include "node/services.h"
 #include "node/words.h"
+#include "observe/metrics.h"
 #include "registry.h"
 
 #define FULFILMENTS_MAX 64 /* as many as a host sends */
@@ -329,13 +330,17 @@ decide(struct router *router, struct call *call, const struct manifest_serve *se
 	    .permit = call->permit,
 	    .request_id = call->request_id};
 	ProtobufCMessage *message;
+	uint64_t started_ns;
 	int code = unpack_request(router, call, serve->request, &message, err);
 
 	if (code == 0) {
 		question.message = message;
 		if (message != NULL)
 			details_add(&call->details, (const char *const *)serve->record, message);
+		started_ns = clock_monotonic_ns();
 		guard_decide(router->node->guard, &question, &call->decision);
+		metrics_decision(router->node->metrics, call->subject, call->decision.permit,
+		    (double)(clock_monotonic_ns() - started_ns) / 1e9);
 	}
 	arena_reset(&router->arena);
 	return code;

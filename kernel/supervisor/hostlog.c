@@ -17,6 +17,8 @@
  * loop), so that one buffer is enough. */
 
 #define CHUNK 16384
+#define PIECE_MAX ((size_t)32768)  /* written at once; less than the least file */
+#define OUT_MAX ((size_t)32 << 20) /* lines of all that may come at once */
 #define TOPIC "supervisor"
 #define LAST_WORDS_MAX ((size_t)1 << 20) /* taken from the pipe of a host that has ended */
 
@@ -24,12 +26,14 @@ struct hostlog {
 	uv_loop_t *loop;
 	uv_pipe_t pipe;
 	uv_fs_t write;
-	char *path;
+	char *path, *name, *version;
 	int fd; /* -1: could not be opened after a rotation */
 	uint64_t size;
 	uint64_t size_max;
 	unsigned files;
-	size_t length, written; /* of `chunk` */
+	struct hostline lines; /* what is not being written yet */
+	struct buf out;        /* what is */
+	size_t written, piece; /* of `out`; the end of what is being written now */
 	bool writing;
 	bool ended; /* nobody has the other end any more */
 	bool dropping;
@@ -103,13 +107,52 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf);
 static void finish(struct hostlog *log);
 static void on_written(uv_fs_t *request);
 
-static void
-write_rest(struct hostlog *log)
+/* Takes the lines that wait, once those before them are written; false when there are none. */
+static bool
+next_lines(struct hostlog *log)
 {
-	uv_buf_t buf =
-	    uv_buf_init(log->chunk + log->written, (unsigned)(log->length - log->written));
+	struct buf empty = log->out;
 
-	log->writing = uv_fs_write(log->loop, &log->write, log->fd, &buf, 1, -1, on_written) == 0;
+	if (log->written < log->out.length)
+		return true;
+	buf_clear(&empty);
+	log->out = log->lines.out;
+	log->lines.out = empty;
+	log->written = log->piece = 0;
+	return log->out.length > 0;
+}
+
+/* So much that it fits the smallest file, and whole lines. */
+static void
+next_piece(struct hostlog *log)
+{
+	const uint8_t *from = log->out.data + log->written;
+	size_t length = log->out.length - log->written;
+	const uint8_t *end = length > PIECE_MAX ? memrchr(from, '\n', PIECE_MAX) : NULL;
+
+	if (length > PIECE_MAX)
+		length = end == NULL ? PIECE_MAX : (size_t)(end - from) + 1;
+	log->piece = log->written + length;
+	make_room(log, length);
+}
+
+/* Begins to write what there is; false when there is nothing, or it is dropped. */
+static bool
+write_on(struct hostlog *log)
+{
+	uv_buf_t buf;
+
+	if (!next_lines(log))
+		return false;
+	if (log->written >= log->piece)
+		next_piece(log);
+	buf = uv_buf_init(
+	    (char *)log->out.data + log->written, (unsigned)(log->piece - log->written));
+	log->writing = log->fd >= 0 &&
+	    uv_fs_write(log->loop, &log->write, log->fd, &buf, 1, -1, on_written) == 0;
+	if (!log->writing)
+		log->written = log->out.length;
+	return log->writing;
 }
 
 static void
@@ -129,16 +172,15 @@ on_written(uv_fs_t *request)
 
 	uv_fs_req_cleanup(request);
 	log->writing = false;
-	if (wrote < 0) {
-		dropped(log, uv_strerror((int)wrote));
+	if (wrote <= 0) {
+		dropped(log, wrote == 0 ? "nothing is taken" : uv_strerror((int)wrote));
+		log->written = log->piece;
 	} else {
 		log->dropping = false;
 		log->size += (uint64_t)wrote;
 		log->written += (size_t)wrote;
-		if (wrote > 0 && log->written < log->length)
-			write_rest(log);
 	}
-	if (!log->writing)
+	if (log->closing || !write_on(log))
 		go_on(log);
 }
 
@@ -164,16 +206,25 @@ on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 		log->ended = true;
 		return;
 	}
-	log->length = (size_t)got;
-	log->written = 0;
-	make_room(log, log->length);
-	if (log->fd >= 0)
-		write_rest(log);
-	if (!log->writing)
+	hostline_take(&log->lines, log->chunk, (size_t)got);
+	if (!write_on(log))
 		go_on(log);
 }
 
 /* ---- closing ---------------------------------------------------------------------------- */
+
+static void
+hostlog_free(struct hostlog *log)
+{
+	if (log == NULL)
+		return;
+	buf_fini(&log->out);
+	buf_fini(&log->lines.out);
+	free(log->path);
+	free(log->name);
+	free(log->version);
+	free(log);
+}
 
 static void
 pipe_closed(uv_handle_t *handle)
@@ -184,8 +235,7 @@ pipe_closed(uv_handle_t *handle)
 
 	if (log->fd >= 0)
 		close(log->fd);
-	free(log->path);
-	free(log);
+	hostlog_free(log);
 	if (closed != NULL)
 		closed(arg);
 }
@@ -194,30 +244,61 @@ pipe_closed(uv_handle_t *handle)
 static void
 take_last_words(struct hostlog *log)
 {
+	char bytes[CHUNK];
 	uv_os_fd_t fd;
 
 	if (log->ended || uv_fileno((uv_handle_t *)&log->pipe, &fd) != 0)
 		return;
 	for (size_t taken = 0; taken < LAST_WORDS_MAX;) {
-		ssize_t got = read(fd, log->chunk, CHUNK);
-		ssize_t wrote;
+		ssize_t got = read(fd, bytes, sizeof bytes);
 
 		if (got <= 0)
 			return;
 		taken += (size_t)got;
-		make_room(log, (size_t)got);
-		wrote = log->fd < 0 ? -1 : write(log->fd, log->chunk, (size_t)got);
-		if (wrote < 0)
-			dropped(log, strerror(errno));
-		else
-			log->size += (uint64_t)wrote;
+		hostline_take(&log->lines, bytes, (size_t)got);
 	}
+}
+
+static void
+write_last_words(struct hostlog *log)
+{
+	while (next_lines(log)) {
+		ssize_t wrote;
+
+		if (log->written >= log->piece)
+			next_piece(log);
+		wrote = log->fd < 0
+		    ? -1
+		    : write(log->fd, log->out.data + log->written, log->piece - log->written);
+		if (wrote <= 0) {
+			dropped(log, strerror(errno));
+			log->written = log->piece;
+		} else {
+			log->size += (uint64_t)wrote;
+			log->written += (size_t)wrote;
+		}
+	}
+}
+
+void
+hostlog_crash(struct hostlog *log, char ret[HOSTLINE_CRASH_MAX])
+{
+	take_last_words(log);
+	memcpy(ret, log->lines.crash, HOSTLINE_CRASH_MAX);
+}
+
+void
+hostlog_set_pid(struct hostlog *log, int pid)
+{
+	log->lines.pid = pid;
 }
 
 static void
 finish(struct hostlog *log)
 {
 	take_last_words(log);
+	hostline_end(&log->lines);
+	write_last_words(log);
 	uv_close((uv_handle_t *)&log->pipe, pipe_closed);
 }
 
@@ -239,10 +320,19 @@ hostlog_new(uv_loop_t *loop, const struct hostlog_options *options)
 {
 	struct hostlog *log = calloc(1, sizeof *log);
 
-	if (log == NULL || (log->path = strdup(options->path)) == NULL) {
-		free(log);
+	if (log == NULL)
+		return NULL;
+	log->path = strdup(options->path);
+	log->name = strdup(options->name);
+	log->version = strdup(options->version == NULL ? "" : options->version);
+	if (log->path == NULL || log->name == NULL || log->version == NULL) {
+		hostlog_free(log);
 		return NULL;
 	}
+	log->out.max = log->lines.out.max = OUT_MAX;
+	log->lines.plugin = log->name;
+	log->lines.version = log->version[0] == 0 ? NULL : log->version;
+	log->lines.format = options->format;
 	log->loop = loop;
 	log->pipe.data = log;
 	log->write.data = log;
@@ -279,8 +369,7 @@ hostlog_open(struct hostlog **ret, uv_loop_t *loop, const struct hostlog_options
 		    err, CAIRN_EIO, "cannot open %s: %s", options->path, strerror(errno));
 		if (log->fd >= 0)
 			close(log->fd);
-		free(log->path);
-		free(log);
+		hostlog_free(log);
 		return CAIRN_EIO;
 	}
 	if (begin(log, fds[0]) != 0) {

@@ -22,7 +22,8 @@ struct fixture {
 static void
 fixture_open(struct fixture *f, uint64_t size_max, unsigned files)
 {
-	struct hostlog_options options = {.path = f->path, .size_max = size_max, .files = files};
+	struct hostlog_options options = {
+	    .path = f->path, .name = "x", .version = "1.0", .size_max = size_max, .files = files};
 	struct cairn_error err = {0};
 
 	*f = (struct fixture){.fd = -1};
@@ -99,7 +100,8 @@ what_a_host_says_is_in_the_file(void **state)
 	assert_int_equal(write(f.fd, "last words\n", 11), 11);
 	fixture_end(&f);
 	assert_int_equal(file_read(f.path, &text, NULL), 0);
-	assert_string_equal(buf_text(&text), "one\nlast words\n");
+	assert_non_null(strstr(buf_text(&text), "Z info x: one\n"));
+	assert_non_null(strstr(buf_text(&text), "Z info x: last words\n"));
 	test_dir_remove(&f.dir);
 }
 
@@ -107,7 +109,8 @@ static void
 a_file_is_appended_to(void **state)
 {
 	struct fixture f;
-	struct hostlog_options options = {.path = f.path, .size_max = 1 << 20, .files = 3};
+	struct hostlog_options options = {
+	    .path = f.path, .name = "x", .size_max = 1 << 20, .files = 3};
 	struct cairn_error err = {0};
 
 	(void)state;
@@ -118,7 +121,7 @@ a_file_is_appended_to(void **state)
 	assert_ok(hostlog_open(&f.log, &f.loop, &options, &f.fd, &err), &err);
 	assert_int_equal(write(f.fd, "two\n", 4), 4);
 	fixture_end(&f);
-	assert_int_equal(size_of(&f, ""), 8);
+	assert_int_equal(size_of(&f, ""), 2 * strlen("2026-11-24T15:04:05.123Z info x: one\n"));
 	test_dir_remove(&f.dir);
 }
 
@@ -158,7 +161,7 @@ one_file_is_bounded_too(void **state)
 static void
 a_path_that_cannot_be_opened_is_an_error(void **state)
 {
-	struct hostlog_options options = {.path = "/nonexistent/x.log", .files = 1};
+	struct hostlog_options options = {.path = "/nonexistent/x.log", .name = "x", .files = 1};
 	struct hostlog *log;
 	struct cairn_error err = {0};
 	uv_loop_t loop;

@@ -243,6 +243,21 @@ on_down(void *arg)
 
 /* ---- the end of a process --------------------------------------------------------------- */
 
+/* With the place that the host's crash handler named. */
+static int
+describe_signal(
+    const struct supervisor_plugin *plugin, int term_signal, char ret[SUPERVISOR_REASON_MAX])
+{
+	char crash[HOSTLINE_CRASH_MAX];
+	const char *at;
+
+	process_crash(plugin->process, crash);
+	at = strstr(crash, ", at ");
+	return snprintf(ret, SUPERVISOR_REASON_MAX, "%s %s was killed by signal %d (%s)%s",
+	    plugin->name, plugin->version, term_signal, strsignal(term_signal),
+	    at == NULL || term_signal == SIGKILL ? "" : at + 1);
+}
+
 static void
 describe_exit(const struct supervisor_plugin *plugin, int64_t status, int term_signal,
     char ret[SUPERVISOR_REASON_MAX])
@@ -256,8 +271,7 @@ describe_exit(const struct supervisor_plugin *plugin, int64_t status, int term_s
 		wrote = snprintf(
 		    ret, SUPERVISOR_REASON_MAX, "%s %s %s", name, version, plugin->verdict);
 	else if (term_signal != 0)
-		wrote = snprintf(ret, SUPERVISOR_REASON_MAX, "%s %s was killed by signal %d (%s)",
-		    name, version, term_signal, strsignal(term_signal));
+		wrote = describe_signal(plugin, term_signal, ret);
 	else
 		wrote = snprintf(ret, SUPERVISOR_REASON_MAX,
 		    "%s %s ended by itself with status %d; its log may say why", name, version,
@@ -359,10 +373,10 @@ on_exited(void *arg, int64_t status, int term_signal)
 	bool asked = plugin->state == SUPERVISOR_STOPPING;
 
 	uv_timer_stop(&plugin->timer);
+	describe_exit(plugin, status, term_signal, reason);
 	process_release(plugin->process);
 	plugin->process = NULL;
 	plugin->state = asked ? SUPERVISOR_STOPPED : SUPERVISOR_WAITING;
-	describe_exit(plugin, status, term_signal, reason);
 	if (!asked)
 		add_work(plugin, reason);
 	if (plugin->ready_told) {
@@ -415,6 +429,9 @@ plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err)
 	    .object_fd = plugin->object_fd,
 	    .name = plugin->name,
 	    .log = {.path = log_path,
+		.name = plugin->name,
+		.version = plugin->version,
+		.format = supervisor->options.log_json ? LOG_JSON : LOG_TEXT,
 		.size_max = supervisor->options.log_size_max,
 		.files = supervisor->options.log_files},
 	    .socket_path = socket_path,

@@ -185,6 +185,14 @@ open_listener(struct process *process, int *ret_fd, struct cairn_error *err)
 	return 0;
 }
 
+void
+process_crash(struct process *process, char ret[HOSTLINE_CRASH_MAX])
+{
+	ret[0] = 0;
+	if (process->log != NULL)
+		hostlog_crash(process->log, ret);
+}
+
 /* ---- starting --------------------------------------------------------------------------- */
 
 /* A plugin sees little of the kernel's environment: what programs need, and the sanitizers'. */
@@ -300,6 +308,7 @@ start(struct process *process, const struct process_options *options, bool *ret_
 		return cairn_error_set(
 		    err, CAIRN_EIO, "cannot run %s: %s", options->host_path, uv_strerror(rv));
 	*ret_spawned = true;
+	hostlog_set_pid(process->log, uv_process_get_pid(&process->handle));
 	return process_listen(process, options, url, err);
 }
 

@@ -423,6 +423,7 @@ supervisor_set_options(struct supervisor *supervisor, const struct supervisor_op
 	own->heartbeat_limit_ms = options->heartbeat_limit_ms;
 	own->log_size_max = options->log_size_max;
 	own->log_files = options->log_files;
+	own->log_json = options->log_json;
 }
 
 /* ---- closing ---------------------------------------------------------------------------- */

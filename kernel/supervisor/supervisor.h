@@ -51,6 +51,7 @@ struct supervisor_options {
 	const char *run_dir;   /* 0700, exists */
 	const char *log_dir;   /* a host's output and errors are appended to LOG_DIR/NAME.log */
 	uint64_t log_size_max; /* bytes in NAME.log before it becomes NAME.log.1; 0: 10 MiB */
+	bool log_json;         /* an object a line in NAME.log */
 	unsigned log_files;    /* NAME.log and the older ones together; 0: 5 */
 	unsigned restart_limit;
 	unsigned restart_window_s;

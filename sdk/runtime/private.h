@@ -80,6 +80,8 @@ struct cairn {
 	struct cairn_request *requests;
 	size_t request_count;
 	struct acks acks;
+	struct metrics *metrics; /* NULL until the plugin counts something */
+	uv_timer_t metrics_timer;
 	size_t works;
 
 	unsigned closing; /* handles that runtime_close() waits for */
@@ -122,6 +124,10 @@ const Cairn__Envelope *request_envelope(const struct cairn_request *req);
 /* findings.c: READY of a host that only checks, and the answer to HEALTH. */
 void runtime_check(struct cairn *cairn, Cairn__Envelope *ready);
 void runtime_health(struct cairn *cairn, uint64_t id);
+
+/* metrics.c */
+void metrics_flush(struct cairn *cairn);
+void metrics_free(struct cairn *cairn);
 
 /* job.c */
 void jobs_dispatch(struct cairn *cairn, struct message *message);

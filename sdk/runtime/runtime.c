@@ -99,6 +99,7 @@ cairn_stopped(struct cairn *cairn)
 		return;
 	}
 	jobs_flush(cairn);
+	metrics_flush(cairn);
 	envelope.kind = CAIRN__ENVELOPE__KIND__STOPPED;
 	runtime_answer(cairn, &envelope);
 	leave(cairn, 0);
@@ -386,6 +387,7 @@ runtime_free(struct cairn *cairn)
 {
 	requests_free(cairn);
 	calls_free(cairn);
+	metrics_free(cairn);
 	message_unref(cairn->welcome_message);
 	free(cairn->name);
 	free(cairn->path);
@@ -431,6 +433,7 @@ runtime_close(struct cairn *cairn, void (*closed)(void *arg), void *arg)
 	calls_close(cairn, handle_closed);
 	uv_close((uv_handle_t *)&cairn->deadline, handle_closed);
 	uv_close((uv_handle_t *)&cairn->flush, handle_closed);
+	uv_close((uv_handle_t *)&cairn->metrics_timer, handle_closed);
 }
 
 static const struct channel_ops channel_ops = {.message = on_message, .down = on_down};
@@ -470,8 +473,10 @@ runtime_new(struct cairn **ret, uv_loop_t *loop, const struct runtime_options *o
 	cairn->arg = options->arg;
 	cairn->deadline.data = cairn;
 	cairn->flush.data = cairn;
+	cairn->metrics_timer.data = cairn;
 	uv_timer_init(loop, &cairn->deadline);
 	uv_prepare_init(loop, &cairn->flush);
+	uv_timer_init(loop, &cairn->metrics_timer);
 	code = cairn->name == NULL || cairn->path == NULL
 	    ? cairn_error_set(err, CAIRN_ENOMEM, "out of memory")
 	    : runtime_connect(cairn, options, err);

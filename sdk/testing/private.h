@@ -99,6 +99,12 @@ struct cairn_findings {
 	char texts[CAIRN_FINDINGS_MAX][3][TESTING_FINDING_BYTES];
 };
 
+struct testing_metric {
+	const struct cairn_metric *metric;
+	char value[65];
+	double number;
+};
+
 struct secret {
 	const char *name;
 	const void *bytes;
@@ -125,6 +131,8 @@ struct cairn {
 	const char *principal, *purpose;
 	struct obligation obligations[TESTING_OBLIGATIONS_MAX];
 	size_t obligation_count;
+	struct testing_metric metrics[CAIRN_METRICS_MAX];
+	size_t metric_count;
 	struct cairn_request *requests;
 
 	struct sent *sent, **last_sent;

@@ -30,6 +30,10 @@ print_structs(void)
 	OFFSET(cairn_job_put, body);
 	OFFSET(cairn_job_put, length);
 	printf("size cairn_job_put %zu\n", sizeof(struct cairn_job_put));
+	OFFSET(cairn_metric, name);
+	OFFSET(cairn_metric, help);
+	OFFSET(cairn_metric, label);
+	printf("size cairn_metric %zu\n", sizeof(struct cairn_metric));
 	OFFSET(cairn_finding, severity);
 	OFFSET(cairn_finding, what);
 	OFFSET(cairn_finding, why);

@@ -251,6 +251,30 @@ struct cairn_record {
 int cairn_record(struct cairn *cairn, const struct cairn_record *records, size_t count,
     cairn_call_fn done, void *arg);
 
+/* ---- metrics ---------------------------------------------------------------------------- */
+
+/* What the plugin counts of itself, shown with the node's own figures where `metrics` is set in
+ * node.yaml: as cairn_plugin_own_NAME{plugin="PLUGIN",LABEL="VALUE"}.  Cheap: gathered, and sent
+ * at most once a second.  Counters outlive the process; a gauge is shown while the process lives.
+ * Never patient data, persons or secrets, neither in names nor in values of labels.  Since 0.2. */
+struct cairn_metric {
+	const char *name;  /* a-z, 0-9 and _, at most 64; a counter's ends in _total by custom */
+	const char *help;  /* one sentence */
+	const char *label; /* the name of its one label (not "plugin" or "le"), or NULL */
+};
+
+#define CAIRN_METRICS_MAX 64 /* different metrics and values of labels; what is beyond is dropped */
+
+/* `metric` lives as long as the process (a static const), and is used with one of these only.
+ * `value` is its label's, at most 64 bytes of few different ones; NULL without a label. */
+void cairn_metric_add(struct cairn *cairn, const struct cairn_metric *metric, const char *value,
+    double increment); /* a counter; never negative */
+void cairn_metric_set(
+    struct cairn *cairn, const struct cairn_metric *metric, const char *value, double number);
+/* A histogram of seconds. */
+void cairn_metric_observe(
+    struct cairn *cairn, const struct cairn_metric *metric, const char *value, double seconds);
+
 #pragma GCC visibility pop
 
 /* ---- the entry -------------------------------------------------------------------------- */

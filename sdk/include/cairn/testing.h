@@ -181,6 +181,10 @@ void cairn_testing_answer_late(struct cairn_testing *kernel, const char *subject
  * empty lines and those that begin with # are left out. */
 void cairn_testing_answers_load(struct cairn_testing *kernel, const char *path);
 
+/* What the plugin counted (of a histogram: how often); 0 when never.  `value` is the label's, or
+ * NULL. */
+double cairn_testing_metric(struct cairn_testing *kernel, const char *name, const char *value);
+
 /* ---- faults ------------------------------------------------------------------------------- */
 
 /* The next one of that kind is refused with `code`, as by a full queue or a missing grant. */
