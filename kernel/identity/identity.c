@@ -144,6 +144,11 @@ read_sitekey(const char *keys_dir, struct sitekey **ret, struct cairn_error *err
 
 	if (code == 0)
 		code = keyfile_read_secret(path, &text, err);
+	if (code == CAIRN_ENOTFOUND)
+		return cairn_error_set(err, code,
+		    "%s is missing; restore it from a backup and never make a new one: with it "
+		    "every pseudonym would change",
+		    path);
 	if (code != 0)
 		return code;
 	if (text.length > 0 && text.data[text.length - 1] == '\n')

@@ -330,6 +330,20 @@ missing_keys_say_where_to_get_them(void **state)
 }
 
 static void
+a_lost_pseudonym_key_is_never_made_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct identity *identity = NULL;
+	struct cairn_error err = {0};
+	char path[256];
+
+	path_of(f, "pseudonym.key", path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(identity_open(&identity, f->keys, &err), CAIRN_ENOTFOUND);
+	assert_non_null(strstr(err.text, "restore it from a backup and never make a new one"));
+}
+
+static void
 the_public_key_verifies_what_the_private_key_signs(void **state)
 {
 	struct fixture *f = *state;
@@ -403,6 +417,7 @@ main(void)
 	    TEST(a_site_key_with_a_wrong_digit_is_refused),
 	    TEST(a_public_key_of_another_node_is_refused),
 	    TEST(missing_keys_say_where_to_get_them),
+	    TEST(a_lost_pseudonym_key_is_never_made_anew),
 	    TEST(the_public_key_verifies_what_the_private_key_signs),
 	    TEST(fingerprint_matches_the_openssl_command),
 	};

@@ -65,6 +65,11 @@ publisher_key_read(const char *path, bool secret, EVP_PKEY **ret, struct cairn_e
 	int code = secret ? keyfile_read_secret(path, &text, err) : file_read(path, &text, err);
 	EVP_PKEY *key;
 
+	if (code == CAIRN_ENOTFOUND && secret)
+		return cairn_error_set(err, code,
+		    "there is no signing key %s; `cairn key new` makes one, --key KEY names "
+		    "another",
+		    path);
 	if (code != 0)
 		return code;
 	key = parse_pem(&text, secret);
