@@ -157,8 +157,9 @@ run_doctor(struct cli *cli, int argc, char **argv)
 const struct cli_command cli_care_commands[] = {
     {"doctor", "[NAME] [--full]", "how the node and its plugins are, and what to do",
 	"Looks at the disk, the rights of files, the ledger, the policies, the queues, crashes,\n"
-	"the logs and the sandbox, and asks each plugin how it is. Of a stopped node it sees what\n"
-	"lies on the disk. Each finding says what it is, why it matters and what to do. Exit\n"
+	"the logs and the sandbox, and asks each plugin how it is. Of a stopped node, which is a\n"
+	"fault unless it never ran, it sees what lies on the disk. Each finding says what it is, "
+	"why it matters and what to do. Exit\n"
 	"status 1 when there is a fault; warnings alone are 0.\n"
 	"  NAME     one plugin only, or kernel\n"
 	"  --full   verify the whole ledger, not its newest 1,000 records\n",

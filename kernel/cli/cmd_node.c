@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/paths.h"
+#include "cli/policy.h"
 #include "cli/stage.h"
 #include "config/config.h"
 #include "identity/identity.h"
@@ -346,6 +347,27 @@ print_refused(const struct cli *cli, const json_t *plugins)
 }
 
 static void
+note_fault(void *arg, enum policy_level level, const char *text)
+{
+	(void)text;
+	*(bool *)arg = *(bool *)arg || level == POLICY_ERROR;
+}
+
+static void
+print_differs(const struct cli *cli)
+{
+	bool faulty = false;
+
+	policy_check(cli, note_fault, &faulty);
+	printf("  %swarning%s   the files in policies/ are not those that decide; %s\n",
+	    cli_colour(cli, CLI_YELLOW), cli_colour(cli, CLI_PLAIN),
+	    faulty
+		? "they cannot be loaded, and the next start would fail: `cairn check` shows what "
+		  "is wrong"
+		: "`cairn reload` takes them in");
+}
+
+static void
 print_status(const struct cli *cli, const json_t *status)
 {
 	const json_t *node = json_object_get(status, "node");
@@ -364,9 +386,7 @@ print_status(const struct cli *cli, const json_t *status)
 	    cli_json_number(json_object_get(status, "ledger"), "records"),
 	    cli_json_number(policy, "rules"));
 	if (json_is_true(json_object_get(policy, "differs")))
-		printf("  %swarning%s   the files in policies/ are not those that decide; "
-		       "`cairn reload` takes them in\n",
-		    cli_colour(cli, CLI_YELLOW), cli_colour(cli, CLI_PLAIN));
+		print_differs(cli);
 	json_array_foreach(queues, index, queue)
 	    printf("  queue     %s: %lld ready, %lld taken, %lld dead, %lld done\n",
 		cli_json_text(queue, "queue"), cli_json_number(queue, "ready"),
@@ -377,23 +397,41 @@ print_status(const struct cli *cli, const json_t *status)
 	print_refused(cli, json_object_get(status, "plugins"));
 }
 
+static bool
+any_failed(const json_t *plugins)
+{
+	const json_t *plugin;
+	size_t index;
+
+	json_array_foreach(plugins, index, plugin)
+	{
+		if (strcmp(cli_json_text(plugin, "state"), "failed") == 0)
+			return true;
+	}
+	return false;
+}
+
 static int
 run_status(struct cli *cli, int argc, char **argv)
 {
 	const struct cli_option options[] = {{0}};
 	struct cairn_error err = {0};
 	json_t *status = NULL;
+	bool failed;
 
 	argc = cli_options(cli, options, argc, argv);
 	if (argc != 0)
 		return argc < 0 ? CLI_USAGE : cli_usage(cli, "takes no arguments");
 	if (client_json(cli, "kernel.status", NULL, &status, &err) != 0)
 		return cli_fail(cli, &err);
-	if (cli->json)
-		return cli_print_json(status);
-	print_status(cli, status);
-	json_decref(status);
-	return CLI_DONE;
+	failed = any_failed(json_object_get(status, "plugins"));
+	if (cli->json) {
+		cli_print_json(status);
+	} else {
+		print_status(cli, status);
+		json_decref(status);
+	}
+	return failed ? CLI_FAILED : CLI_DONE;
 }
 
 const struct cli_command cli_node_commands[] = {
@@ -422,6 +460,7 @@ const struct cli_command cli_node_commands[] = {
 	"10 s (or --timeout) it is killed. Exit status 1 when anything would fail.\n"
 	"  --quick   do not run the plugins' own checks\n",
 	"cairn --home /var/lib/cairn check", cli_check_run},
-    {"status", "", "show the running node", "", "cairn --home /var/lib/cairn status --json",
-	run_status},
+    {"status", "", "show the running node",
+	"Exit status 1 when no node runs, or a plugin was given up (failed).\n",
+	"cairn --home /var/lib/cairn status --json", run_status},
     {0}};

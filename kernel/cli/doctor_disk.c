@@ -94,6 +94,25 @@ look_at_mode(struct doctor *doctor, const char *name, mode_t forbidden, uid_t ow
 	    (unsigned)owner);
 }
 
+/* Two of them cannot be replaced by anything. */
+static void
+look_for_keys(struct doctor *doctor)
+{
+	static const char *const names[] = {"keys/node.key", "keys/node.pub", "keys/pseudonym.key"};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (file_join(path, sizeof path, doctor->cli->home, names[i]) == 0 &&
+		    !file_exists(path))
+			doctor_say(doctor, "kernel", DOCTOR_FAULT,
+			    i == 2 ? "the node cannot start without it; with a new one every "
+				     "pseudonym would change"
+				   : "the node cannot start without it; a new one is not the same",
+			    "restore it from a backup; never make a new one", "%s is missing",
+			    path);
+	}
+}
+
 static void
 look_at_keys(struct doctor *doctor, uid_t owner)
 {
@@ -120,6 +139,7 @@ look_at_keys(struct doctor *doctor, uid_t owner)
 		look_at_mode(doctor, name, secret ? 077 : 022, owner, false);
 	}
 	closedir(dir);
+	look_for_keys(doctor);
 }
 
 /* Where the node runs as root its plugins have users of their own, who own their folders. */
@@ -224,7 +244,7 @@ say_policy(void *arg, enum policy_level level, const char *text)
 	if (level == POLICY_ERROR)
 		doctor_say(arg, "kernel", DOCTOR_FAULT,
 		    "the node would not start with these policies, nor reload them",
-		    "correct it, then: cairn policy check", "policies: %s", text);
+		    "correct it, then: cairn check", "policies: %s", text);
 }
 
 static void

@@ -2,6 +2,7 @@
 /* What the doctor hears from a running node and its plugins, and sees of their processes. */
 #include <dirent.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -100,8 +101,10 @@ look_at_state(struct doctor *doctor, const json_t *plugin)
 		doctor_say(doctor, name, DOCTOR_FAULT, "it is down and is not started any more",
 		    restart, "given up: %s", last[0] != 0 ? last : earlier);
 	else if (strcmp(state, "ready") != 0)
-		doctor_say(doctor, name, DOCTOR_WARNING, "it answers nothing meanwhile", why,
-		    "is %s%s%s", state, last[0] != 0 ? ": " : "", last);
+		doctor_say(doctor, name,
+		    strcmp(state, "waiting") == 0 ? DOCTOR_FAULT : DOCTOR_WARNING,
+		    "it answers nothing meanwhile", why, "is %s%s%s", state,
+		    last[0] != 0 ? ": " : "", last);
 	else if (restarts > 0)
 		doctor_say(doctor, name, DOCTOR_WARNING, "", why,
 		    "crashed %lld %s; the last time: %s", restarts,
@@ -268,14 +271,35 @@ look_at_node(struct doctor *doctor, const json_t *status)
 	look_at_process(doctor, "kernel", (int)cli_json_number(node, "pid"));
 	if (json_is_true(json_object_get(json_object_get(status, "policy"), "differs")))
 		doctor_say(doctor, "kernel", DOCTOR_WARNING,
-		    "what officers changed does not decide yet",
-		    "cairn policy check; then: cairn reload",
+		    "what officers changed does not decide yet", "cairn check; then: cairn reload",
 		    "the files in policies/ are not those that decide");
 	json_array_foreach(json_object_get(status, "queues"), index, entry)
 	    look_at_queue(doctor, entry);
 	look_at_oldest(doctor);
 	json_array_foreach(json_object_get(status, "plugins"), index, entry)
 	    look_at_state(doctor, entry);
+}
+
+/* One that has never run is being set up; one that has is missed. */
+static void
+say_down(struct doctor *doctor, const struct cairn_error *err)
+{
+	char path[PATH_MAX], advice[PATH_MAX + 64];
+	bool ran = file_join(path, sizeof path, doctor->cli->home, "state/kernel/ledger") == 0 &&
+	    file_exists(path);
+
+	snprintf(advice, sizeof advice, "cairn --home %s run", doctor->cli->home);
+	if (err->code != CAIRN_EUNAVAILABLE)
+		doctor_say(doctor, "kernel", DOCTOR_FAULT,
+		    "only what lies on the disk was looked at", "", "%s", err->text);
+	else if (ran)
+		doctor_say(doctor, "kernel", DOCTOR_FAULT,
+		    "no image is taken and no question answered; only what lies on the disk was "
+		    "looked at",
+		    advice, "the node is not running");
+	else
+		doctor_say(doctor, "kernel", DOCTOR_WARNING,
+		    "only what lies on the disk was looked at", advice, "the node has not run yet");
 }
 
 bool
@@ -285,9 +309,7 @@ doctor_node(struct doctor *doctor)
 	json_t *status = NULL;
 
 	if (client_json(doctor->cli, "kernel.status", NULL, &status, &err) != 0) {
-		doctor_say(doctor, "kernel",
-		    err.code == CAIRN_EUNAVAILABLE ? DOCTOR_WARNING : DOCTOR_FAULT,
-		    "only what lies on the disk was looked at", "", "%s", err.text);
+		say_down(doctor, &err);
 		return false;
 	}
 	look_at_node(doctor, status);

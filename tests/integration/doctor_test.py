@@ -44,11 +44,24 @@ def test_a_stopped_node_is_seen_as_far_as_it_lies_on_the_disk():
     with Node() as node:
         found = node.json("doctor")
         equal((found["ok"], found["running"]), (True, False), "a node that never ran")
+        contains(said(found["findings"]), "warning kernel: the node has not run yet", "the warning")
         os.chmod(node.home / "keys/pseudonym.key", 0o644)
         os.chmod(node.home / "state", 0o777)
         text = said(findings(node, status=1, severity="fault"))
         contains(text, f"chmod go-rwx {node.home}/keys/pseudonym.key", "advice for the key")
         contains(text, f"chmod go-w {node.home}/state", "advice for the state")
+        (node.home / "keys/pseudonym.key").unlink()
+        text = said(findings(node, status=1, severity="fault"))
+        contains(text, "restore it from a backup; never make a new one", "a key that is missing")
+
+
+def test_a_node_that_ran_and_does_not_is_a_fault():
+    with Node(plugins=("cohort",)) as node:
+        node.start()
+        node.stop()
+        text = said(findings(node, status=1, severity="fault"))
+        contains(text, "the node is not running | no image is taken", "the fault")
+        contains(text, f"cairn --home {node.home} run", "what to do")
 
 
 def test_a_rejected_sender_is_a_warning_that_names_it():
@@ -102,6 +115,7 @@ def test_a_plugin_that_was_given_up_is_a_fault():
         text = said(findings(node, status=1, about="cohort", severity="fault"))
         contains(text, "given up:", "the fault")
         contains(text, "cairn plugin restart cohort", "what to do")
+        node.cairn("status", status=1)
 
 
 # ---- check -------------------------------------------------------------------------------------
