@@ -29,6 +29,7 @@ struct reload {
 	struct guard *guard;
 	json_t *warnings;
 	bool installed;                                      /* `config` */
+	bool bad_policy;                                     /* nor could the node start with it */
 	char names[NODE_PLUGINS_MAX][SUPERVISOR_NAME_BYTES]; /* of the set */
 };
 
@@ -89,12 +90,13 @@ check_policy(struct node *node, struct reload *reload, struct cairn_error *err)
 	const struct manifest *manifests[NODE_PLUGINS_MAX];
 	int code = node_policy_open(node, &reload->guard, err);
 
-	if (code != 0)
-		return code;
 	for (size_t i = 0; i < reload->count; i++)
 		manifests[i] = reload->plugins[i].manifest;
-	return node_policy_check_set(
-	    reload->guard, manifests, reload->count, reload->warnings, err);
+	if (code == 0)
+		code = node_policy_check_set(
+		    reload->guard, manifests, reload->count, reload->warnings, err);
+	reload->bad_policy = code != 0;
+	return code;
 }
 
 static int
@@ -269,8 +271,11 @@ keep_old(struct reload *reload, int code, const char *name, const char *text)
 
 	if (reload->installed)
 		exchange_config(reload);
-	cairn_error_set(&err, code, "nothing was changed, the old set serves on: %s%s%.360s", name,
-	    name[0] == 0 ? "" : " did not take over: ", text);
+	cairn_error_set(&err, code, "nothing was changed, the old set serves on%s: %s%s%.360s",
+	    reload->bad_policy ? " and the old policy goes on deciding; the next start will fail "
+				 "until this is repaired"
+			       : "",
+	    name, name[0] == 0 ? "" : " did not take over: ", text);
 	node_policy_keep(reload->node, reload->asker, &err);
 	answer(reload, code, err.text);
 }
