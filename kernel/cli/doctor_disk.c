@@ -172,7 +172,8 @@ look_at_modes(struct doctor *doctor)
 static unsigned
 count_errors(const struct buf *log, const char *since)
 {
-	const char *at = (const char *)log->data, *end = at + log->length;
+	const char *at = (const char *)log->data;
+	const char *end = log->length == 0 ? at : at + log->length;
 	unsigned count = 0;
 
 	while (at != NULL && at < end) {
