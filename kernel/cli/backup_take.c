@@ -47,8 +47,9 @@ struct taking {
 static const char *const environments[] = {"objects/index", "state/kernel/jobs"};
 static const char ledger[] = "state/kernel/ledger";
 /* What a running node has for itself, or holds only for a moment. */
-static const char *const left_out[] = {"run", "log", "intake", "keys", "ledger.checkpoint", "objects/incoming",
-    "objects/index", "objects/segments", "state/kernel/jobs", "state/kernel/ledger", NULL};
+static const char *const left_out[] = {"run", "log", "intake", "keys", "ledger.checkpoint",
+    "objects/incoming", "objects/index", "objects/segments", "state/kernel/jobs",
+    "state/kernel/ledger", NULL};
 
 static bool
 is_one_of(const char *const *names, const char *path)

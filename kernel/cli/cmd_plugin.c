@@ -269,9 +269,29 @@ set_link(const char *home, const char *name, bool enable, struct cairn_error *er
 	return 0;
 }
 
+#define RESTART_MS 120000u
+
+/* The node stops the old process once the new one serves; its reply is waited for. */
+static int
+restart(struct cli *cli, const char *name, struct cairn_error *err)
+{
+	json_t *reply = NULL;
+	struct cli limits = *cli;
+
+	/* The node answers when it is done, within limits of its own. */
+	if (limits.timeout_ms == 0)
+		limits.timeout_ms = RESTART_MS;
+	if (client_json(&limits, "kernel.plugin.restart", json_pack("{s:s}", "name", name), &reply,
+		err) != 0)
+		return err->code;
+	settle_wait(cli, reply, name, err);
+	json_decref(reply);
+	return err->code;
+}
+
 /* A running node takes the new set at once; when it refuses, the links are put back. */
 static int
-apply_links(struct cli *cli, int argc, char **argv, bool enable)
+apply_links(struct cli *cli, int argc, char **argv, bool enable, bool pinned)
 {
 	struct cairn_error err = {0};
 	bool before[NAMES_MAX];
@@ -293,6 +313,9 @@ apply_links(struct cli *cli, int argc, char **argv, bool enable)
 	for (int i = 0; enable && running && i < argc; i++)
 		settle_wait(cli, reply, argv[i], err.code == 0 ? &err : NULL);
 	json_decref(reply);
+	/* What runs may be what was pinned before. */
+	for (int i = 0; err.code == 0 && pinned && running && i < argc; i++)
+		restart(cli, argv[i], &err);
 	if (err.code != 0) {
 		cairn_error_prefix(&err, err.code, "enabled, but not ready");
 		return cli_fail(cli, &err);
@@ -302,7 +325,9 @@ apply_links(struct cli *cli, int argc, char **argv, bool enable)
 		    json_pack("{s:b, s:b}", "enabled", enable, "running", running));
 	for (int i = 0; i < argc; i++)
 		printf("%s %s%s\n", enable ? "enabled" : "disabled", argv[i],
-		    running ? "" : " (takes effect when the node starts)");
+		    !running     ? " (takes effect when the node starts)"
+			: pinned ? ", and what was pinned now runs"
+				 : "");
 	return CLI_DONE;
 }
 
@@ -351,7 +376,7 @@ enable_or_disable(struct cli *cli, int argc, char **argv, bool enable)
 			code = accept_plugin(cli, argv[i], path, &accept, &err);
 	}
 	names_free(&names);
-	return code != 0 ? cli_fail(cli, &err) : apply_links(cli, argc, argv, enable);
+	return code != 0 ? cli_fail(cli, &err) : apply_links(cli, argc, argv, enable, accept.pin);
 }
 
 static int
@@ -366,28 +391,16 @@ run_disable(struct cli *cli, int argc, char **argv)
 	return enable_or_disable(cli, argc, argv, false);
 }
 
-#define RESTART_MS 120000u
-
 static int
 run_restart(struct cli *cli, int argc, char **argv)
 {
 	const struct cli_option options[] = {{0}};
 	struct cairn_error err = {0};
-	json_t *reply = NULL;
-	struct cli limits = *cli;
 
 	argc = cli_options(cli, options, argc, argv);
 	if (argc != 1)
 		return argc < 0 ? CLI_USAGE : cli_usage(cli, "name one plugin");
-	/* The node answers when it is done, within limits of its own. */
-	if (limits.timeout_ms == 0)
-		limits.timeout_ms = RESTART_MS;
-	if (client_json(&limits, "kernel.plugin.restart", json_pack("{s:s}", "name", argv[0]),
-		&reply, &err) != 0)
-		return cli_fail(cli, &err);
-	settle_wait(cli, reply, argv[0], &err);
-	json_decref(reply);
-	if (err.code != 0)
+	if (restart(cli, argv[0], &err) != 0)
 		return cli_fail(cli, &err);
 	if (cli->json)
 		return cli_print_json(json_pack("{s:s}", "restarted", argv[0]));

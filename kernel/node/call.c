@@ -304,3 +304,34 @@ check_deadlines(uv_timer_t *timer)
 			    true);
 	}
 }
+
+/* ---- answers that take their time ------------------------------------------------------- */
+
+uint64_t
+router_defer(struct router *router, const struct router_origin *origin, unsigned timeout_ms)
+{
+	struct call *call = call_new(router, origin);
+
+	if (call == NULL)
+		return 0;
+	call->deadline_ms = clock_monotonic_ms() + timeout_ms;
+	return call_id(router, call);
+}
+
+void
+router_finish(struct router *router, uint64_t id, int code, const char *text)
+{
+	struct call *call = call_find(router, id);
+	Cairn__Envelope reply = CAIRN__ENVELOPE__INIT;
+
+	if (call == NULL)
+		return; /* nobody waits any more */
+	reply.code = code;
+	if (code != 0) {
+		reply.text = (char *)(uintptr_t)text;
+	} else {
+		reply.body.data = (uint8_t *)(uintptr_t)text;
+		reply.body.len = strlen(text);
+	}
+	call_end(router, call, &reply);
+}

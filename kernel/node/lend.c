@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/router.h"
+#include "node/subjects.h"
 #include "sandbox/watch.h"
 
 struct lend {
@@ -40,7 +40,8 @@ int
 lend_paths(struct node *node, struct lend **list, const char *subject, char *const *paths,
     size_t count, struct cairn_error *err)
 {
-	struct node_plugin *plugin = router_handler(node, subject);
+	const struct manifest_serve *serve;
+	struct node_plugin *plugin = subjects_handler(node, subject, &serve);
 	int code = 0;
 
 	if (plugin == NULL)

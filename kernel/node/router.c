@@ -14,6 +14,7 @@
 #include "node/call.h"
 #include "node/report.h"
 #include "node/services.h"
+#include "node/subjects.h"
 #include "node/words.h"
 #include "observe/metrics.h"
 #include "registry.h"
@@ -40,65 +41,10 @@ reply_error(const struct router_origin *origin, int code, const char *text)
 
 /* ---- the way in ------------------------------------------------------------------------- */
 
-static struct node_plugin *
-find_handler(const struct node *node, const char *subject, const struct manifest_serve **ret_serve)
-{
-	for (size_t i = 0; i < node->plugin_count; i++) {
-		struct node_plugin *plugin = node->plugins[i];
-		const struct manifest *manifest = plugin->config.manifest;
-
-		for (size_t j = 0; !plugin->removed && j < manifest->serve_count; j++) {
-			if (strcmp(manifest->serves[j].subject, subject) == 0) {
-				*ret_serve = &manifest->serves[j];
-				return plugin;
-			}
-		}
-	}
-	return NULL;
-}
-
-struct node_plugin *
-router_handler(const struct node *node, const char *subject)
-{
-	const struct manifest_serve *serve;
-
-	return find_handler(node, subject, &serve);
-}
-
-struct subjects {
-	const struct node *node;
-};
-
-static const char *
-known_subject(const void *arg, size_t index)
-{
-	const struct subjects *subjects = arg;
-	const struct node *node = subjects->node;
-	const char *own = services_subject(index);
-	size_t count = 0;
-
-	if (own != NULL)
-		return own;
-	while (services_subject(count) != NULL)
-		count++;
-	index -= count;
-	for (size_t i = 0; i < node->plugin_count; i++) {
-		const struct manifest *manifest = node->plugins[i]->config.manifest;
-
-		if (node->plugins[i]->removed)
-			continue;
-		if (index < manifest->serve_count)
-			return manifest->serves[index].subject;
-		index -= manifest->serve_count;
-	}
-	return NULL;
-}
-
 static void
 refuse_unknown(struct router *router, const struct router_origin *origin, const char *subject)
 {
-	struct subjects subjects = {router->node};
-	const char *near = text_suggest(subject, known_subject, &subjects);
+	const char *near = subjects_near(router->node, subject);
 	char text[CAIRN_ERROR_TEXT_MAX];
 
 	if (near != NULL)
@@ -416,35 +362,6 @@ router_delivered(const struct router *router, const struct node_plugin *plugin)
 
 /* ---- answers that take their time ------------------------------------------------------- */
 
-uint64_t
-router_defer(struct router *router, const struct router_origin *origin, unsigned timeout_ms)
-{
-	struct call *call = call_new(router, origin);
-
-	if (call == NULL)
-		return 0;
-	call->deadline_ms = clock_monotonic_ms() + timeout_ms;
-	return call_id(router, call);
-}
-
-void
-router_finish(struct router *router, uint64_t id, int code, const char *text)
-{
-	struct call *call = call_find(router, id);
-	Cairn__Envelope reply = CAIRN__ENVELOPE__INIT;
-
-	if (call == NULL)
-		return; /* nobody waits any more */
-	reply.code = code;
-	if (code != 0) {
-		reply.text = (char *)(uintptr_t)text;
-	} else {
-		reply.body.data = (uint8_t *)(uintptr_t)text;
-		reply.body.len = strlen(text);
-	}
-	call_end(router, call, &reply);
-}
-
 static bool
 serve_itself(struct router *router, const struct router_origin *origin,
     const struct router_principal *principal, const Cairn__Envelope *envelope)
@@ -499,7 +416,7 @@ router_call(struct router *router, const struct router_origin *origin,
 		report_call(router->node, origin, envelope);
 		return;
 	}
-	handler = find_handler(router->node, envelope->subject, &serve);
+	handler = subjects_handler(router->node, envelope->subject, &serve);
 	if (handler == NULL) {
 		refuse_unknown(router, origin, envelope->subject);
 		return;

@@ -44,9 +44,6 @@ void router_call(struct router *router, const struct router_origin *origin,
 /* The caller no longer waits for its call `id` (or for any, when `all`). */
 void router_cancel(struct router *router, const void *origin_arg, uint64_t id, bool all);
 
-/* The plugin that serves `subject`, or NULL. */
-struct node_plugin *router_handler(const struct node *node, const char *subject);
-
 /* REPLY or PROGRESS from the plugin that serves a call. */
 void router_answer(
     struct router *router, struct node_plugin *from, const Cairn__Envelope *envelope);

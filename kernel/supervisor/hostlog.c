@@ -288,6 +288,16 @@ hostlog_crash(struct hostlog *log, char ret[HOSTLINE_CRASH_MAX])
 }
 
 void
+hostlog_note(struct hostlog *log, const char *text)
+{
+	take_last_words(log);
+	hostline_end(&log->lines);
+	hostline_take(&log->lines, "<3>", 3);
+	hostline_take(&log->lines, text, strlen(text));
+	hostline_end(&log->lines);
+}
+
+void
 hostlog_set_pid(struct hostlog *log, int pid)
 {
 	log->lines.pid = pid;

@@ -42,6 +42,9 @@ void hostlog_set_pid(struct hostlog *log, int pid);
 /* What the crash handler of a host that has ended said, "" when it said nothing. */
 void hostlog_crash(struct hostlog *log, char ret[HOSTLINE_CRASH_MAX]);
 
+/* A line of the kernel's own, an error, behind what a host that has ended said. */
+void hostlog_note(struct hostlog *log, const char *text);
+
 /* Takes what is still in the pipe, then calls `closed` on the loop; nothing is left of it then. */
 void hostlog_close(struct hostlog *log, void (*closed)(void *arg), void *arg);
 

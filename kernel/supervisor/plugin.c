@@ -17,7 +17,6 @@
 
 #define DOWN_MS 500 /* for a host that lost its connection to end by itself */
 #define WIRE 1
-#define STATUS_MAX 65536 /* of /proc/PID/status */
 
 static void
 tell(struct supervisor_plugin *plugin, const char *what, const char *reason)
@@ -29,8 +28,8 @@ tell(struct supervisor_plugin *plugin, const char *what, const char *reason)
 }
 
 /* The first verdict stays: later ones are consequences. */
-static void __attribute__((format(printf, 2, 3)))
-condemn(struct supervisor_plugin *plugin, const char *format, ...)
+void
+plugin_condemn(struct supervisor_plugin *plugin, const char *format, ...)
 {
 	va_list args;
 
@@ -68,8 +67,8 @@ welcome_standby(struct supervisor_plugin *plugin)
 	return code;
 }
 
-static int
-command(struct supervisor_plugin *plugin, Cairn__Envelope__Kind kind)
+int
+plugin_command(struct supervisor_plugin *plugin, Cairn__Envelope__Kind kind)
 {
 	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
 
@@ -96,11 +95,11 @@ on_hello(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 	    &plugin->supervisor->arena.allocator, envelope->body.len, envelope->body.data);
 
 	if (hello == NULL || strcmp(hello->plugin, plugin->name) != 0) {
-		condemn(plugin, "said hello in a way that we do not understand");
+		plugin_condemn(plugin, "said hello in a way that we do not understand");
 		return;
 	}
 	if (hello->wire_min > WIRE || hello->wire_max < WIRE) {
-		condemn(plugin,
+		plugin_condemn(plugin,
 		    "its host speaks wire versions %u to %u, the kernel speaks %u to %u; install "
 		    "cairnd, cairn-host and the plugin's SDK of one release",
 		    hello->wire_min, hello->wire_max, WIRE, WIRE);
@@ -109,8 +108,8 @@ on_hello(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 	plugin->hands_over = hello->hands_over;
 	if ((plugin->standby && hello->hands_over
 		    ? welcome_standby(plugin)
-		    : command(plugin, CAIRN__ENVELOPE__KIND__WELCOME)) != 0)
-		condemn(plugin, "its configuration is too large to send");
+		    : plugin_command(plugin, CAIRN__ENVELOPE__KIND__WELCOME)) != 0)
+		plugin_condemn(plugin, "its configuration is too large to send");
 }
 
 static void
@@ -124,7 +123,7 @@ on_ready(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 		if (snprintf(plugin->verdict, sizeof plugin->verdict, "failed to start: %s",
 			envelope->text) < 0)
 			plugin->verdict[0] = 0;
-		if (command(plugin, CAIRN__ENVELOPE__KIND__STOP) != 0)
+		if (plugin_command(plugin, CAIRN__ENVELOPE__KIND__STOP) != 0)
 			process_kill(plugin->process);
 		return; /* it leaves now; the handshake's deadline still runs */
 	}
@@ -172,8 +171,8 @@ static void
 on_stopped_message(struct supervisor_plugin *plugin)
 {
 	if (plugin->state != SUPERVISOR_STOPPING)
-		condemn(plugin, "stopped without being asked");
-	else if (command(plugin, CAIRN__ENVELOPE__KIND__STOP) != 0)
+		plugin_condemn(plugin, "stopped without being asked");
+	else if (plugin_command(plugin, CAIRN__ENVELOPE__KIND__STOP) != 0)
 		process_kill(plugin->process);
 }
 
@@ -223,7 +222,7 @@ on_message(void *arg, const uint8_t *bytes, size_t length)
 		return; /* condemned: it is being killed, or leaves after a failed start() */
 	envelope = cairn__envelope__unpack(&arena->allocator, length, bytes);
 	if (envelope == NULL)
-		condemn(plugin, "sent bytes that are not an envelope");
+		plugin_condemn(plugin, "sent bytes that are not an envelope");
 	else
 		handle(plugin, envelope);
 	arena_reset(arena);
@@ -374,6 +373,8 @@ on_exited(void *arg, int64_t status, int term_signal)
 
 	uv_timer_stop(&plugin->timer);
 	describe_exit(plugin, status, term_signal, reason);
+	if (term_signal != 0)
+		process_note(plugin->process, reason);
 	process_release(plugin->process);
 	plugin->process = NULL;
 	plugin->state = asked ? SUPERVISOR_STOPPED : SUPERVISOR_WAITING;
@@ -471,7 +472,7 @@ plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err)
 int
 plugin_begin(struct supervisor_plugin *plugin, struct cairn_error *err)
 {
-	if (command(plugin, CAIRN__ENVELOPE__KIND__BEGIN) != 0)
+	if (plugin_command(plugin, CAIRN__ENVELOPE__KIND__BEGIN) != 0)
 		return cairn_error_set(
 		    err, CAIRN_EUNAVAILABLE, "plugin %s does not read", plugin->name);
 	plugin->state = SUPERVISOR_STARTING;
@@ -488,8 +489,8 @@ plugin_stop(struct supervisor_plugin *plugin)
 	case SUPERVISOR_READY:
 		plugin->state = SUPERVISOR_STOPPING;
 		timer_set(plugin, plugin->supervisor->options.stop_timeout_ms, 0);
-		if (command(plugin, CAIRN__ENVELOPE__KIND__STOP) != 0)
-			condemn(plugin, "could not be asked to stop");
+		if (plugin_command(plugin, CAIRN__ENVELOPE__KIND__STOP) != 0)
+			plugin_condemn(plugin, "could not be asked to stop");
 		break;
 	case SUPERVISOR_WAITING:
 		uv_timer_stop(&plugin->timer);
@@ -511,56 +512,6 @@ plugin_tell_waiters(struct supervisor_plugin *plugin)
 }
 
 /* ---- the timer -------------------------------------------------------------------------- */
-
-/* A person has stopped it to look at it; that is no reason to kill it. */
-static bool
-is_traced(struct supervisor_plugin *plugin)
-{
-	char path[64];
-	BUF_AUTO text = {.max = STATUS_MAX};
-	const char *line;
-	bool traced;
-
-	if (snprintf(path, sizeof path, "/proc/%d/status", process_pid(plugin->process)) < 0 ||
-	    file_read(path, &text, NULL) != 0 || buf_text(&text) == NULL)
-		return false;
-	line = strstr(buf_text(&text), "\nTracerPid:");
-	traced = line != NULL && strtol(line + sizeof "\nTracerPid:" - 1, NULL, 10) != 0;
-	if (traced && !plugin->traced)
-		log_info(SUPERVISOR_TOPIC,
-		    "%s is under a debugger: it is not asked for signs of life", plugin->name);
-	plugin->traced = traced;
-	return traced;
-}
-
-static unsigned
-heartbeats_allowed(const struct supervisor_options *options)
-{
-	unsigned count = options->heartbeat_ms == 0
-	    ? 1
-	    : (options->heartbeat_limit_ms + options->heartbeat_ms - 1) / options->heartbeat_ms;
-
-	return count == 0 ? 1 : count;
-}
-
-/* Counted in questions, not in time: when the kernel itself stood still, nobody is to blame. */
-static void
-heartbeat(struct supervisor_plugin *plugin)
-{
-	const struct supervisor_options *options = &plugin->supervisor->options;
-
-	if (plugin->unanswered >= heartbeats_allowed(options)) {
-		if (is_traced(plugin))
-			plugin->unanswered = 0;
-		else
-			condemn(plugin, "gave no sign of life for %u ms, killed",
-			    options->heartbeat_limit_ms);
-		return;
-	}
-	plugin->unanswered++;
-	if (command(plugin, CAIRN__ENVELOPE__KIND__PING) != 0)
-		condemn(plugin, "does not read what the kernel sends, killed");
-}
 
 static void
 retry_start(struct supervisor_plugin *plugin)
@@ -602,25 +553,26 @@ plugin_timer(uv_timer_t *timer)
 	struct supervisor_options *options = &plugin->supervisor->options;
 
 	if (plugin->process != NULL && plugin->down && plugin->state != SUPERVISOR_STOPPING) {
-		condemn(plugin, "closed its connection to the kernel, killed");
+		plugin_condemn(plugin, "closed its connection to the kernel, killed");
 		return;
 	}
 	switch (plugin->state) {
 	case SUPERVISOR_STARTING:
-		if (is_traced(plugin))
+		if (heartbeat_traced(plugin))
 			timer_set(plugin, options->handshake_ms, 0);
 		else
-			condemn(
+			plugin_condemn(
 			    plugin, "was not ready within %u ms, killed", options->handshake_ms);
 		break;
 	case SUPERVISOR_READY:
-		heartbeat(plugin);
+		heartbeat_ask(plugin);
 		break;
 	case SUPERVISOR_WAITING:
 		retry_start(plugin);
 		break;
 	case SUPERVISOR_STOPPING:
-		condemn(plugin, "did not stop within %u ms, killed", options->stop_timeout_ms);
+		plugin_condemn(
+		    plugin, "did not stop within %u ms, killed", options->stop_timeout_ms);
 		break;
 	case SUPERVISOR_STOPPED:
 		wake_waiters(plugin);

@@ -78,6 +78,16 @@ void plugin_stop(struct supervisor_plugin *plugin);
 /* Makes the 0 ms timer tell the waiters, when STOPPED. */
 void plugin_tell_waiters(struct supervisor_plugin *plugin);
 void plugin_timer(uv_timer_t *timer);
+/* Says why this incarnation has to end, once, and ends it. */
+void plugin_condemn(struct supervisor_plugin *plugin, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A message that is nothing but its kind; WELCOME has the body that belongs to it. */
+int plugin_command(struct supervisor_plugin *plugin, Cairn__Envelope__Kind kind);
+
+/* heartbeat.c: one question; without an answer to the ones before, the end. */
+void heartbeat_ask(struct supervisor_plugin *plugin);
+/* A person has stopped it to look at it; that is no reason to kill it. */
+bool heartbeat_traced(struct supervisor_plugin *plugin);
 
 /* supervisor.c: a process of this supervisor is released or a plugin stopped. */
 void supervisor_progress(struct supervisor *supervisor);

@@ -15,6 +15,7 @@
 #include "sandbox/sandbox.h"
 
 #define URL_MAX_BYTES 256
+#define STATUS_MAX 65536 /* of /proc/PID/status */
 #define ENVIRONMENT_MAX 16
 #define ENVIRONMENT_TEXT_MAX 4096
 
@@ -193,6 +194,13 @@ process_crash(struct process *process, char ret[HOSTLINE_CRASH_MAX])
 		hostlog_crash(process->log, ret);
 }
 
+void
+process_note(struct process *process, const char *text)
+{
+	if (process->log != NULL)
+		hostlog_note(process->log, text);
+}
+
 /* ---- starting --------------------------------------------------------------------------- */
 
 /* A plugin sees little of the kernel's environment: what programs need, and the sanitizers'. */
@@ -353,4 +361,18 @@ process_start(struct process **ret, uv_loop_t *loop, const struct process_option
 	else
 		never_began(process); /* uv_spawn() was not reached: there is no handle */
 	return code;
+}
+
+bool
+process_traced(const struct process *process)
+{
+	BUF_AUTO text = {.max = STATUS_MAX};
+	const char *line;
+	char path[64];
+
+	if (snprintf(path, sizeof path, "/proc/%d/status", process_pid(process)) < 0 ||
+	    file_read(path, &text, NULL) != 0 || buf_text(&text) == NULL)
+		return false;
+	line = strstr(buf_text(&text), "\nTracerPid:");
+	return line != NULL && strtol(line + sizeof "\nTracerPid:" - 1, NULL, 10) != 0;
 }

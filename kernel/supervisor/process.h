@@ -52,8 +52,12 @@ int process_send(struct process *process, const Cairn__Envelope *envelope);
 int process_command(struct process *process, const Cairn__Envelope *envelope);
 void process_kill(struct process *process); /* SIGKILL; `exited` follows */
 int process_pid(const struct process *process);
+/* A debugger is at it. */
+bool process_traced(const struct process *process);
 /* After its end: what its crash handler said, or "". */
 void process_crash(struct process *process, char ret[HOSTLINE_CRASH_MAX]);
+/* After its end: a line in its log. */
+void process_note(struct process *process, const char *text);
 /* After `exited`: drops what is in flight, closes, frees.  No callback but `released` follows. */
 void process_release(struct process *process);
 
