@@ -77,6 +77,7 @@ int cli_security_run(struct cli *cli, int argc, char **argv);
 int cli_sign_run(struct cli *cli, int argc, char **argv);
 int cli_count_run(struct cli *cli, int argc, char **argv);
 int cli_cohort_fields_run(struct cli *cli, int argc, char **argv);
+int cli_cohort_reindex_run(struct cli *cli, int argc, char **argv);
 int cli_export_run(struct cli *cli, int argc, char **argv);
 int cli_foreground_run(struct cli *cli, int argc, char **argv);
 

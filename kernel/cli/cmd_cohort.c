@@ -384,3 +384,38 @@ cli_cohort_fields_run(struct cli *cli, int argc, char **argv)
 	cairn__envelope__free_unpacked(reply, NULL);
 	return status;
 }
+
+/* ---- reindex ---------------------------------------------------------------------------- */
+
+int
+cli_cohort_reindex_run(struct cli *cli, int argc, char **argv)
+{
+	Cairn__ReindexRequest request = CAIRN__REINDEX_REQUEST__INIT;
+	struct question question = {.cli = cli,
+	    .subject = "cohort.reindex",
+	    .purpose = "operations",
+	    .message = &request.base,
+	    .timeout_ms = 30000};
+	const struct cli_option options[] = {{"--purpose", &question.purpose, NULL}, {0}};
+	Cairn__Envelope *reply = NULL;
+	int status;
+
+	argc = cli_options(cli, options, argc, argv);
+	if (argc < 0)
+		return CLI_USAGE;
+	if (argc != 0)
+		return cli_usage(cli, "it takes no argument: the whole index is made anew");
+	status = question_ask(&question, &reply);
+	if (status != CLI_DONE)
+		return status;
+	if (cli->json) {
+		cli_print_json(json_pack(
+		    "{s:b, s:o}", "rebuilding", 1, "request_id", cli_text(reply->request_id)));
+	} else {
+		puts("the index is being rebuilt; no count is given until it is done\n"
+		     "  how far it is: cairn doctor");
+		question_print_decision(cli, reply);
+	}
+	cairn__envelope__free_unpacked(reply, NULL);
+	return CLI_DONE;
+}

@@ -234,6 +234,12 @@ const struct cli_command cli_data_commands[] = {
 	"cairn count.\n"
 	"Says nothing of what this node holds, and needs no purpose.\n",
 	"cairn cohort fields modality age", cli_cohort_fields_run},
+    {"cohort reindex", "[--purpose P]", "have the index made anew from the images held",
+	"  --purpose P   default: operations\n\n"
+	"The connectors hand the facts of all images over again. Until they have, questions are "
+	"refused\n"
+	"and cairn doctor says how far it is. An index that was lost is made anew without this.\n",
+	"cairn cohort reindex", cli_cohort_reindex_run},
     {"export", "'EXPRESSION' DIR --purpose P [--as PRINCIPAL] [--permit ID]",
 	"write a cohort's de-identified instances as Part 10 files",
 	"Writes DIR/PATIENT/STUDY/SERIES/INSTANCE.dcm, each checked against its digest. A file "

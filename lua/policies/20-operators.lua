@@ -34,6 +34,16 @@ rule {
 	end,
 }
 
+rule {
+	name = "operator-reindex",
+	subjects = { "cohort.reindex" },
+	decide = function(q)
+		if q.principal.role == "operator" then
+			return permit("operators may have the index made anew from the images held")
+		end
+	end,
+}
+
 -- Writing de-identified images to a folder. For anything but housekeeping a data permit is needed.
 rule {
 	name = "operator-export",

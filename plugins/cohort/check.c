@@ -121,6 +121,34 @@ say_space(struct cairn *cairn, struct cairn_findings *findings)
 		     : ""});
 }
 
+/* Facts may be on their way for a while; after that the index lacks something. */
+static void
+say_whole(const struct cohort_state *state, struct cairn_findings *findings)
+{
+	const struct source *source = state->source;
+	struct cairn_error err = {0};
+	struct index_stats stats;
+	char what[256];
+
+	if (source_whole(source, state->index, &err) != 0) {
+		cairn_finding(findings,
+		    &(struct cairn_finding){CAIRN_WARNING, err.text,
+			"questions are refused until it has the facts of all images again",
+			"wait; if the numbers stand still: cairn status; cairn plugin logs dicom"});
+		return;
+	}
+	if (source->differs_since_ms == 0 ||
+	    clock_monotonic_ms() - source->differs_since_ms <= LAG_MS ||
+	    index_stats(state->index, &stats, &err) != 0)
+		return;
+	snprintf(what, sizeof what, "%llu images are held, and the index has %llu",
+	    (unsigned long long)source->held,
+	    (unsigned long long)stats.entities[CAIRN__LEVEL__INSTANCE]);
+	cairn_finding(findings,
+	    &(struct cairn_finding){CAIRN_WARNING, what, "counts are not those of the images held",
+		"cairn job list, for facts that could not be applied; then: cairn cohort reindex"});
+}
+
 void
 cohort_health(
     struct cairn *cairn, const struct cohort_state *state, struct cairn_findings *findings)
@@ -129,6 +157,7 @@ cohort_health(
 
 	say_lag(state, findings);
 	say_space(cairn, findings);
+	say_whole(state, findings);
 	if (state->failure[0] == 0)
 		return;
 	snprintf(what, sizeof what, "the last facts could not be written: %.200s", state->failure);

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "check.h"
+#include "source.h"
 
 #define JOBS_MAX 256                      /* in one transaction */
 #define BATCH_BYTES_MAX ((size_t)2 << 20) /* of jobs in one transaction: bounds LMDB's memory */
@@ -55,6 +56,7 @@ struct cohort {
 	uint64_t written_ms, busy_since_ms;     /* check.h */
 	struct cairn_job *waiting[WAITING_MAX]; /* a ring */
 	size_t waiting_first, waiting_count;
+	struct source source;
 	struct question *questions;
 	size_t question_count;
 };
@@ -84,6 +86,8 @@ apply_job(struct index_write *write, struct batch_job *job, struct cairn_error *
 		return 0;
 	}
 	code = index_apply(write, batch, &applied, err);
+	if (code == 0)
+		code = index_note_progress(write, batch, err);
 	cairn__fact_batch__free_unpacked(batch, NULL);
 	if (applied.refused > 0)
 		snprintf(job->reason, sizeof job->reason,
@@ -272,8 +276,10 @@ static int
 ask_index(struct cohort *cohort, struct cairn_request *req, bool counts, struct cairn_error *err)
 {
 	struct question *question;
-	int code;
+	int code = source_whole(&cohort->source, cohort->index, err);
 
+	if (code != 0)
+		return code;
 	if (cohort->question_count == QUESTIONS_MAX)
 		return cairn_error_set(
 		    err, CAIRN_ELIMIT, "%d questions are under way already", QUESTIONS_MAX);
@@ -297,6 +303,25 @@ ask_index(struct cohort *cohort, struct cairn_request *req, bool counts, struct 
 	return code;
 }
 
+/* A connector's words, or an operator's wish. */
+static int
+talk_of_index(struct cohort *cohort, struct cairn_request *req, bool renew, struct cairn_error *err)
+{
+	BUF_AUTO reply = {.max = ANSWER_BYTES_MAX};
+	size_t length;
+	const void *body = cairn_request_body(req, &length);
+	int code = renew ? source_reindex(&cohort->source, cohort->index, &reply, err)
+			 : source_hear(&cohort->source, cohort->index, body, length, &reply, err);
+
+	if (code != 0)
+		return code;
+	if (renew)
+		cairn_log(CAIRN_LOG_INFO,
+		    "the index is being rebuilt, as an operator asked; no count is given until all "
+		    "facts are in it again");
+	return cairn_reply(req, reply.data, reply.length);
+}
+
 static int
 answer_call(void *self, struct cairn_request *req, struct cairn_error *err)
 {
@@ -308,6 +333,10 @@ answer_call(void *self, struct cairn_request *req, struct cairn_error *err)
 		return ask_index(self, req, false, err);
 	if (strcmp(subject, "cohort.fields") == 0)
 		return reply_fields(req, err);
+	if (strcmp(subject, "cohort.index") == 0)
+		return talk_of_index(self, req, false, err);
+	if (strcmp(subject, "cohort.reindex") == 0)
+		return talk_of_index(self, req, true, err);
 	return cairn_error_set(err, CAIRN_ENOTFOUND, "no such subject");
 }
 
@@ -355,7 +384,9 @@ health(void *self, struct cairn_findings *findings)
 	const struct cohort_state state = {.jobs = cohort->waiting_count + cohort->batch_count,
 	    .written_ms = cohort->written_ms,
 	    .busy_since_ms = cohort->busy_since_ms,
-	    .failure = cohort->writing ? "" : cohort->write_err.text};
+	    .failure = cohort->writing ? "" : cohort->write_err.text,
+	    .source = &cohort->source,
+	    .index = cohort->index};
 
 	cohort_health(cohort->cairn, &state, findings);
 }
@@ -385,6 +416,10 @@ CAIRN_PLUGIN("cohort", "0.1.0",
     "     answer: cairn.SelectAnswer,\n"
     "     record: [expression, kind, level, criteria, instances], fulfils: [min_cell]}\n"
     "  - {subject: cohort.fields, guarded: false, answer: cairn.FieldsAnswer}\n"
+    "  - {subject: cohort.index, guarded: false, request: cairn.IndexRequest,\n"
+    "     answer: cairn.IndexAnswer}\n"
+    "  - {subject: cohort.reindex, guarded: true, request: cairn.ReindexRequest,\n"
+    "     answer: cairn.IndexAnswer, record: [identity], fulfils: []}\n"
     "capabilities: ['job:facts']\n"
     "config:\n"
     "  map_size_mb: {type: integer, default: 16384, min: 16, max: 4194304, help: 'How large the "

@@ -456,6 +456,99 @@ health_is_a_fault_while_facts_cannot_be_written(void **state)
 	job_fini(&job);
 }
 
+/* The index's identity, after telling it what is held and which index has it. */
+static void
+tell(struct cairn *cairn, const char *handed_to, uint64_t held, char ret[17])
+{
+	struct cairn_request req = {.subject = "cohort.index"};
+	Cairn__IndexRequest request = CAIRN__INDEX_REQUEST__INIT;
+	Cairn__IndexAnswer *answer;
+
+	request.handed_to = (char *)(uintptr_t)handed_to;
+	request.held = held;
+	req.length = cairn__index_request__pack(&request, req.body);
+	call(cairn, &req);
+	answer = cairn__index_answer__unpack(NULL, req.reply_length, req.reply);
+	assert_non_null(answer);
+	assert_int_equal(strlen(answer->identity), 16);
+	memcpy(ret, answer->identity, 17);
+	cairn__index_answer__free_unpacked(answer, NULL);
+}
+
+static int
+ask(struct cairn *cairn)
+{
+	struct cairn_request req = count_request(NULL, NULL);
+	struct cairn_error err = {0};
+	int code = cairn_plugin.call(cairn->self, &req, &err);
+
+	run_works(cairn);
+	return code;
+}
+
+static void
+give_progress(struct cairn *cairn, const char *identity, bool complete)
+{
+	Cairn__FactBatch batch = CAIRN__FACT_BATCH__INIT;
+	struct cairn_job job = {0};
+	uint8_t body[64];
+
+	batch.index = (char *)(uintptr_t)identity;
+	batch.held = 3;
+	batch.complete = complete;
+	job.length = cairn__fact_batch__pack(&batch, body);
+	job.body = body;
+	give(cairn, &job);
+	run_works(cairn);
+	assert_int_equal(job.done, 1);
+}
+
+static void
+no_count_is_given_until_a_new_index_has_everything(void **state)
+{
+	struct cairn cairn;
+	char identity[17], same[17];
+
+	(void)state;
+	begin(&cairn);
+	assert_int_equal(ask(&cairn), 0);
+	tell(&cairn, "", 3, identity);
+	assert_int_equal(ask(&cairn), CAIRN_EUNAVAILABLE);
+	assert_int_equal(worst(&cairn), CAIRN_WARNING);
+	give_progress(&cairn, identity, false);
+	tell(&cairn, identity, 3, same); /* all is put, and not yet applied */
+	assert_string_equal(same, identity);
+	assert_int_equal(ask(&cairn), CAIRN_EUNAVAILABLE);
+	give_progress(&cairn, "0123456789abcdef", true); /* of another index */
+	assert_int_equal(ask(&cairn), CAIRN_EUNAVAILABLE);
+	give_progress(&cairn, identity, true);
+	assert_int_equal(ask(&cairn), 0);
+	assert_int_equal(worst(&cairn), CAIRN_FINE);
+	end(&cairn);
+}
+
+static void
+reindexing_makes_it_another_index_that_has_nothing_yet(void **state)
+{
+	struct cairn_request req = {.subject = "cohort.reindex"};
+	struct cairn_error err = {0};
+	char before[17], after[17];
+	struct cairn cairn;
+
+	(void)state;
+	begin(&cairn);
+	assert_int_equal(cairn_plugin.call(cairn.self, &req, &err), CAIRN_EUNAVAILABLE);
+	tell(&cairn, "", 0, before);
+	call(&cairn, &req);
+	tell(&cairn, before, 3, after);
+	assert_string_not_equal(before, after);
+	assert_int_equal(ask(&cairn), CAIRN_EUNAVAILABLE);
+	give_progress(&cairn, after, true);
+	tell(&cairn, after, 3, after);
+	assert_int_equal(ask(&cairn), 0);
+	end(&cairn);
+}
+
 int
 main(void)
 {
@@ -468,6 +561,8 @@ main(void)
 	    cmocka_unit_test(health_is_a_fault_while_facts_cannot_be_written),
 	    cmocka_unit_test(stopping_waits_for_the_work_under_way),
 	    cmocka_unit_test(more_questions_than_the_limit_are_refused),
+	    cmocka_unit_test(no_count_is_given_until_a_new_index_has_everything),
+	    cmocka_unit_test(reindexing_makes_it_another_index_that_has_nothing_yet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,8 @@ int
 store_corrupt(const char *what, struct cairn_error *err)
 {
 	return cairn_error_set(err, CAIRN_ECORRUPT,
-	    "the cohort index is damaged (%s); stop the plugin, remove its state and import again",
+	    "the cohort index is damaged (%s); stop the node, move state/cohort away and start: "
+	    "it is made anew from the images held",
 	    what);
 }
 
@@ -145,6 +146,8 @@ open_tables(struct index *index, struct cairn_error *err)
 		code = put_known_attributes(index, txn, &counters);
 	if (code == 0)
 		code = counters_write(index, txn, &counters, err);
+	if (code == 0)
+		code = identity_ensure(index, txn, err);
 	if (code != 0) {
 		mdb_txn_abort(txn);
 		return code;

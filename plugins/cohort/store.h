@@ -13,7 +13,7 @@
  *   postings    posting_key() -> container
  *   attributes  type, name -> struct attribute_record
  *   values      attribute, folded text -> the value's number
- *   meta        "counters" -> struct counters
+ *   meta        "counters" -> struct counters; "identity", "rebuild": see identity.c
  */
 
 #include <lmdb.h>
@@ -81,6 +81,9 @@ int counters_read(
     const struct index *index, MDB_txn *txn, struct counters *ret, struct cairn_error *err);
 int counters_write(const struct index *index, MDB_txn *txn, const struct counters *counters,
     struct cairn_error *err);
+
+/* identity.c: makes the index's identity where it has none yet. */
+int identity_ensure(const struct index *index, MDB_txn *txn, struct cairn_error *err);
 
 /* ---- names and records ------------------------------------------------------------------- */
 

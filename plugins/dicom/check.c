@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "consumer.h"
 #include "outbox.h"
 #include "scp.h"
 
@@ -287,8 +288,10 @@ say_outbox(struct connector *connector, struct cairn_findings *findings)
 	late_ms = state.failing_since_ms == 0 ? 0 : clock_monotonic_ms() - state.failing_since_ms;
 	if (late_ms == 0) {
 		say(findings, CAIRN_FINE,
-		    state.busy ? "facts of stored images are on their way"
-			       : "the facts of all stored images have been handed over",
+		    consumer_again(connector->consumer)
+			? "the facts of all images are being handed over again, to a new index"
+			: state.busy ? "facts of stored images are on their way"
+				     : "the facts of all stored images have been handed over",
 		    "", "");
 		return;
 	}

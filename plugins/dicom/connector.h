@@ -9,6 +9,7 @@
  *                     -> ingest*.c ----- deid/: the header is rewritten in memory
  *   import.c (files) /                   sdk/objects: appended, durable with its facts
  *                                        outbox.c: the facts become jobs
+ *                                        consumer.c: and once more, for a new index
  *
  * visits.c tells the ledger of each association, check.c the operator how all this is.  Everything
  * runs on the plugin's loop.
@@ -26,6 +27,7 @@
 
 struct patients;
 struct outbox;
+struct consumer;
 struct scp;
 struct visits;
 struct import;
@@ -44,6 +46,7 @@ struct connector {
 	struct objects *objects;
 	struct patients *patients;
 	struct outbox *outbox;
+	struct consumer *consumer;
 	struct scp *scp;
 	struct visits *visits;
 	struct import *imports;                             /* under way */

@@ -22,8 +22,13 @@ struct outbox {
 	struct objects_cursor cursor; /* what the kernel has */
 	struct objects_cursor next;   /* what the batch under way reaches to */
 	bool putting;
-	bool kicked; /* something may follow `next` */
-	bool full;   /* the batch under way ended at its limit */
+	bool kicked;     /* something may follow `next` */
+	bool full;       /* the batch under way ended at its limit */
+	char again[32];  /* identity of the index to which all is handed over again, or "" */
+	bool rewind;     /* the batch under way is of before */
+	bool completing; /* the batch under way is the last one of that */
+	void (*complete)(void *arg);
+	void *complete_arg;
 	uint64_t failing_since_ms;
 	char failure[160];
 	bool closed; /* the timer is; freed when no answer is awaited any more */
@@ -105,6 +110,24 @@ gather(struct outbox *outbox, struct batch *batch, bool *ret_more)
 
 static void step(struct outbox *outbox);
 
+/* What the kernel took moves the cursor, unless all begins anew meanwhile. */
+static void
+advance(struct outbox *outbox)
+{
+	struct cairn_error err = {0};
+	bool completed = outbox->completing && !outbox->rewind;
+
+	outbox->cursor = outbox->rewind ? (struct objects_cursor){0} : outbox->next;
+	outbox->rewind = false;
+	outbox->completing = false;
+	if (objects_cursor_set(outbox->connector->objects, CURSOR_NAME, &outbox->cursor, &err) != 0)
+		cairn_log(CAIRN_LOG_WARNING, "outbox: cursor not kept: %s", err.text);
+	if (completed) {
+		outbox->again[0] = 0;
+		outbox->complete(outbox->complete_arg);
+	}
+}
+
 static void
 on_timer(uv_timer_t *timer)
 {
@@ -115,7 +138,6 @@ static void
 put_done(void *arg, int code, const char *text, const void *body, size_t length)
 {
 	struct outbox *outbox = arg;
-	struct cairn_error err = {0};
 
 	(void)body;
 	(void)length;
@@ -137,9 +159,7 @@ put_done(void *arg, int code, const char *text, const void *body, size_t length)
 		return;
 	}
 	outbox->failing_since_ms = 0;
-	outbox->cursor = outbox->next;
-	if (objects_cursor_set(outbox->connector->objects, CURSOR_NAME, &outbox->cursor, &err) != 0)
-		cairn_log(CAIRN_LOG_WARNING, "outbox: cursor not kept: %s", err.text);
+	advance(outbox);
 	if (outbox->full)
 		step(outbox);
 	else if (outbox->kicked)
@@ -151,15 +171,18 @@ put(struct outbox *outbox, const struct batch *batch)
 {
 	size_t length = cairn__fact_batch__get_packed_size(&batch->message);
 	uint8_t *body = malloc(length + 1);
-	char key[64];
+	char key[96];
 	struct cairn_job_put job = {.queue = "facts", .key = key, .body = body, .length = length};
 	int code = CAIRN_ENOMEM;
 
 	if (body != NULL) {
 		cairn__fact_batch__pack(&batch->message, body);
-		snprintf(key, sizeof key, "%u:%llu-%u:%llu", outbox->cursor.segment,
+		/* The same facts for another index are another job. */
+		snprintf(key, sizeof key, "%.8s%s%u:%llu-%u:%llu%s", outbox->again,
+		    outbox->again[0] == 0 ? "" : ":", outbox->cursor.segment,
 		    (unsigned long long)outbox->cursor.offset, batch->end.segment,
-		    (unsigned long long)batch->end.offset);
+		    (unsigned long long)batch->end.offset,
+		    batch->message.complete ? ":complete" : "");
 		code = cairn_job_put(outbox->connector->cairn, &job, 1, put_done, outbox);
 	}
 	free(body);
@@ -181,8 +204,14 @@ step(struct outbox *outbox)
 	code = gather(outbox, &batch, &more);
 	if (code == 0)
 		outbox->kicked = more;
-	if (code == 0 && batch.message.n_instances > 0) {
+	if (outbox->again[0] != 0) {
+		batch.message.index = outbox->again;
+		batch.message.held = objects_count(outbox->connector->objects);
+		batch.message.complete = code == 0 && !more;
+	}
+	if (code == 0 && (batch.message.n_instances > 0 || batch.message.complete)) {
 		outbox->next = batch.end;
+		outbox->completing = batch.message.complete;
 		outbox->full = more;
 		code = put(outbox, &batch);
 		outbox->putting = code == 0;
@@ -213,6 +242,26 @@ outbox_kick(struct outbox *outbox)
 	if (!outbox->putting && !outbox->connector->stopping &&
 	    !uv_is_active((uv_handle_t *)&outbox->timer))
 		uv_timer_start(&outbox->timer, on_timer, GATHER_MS, 0);
+}
+
+void
+outbox_again(struct outbox *outbox, const char *identity, bool resume, void (*complete)(void *arg),
+    void *arg)
+{
+	struct cairn_error err = {0};
+	const struct objects_cursor begin = {0};
+
+	snprintf(outbox->again, sizeof outbox->again, "%s", identity);
+	outbox->complete = complete;
+	outbox->complete_arg = arg;
+	outbox->completing = false;
+	outbox->rewind = !resume && outbox->putting;
+	if (!resume && !outbox->putting)
+		outbox->cursor = begin;
+	if (!resume &&
+	    objects_cursor_set(outbox->connector->objects, CURSOR_NAME, &begin, &err) != 0)
+		cairn_log(CAIRN_LOG_WARNING, "outbox: cursor not kept: %s", err.text);
+	outbox_kick(outbox);
 }
 
 static void

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "connector.h"
+#include "consumer.h"
 #include "import.h"
 #include "ingest.h"
 #include "outbox.h"
@@ -105,6 +106,8 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 	if (code == 0)
 		code = outbox_new(&connector->outbox, connector, err);
 	if (code == 0)
+		code = consumer_new(&connector->consumer, connector, err);
+	if (code == 0)
 		code = visits_new(&connector->visits, connector, err);
 	if (code == 0)
 		code = scp_new(&connector->scp, connector, err);
@@ -139,11 +142,19 @@ cancel(void *self, struct cairn_request *req)
 /* Associations end; what is not whole is given up and what is whole becomes durable; then the
  * outbox rests and the imports, whose workers may still be reading, have their callers told. */
 static void
-visits_freed(void *arg)
+consumer_freed(void *arg)
 {
 	struct connector *connector = arg;
 
 	cairn_stopped(connector->cairn);
+}
+
+static void
+visits_freed(void *arg)
+{
+	struct connector *connector = arg;
+
+	consumer_free(connector->consumer, consumer_freed, connector);
 }
 
 static void
@@ -214,8 +225,8 @@ CAIRN_PLUGIN("dicom", "0.1.0",
     "  - {subject: imaging.import, guarded: true, request: cairn.ImportRequest,\n"
     "     answer: cairn.ImportProgress, record: [paths, files_done, imported, duplicates,\n"
     "     refused], fulfils: []}\n"
-    "capabilities: [listen:tcp, objects:write, secret:uid, call:pseudonym.patient, put:facts,\n"
-    "  record]\n"
+    "capabilities: [listen:tcp, objects:write, secret:uid, call:pseudonym.patient,\n"
+    "  call:cohort.index, put:facts, record]\n"
     "config:\n"
     "  ae_title: {type: string, default: CAIRN, min: 1, max: 16,\n"
     "    help: Our AE title}\n"

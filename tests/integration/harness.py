@@ -157,8 +157,10 @@ class Node:
         def settled():
             queues = self.json("status").get("queues", [])
             waiting = sum(q["ready"] + q["taken"] for q in queues)
-            count = self.count("*", level="instances")["count"]
-            same = waiting == 0 and count == last[0]
+            # Refused while facts are handed over again to a new index.
+            answer = self.count("*", level="instances", status=None)
+            count = answer["count"] if self.status == 0 else None
+            same = count is not None and waiting == 0 and count == last[0]
             last[0] = count
             time.sleep(0.5)  # longer than the connector gathers facts for a batch
             return same
