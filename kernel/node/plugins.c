@@ -21,6 +21,7 @@
 #include "observe/metrics.h"
 
 #define CAPABILITY_MAX 160
+#define CORE_TEXT_MAX 256
 
 /* ---- the set ---------------------------------------------------------------------------- */
 
@@ -425,11 +426,17 @@ static void
 on_event(void *arg, struct supervisor_plugin *process, const char *what, const char *reason)
 {
 	struct node_plugin *plugin = plugin_of(process);
+	char core[CORE_TEXT_MAX] = "";
 	bool for_good = strcmp(what, "failed") == 0 ||
 	    (strcmp(what, "failed to start") == 0 && !plugin->was_ready);
 
 	node_record(arg, "plugin", plugin->config.manifest->name, what, reason);
 	observe_plugins(arg);
+	if (strcmp(what, "crashed") == 0)
+		observe_core(arg, core, sizeof core);
+	if (core[0] != 0)
+		log_info("node", "%s: its core file, if the system made one, is %s",
+		    plugin->config.manifest->name, core);
 	if (strcmp(what, "started") == 0 || strcmp(what, "stopped") == 0)
 		return;
 	if (plugin->exchange != NULL) {
