@@ -64,23 +64,41 @@ has_unknown_key(
 
 /* ---- what is expected ------------------------------------------------------------------- */
 
+static bool
+has_obligation(const struct guard_decision *d, const char *name)
+{
+	for (size_t i = 0; i < d->obligation_count; i++) {
+		if (strcmp(d->obligations[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 compare_obligations(struct run *run, const struct tree_node *expect, const struct guard_decision *d)
 {
 	const struct tree_node *map = tree_find(expect, "obligations");
 	size_t count = map == NULL || map->kind != TREE_MAP ? 0 : map->count;
 
-	if (count != d->obligation_count)
-		problem(
-		    run, expect, "expected %zu obligations, found %zu", count, d->obligation_count);
+	for (const struct tree_node *at = count == 0 ? NULL : map->first; at != NULL;
+	     at = at->next) {
+		if (!has_obligation(d, at->key))
+			problem(run, at, "the obligation '%s': expected %s, found none", at->key,
+			    at->kind == TREE_SCALAR ? at->text : "a number");
+	}
 	for (size_t i = 0; i < d->obligation_count; i++) {
 		const struct tree_node *at =
 		    count == 0 ? NULL : tree_find(map, d->obligations[i].name);
 		int64_t value = 0;
 
 		if (at == NULL || tree_integer(at, &value) != 0 || value != d->obligations[i].value)
-			problem(run, at == NULL ? expect : at, "the obligation '%s' is %" PRId64,
-			    d->obligations[i].name, d->obligations[i].value);
+			problem(run, at == NULL ? expect : at,
+			    "the obligation '%s': expected %s, found %" PRId64,
+			    d->obligations[i].name,
+			    at == NULL                    ? "none"
+				: at->kind == TREE_SCALAR ? at->text
+							  : "a number",
+			    d->obligations[i].value);
 	}
 }
 
@@ -99,9 +117,11 @@ compare(struct run *run, const struct tree_node *expect, const struct guard_deci
 		return;
 	}
 	if (rule != NULL && strcmp(text_of(expect, "rule"), d->rule) != 0)
-		problem(run, rule, "the rule is '%s'", d->rule);
+		problem(run, rule, "the rule: expected '%s', found '%s'", text_of(expect, "rule"),
+		    d->rule);
 	if (reason != NULL && strcmp(text_of(expect, "reason"), d->reason) != 0)
-		problem(run, reason, "the reason is '%s'", d->reason);
+		problem(run, reason, "the reason: expected '%s', found '%s'",
+		    text_of(expect, "reason"), d->reason);
 	compare_obligations(run, expect, d);
 }
 

@@ -141,6 +141,41 @@ finding_is_purposes(const struct tree_node *list)
 	    strcmp(list->key + length - 9, "_purposes") == 0;
 }
 
+/* What data may and may not be used for: Articles 53(1) and 54 of (EU) 2025/327, in the words of
+ * the settings that a node begins with. A site may have words of its own. */
+static const char *
+next_known(const void *arg, size_t index)
+{
+	static const char *const known[] = {"scientific-research", "ai-training", "innovation",
+	    "public-health", "policy", "statistics", "education", "care-improvement",
+	    "detrimental-decision", "employment", "insurance", "credit", "advertising",
+	    "harmful-products", "operations", "quality-assurance"};
+
+	(void)arg;
+	return index < sizeof known / sizeof known[0] ? known[index] : NULL;
+}
+
+static void
+check_spelling(struct findings *findings)
+{
+	const struct tree *tree = findings->guard->settings.tree;
+
+	for (const struct tree_node *at = tree->root->first; at != NULL; at = at->next) {
+		for (const struct tree_node *item = finding_is_purposes(at) ? at->first : NULL;
+		     item != NULL; item = item->next) {
+			const struct finding_place place = {SETTINGS, item->line};
+			const char *near = item->kind != TREE_SCALAR
+			    ? NULL
+			    : text_suggest(item->text, next_known, NULL);
+
+			if (near != NULL && strcmp(near, item->text) != 0)
+				finding_add(findings, false, &place,
+				    "'%s' in '%s' looks misspelt; did you mean '%s'?", item->text,
+				    at->key, near);
+		}
+	}
+}
+
 /* The index-th text of all lists of purposes. */
 static const char *
 next_purpose(const void *arg, size_t index)
@@ -309,6 +344,7 @@ guard_check(struct guard *guard, const struct guard_served *served, size_t count
 	if (guard->settings.tree != NULL) {
 		check_read(&findings);
 		check_roles(&findings);
+		check_spelling(&findings);
 		check_permits(&findings);
 	}
 	/* With nothing but the kernel's own subjects the node is being set up, and this no news. */
