@@ -25,21 +25,11 @@ struct testing {
 };
 
 static ProtobufCMessage *
-sample_message(const struct policy_site *site, const char *subject)
-{
-	for (size_t i = 0; i < site->served_count; i++) {
-		if (strcmp(site->served[i].subject, subject) == 0)
-			return guard_sample(site->served[i].request);
-	}
-	return NULL;
-}
-
-static ProtobufCMessage *
 case_message(void *arg, const char *subject)
 {
 	const struct testing *testing = arg;
 
-	return sample_message(testing->site, subject);
+	return policy_sample(testing->site, subject);
 }
 
 static void
@@ -117,7 +107,11 @@ print_tested(struct testing *testing)
 		    (json_int_t)testing->right, "wrong", (json_int_t)testing->wrong, "cases",
 		    testing->results));
 	else
-		printf("%u cases right, %u wrong\n", testing->right, testing->wrong);
+		printf("%u cases right, %u wrong\n%s", testing->right, testing->wrong,
+		    testing->wrong == 0
+			? ""
+			: "if the policy was changed on purpose, let the cases follow "
+			  "it (policies/cases/default.yaml)\n");
 	return good ? CLI_DONE : CLI_FAILED;
 }
 
@@ -231,7 +225,7 @@ warn_unserved(const struct policy_site *site, const char *subject)
 static int
 ask(struct cli *cli, struct policy_site *site, struct guard_question *question, const char *as)
 {
-	ProtobufCMessage *message = sample_message(site, question->subject);
+	ProtobufCMessage *message = policy_sample(site, question->subject);
 	struct guard_decision decision;
 	char self[128];
 
@@ -304,6 +298,13 @@ print_plugins(const json_t *reply)
 	}
 }
 
+static void
+add_warning(void *arg, enum policy_level level, const char *text)
+{
+	(void)level;
+	json_array_append_new(json_object_get(arg, "warnings"), json_string(text));
+}
+
 static int
 run_reload(struct cli *cli, int argc, char **argv)
 {
@@ -322,6 +323,7 @@ run_reload(struct cli *cli, int argc, char **argv)
 		limits.timeout_ms = RELOAD_MS;
 	if (client_json(&limits, "kernel.reload", NULL, &reply, &err) != 0)
 		return cli_fail(cli, &err);
+	policy_check_cases(cli, add_warning, reply);
 	if (cli->json)
 		return cli_print_json(reply);
 	json_array_foreach(json_object_get(reply, "warnings"), index, warning)

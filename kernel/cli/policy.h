@@ -23,10 +23,17 @@ int policy_site_open(
     struct policy_site *ret, const struct cli *cli, const char *policies, struct cairn_error *err);
 void policy_site_close(struct policy_site *site);
 
+/* A message of a subject's sample question, or NULL; freed by the caller. */
+ProtobufCMessage *policy_sample(const struct policy_site *site, const char *subject);
+
 enum policy_level { POLICY_FINE, POLICY_WARNING, POLICY_ERROR };
 
-/* What `cairn check` says of the policies. */
+/* What `cairn check` says of the policies and of policies/cases. */
 void policy_check(const struct cli *cli,
+    void (*report)(void *arg, enum policy_level level, const char *text), void *arg);
+
+/* A warning when some of the site's cases are not decided as they say. */
+void policy_check_cases(const struct cli *cli,
     void (*report)(void *arg, enum policy_level level, const char *text), void *arg);
 
 #endif

@@ -30,7 +30,9 @@ def test_a_changed_policy_decides_once_it_is_reloaded():
         equal(node.json("status")["policy"]["differs"], True, "after an edit")
         contains(node.cairn("status"), "cairn reload", "what status advises")
         contains(node.count("*", **ask)["reason"], "under 10 patients", "before the reload")
+        contains(node.cairn("check"), "cases in policies/cases are decided otherwise", "check, of cases")
         answer = node.json("reload")
+        contains(str(answer["warnings"]), "`cairn policy test` shows how", "reload, of cases")
         equal(answer["changed"], True, "whether the reload changed something")
         contains(node.count("*", **ask)["reason"], "under 20 patients", "after the reload")
         equal(node.json("reload")["changed"], False, "a second reload")
@@ -54,6 +56,8 @@ def test_a_wrong_policy_is_not_taken_and_the_old_one_decides_on():
             error = node.json("reload", status=1)["error"]
             contains(str(error), expected, f"the fault of {new}")
             contains(node.cairn("check", status=1), expected, f"what check says of {new}")
+            contains(str(error), "the next start will fail until this is repaired", "the warning")
+            contains(node.cairn("status"), "`cairn check` shows what is wrong", "what status advises")
             equal(node.count("*", purpose="statistics", who=RESEARCHER)["rule"],
                   "30-researchers.lua:rounded-counts", "the old policy")
             edit(node, name, new, old)
@@ -101,8 +105,12 @@ def test_policies_are_asked_and_tested_without_a_node():
                   "--permit", "P-1")
         edit(node, "settings.yaml", "minimum_cell: 10", "minimum_cell: 11")
         failed = node.json("policy", "test", status=1)
-        contains(str([c for c in failed["cases"] if not c["ok"]][0]["problem"]), "default.yaml:",
-                 "where a case differs")
+        problems = str([c["problem"] for c in failed["cases"] if not c["ok"]])
+        contains(problems, "default.yaml:", "where a case differs")
+        contains(problems, "the obligation 'min_cell': expected 10, found 11", "how it differs")
+        contains(node.cairn("policy", "test", status=1), "let the cases follow it", "what to do")
+        edit(node, "settings.yaml", "- scientific-research", "- scientific-reserch")
+        contains(node.cairn("check"), "did you mean 'scientific-research'?", "a misspelt purpose")
 
 
 def test_outcomes_say_what_was_asked_and_what_left():
