@@ -2,6 +2,7 @@
 #include "cli/client.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ static int
 connect_to(const char *home, int *ret_fd, struct cairn_error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char node_yaml[PATH_MAX];
 	int fd, reason;
 
 	if (file_join(address.sun_path, sizeof address.sun_path, home, "run/control.sock") != 0)
@@ -39,7 +41,8 @@ connect_to(const char *home, int *ret_fd, struct cairn_error *err)
 	if (reason == EACCES)
 		return cairn_error_set(err, CAIRN_EDENIED,
 		    "the node in %s belongs to another user; ask as that user", home);
-	if (!file_exists(home))
+	if (file_join(node_yaml, sizeof node_yaml, home, "node.yaml") != 0 ||
+	    !file_exists(node_yaml))
 		return cairn_error_set(err, CAIRN_ENOTFOUND,
 		    "there is no node in %s; make one with: cairn "
 		    "init %s",

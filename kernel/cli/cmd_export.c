@@ -253,6 +253,32 @@ export_expression(struct export *export, struct question *question, const char *
 	return status;
 }
 
+/* Whether `dir`, or of what is not there yet the folder that is, lies in a node's home. */
+static bool
+find_home(const char *dir, char ret[PATH_MAX])
+{
+	char path[PATH_MAX], yaml[PATH_MAX];
+	char *slash;
+
+	if (snprintf(path, sizeof path, "%s", dir) >= (int)sizeof path)
+		return false;
+	while (realpath(path, ret) == NULL) {
+		slash = strrchr(path, '/');
+		if (slash == path || slash == NULL)
+			snprintf(path, sizeof path, "%s", slash == NULL ? "." : "/");
+		else
+			*slash = 0;
+	}
+	for (;;) {
+		if (file_join(yaml, sizeof yaml, ret, "node.yaml") == 0 && file_exists(yaml))
+			return true;
+		slash = strrchr(ret, '/');
+		if (slash == NULL || slash[1] == 0)
+			return false;
+		slash[slash == ret] = 0;
+	}
+}
+
 int
 cli_export_run(struct cli *cli, int argc, char **argv)
 {
@@ -260,6 +286,7 @@ cli_export_run(struct cli *cli, int argc, char **argv)
 	const struct cli_option options[] = {{"--purpose", &question.purpose, NULL},
 	    {"--as", &question.as, NULL}, {"--permit", &question.permit, NULL}, {0}};
 	struct export export = {.cli = cli};
+	char home[PATH_MAX];
 
 	argc = cli_options(cli, options, argc, argv);
 	if (argc < 0)
@@ -269,5 +296,10 @@ cli_export_run(struct cli *cli, int argc, char **argv)
 	if (question.purpose == NULL)
 		return cli_usage(cli, "say what for, with --purpose (e.g. quality-assurance)");
 	export.dir = argv[1];
+	if (find_home(export.dir, home))
+		return cli_failf(cli, CAIRN_EINVAL,
+		    "%s lies in the home of the node in %s; nothing was exported: name a folder "
+		    "outside it",
+		    export.dir, home);
 	return export_expression(&export, &question, argv[0]);
 }

@@ -261,7 +261,7 @@ show_index(struct cli *cli, struct ledger_reader *reader, const char *text)
 	int64_t index;
 
 	if (text_to_integer(text, 0, INT64_MAX, &index) != 0)
-		return cli_usage(cli, "'%s' is no record number", text);
+		return show_request(cli, reader, text);
 	if ((uint64_t)index >= total)
 		return cli_failf(cli, CAIRN_ENOTFOUND,
 		    "no record %s; the ledger has %" PRIu64 " (0 to %" PRIu64 ")", text, total,
@@ -384,7 +384,8 @@ const struct cli_command cli_ledger_commands[] = {
     {"ledger tail", "[--records N] [--follow]", "show the newest records",
 	"  --records N   how many; default 20\n  --follow      go on as records come\n",
 	"cairn ledger tail --records 50", run_tail},
-    {"ledger show", "INDEX | --request ID", "show one record, or all of one request", "",
+    {"ledger show", "INDEX | ID | --request ID", "show one record, or all of one request",
+	"  ID   a request's, which an answer or a denial prints as `record`\n",
 	"cairn ledger show 17", run_show},
     {"ledger verify", "", "recompute every hash, the chain, the tree and every signature",
 	"Exit status 1 when anything has been changed, removed, repeated or reordered; the record\n"

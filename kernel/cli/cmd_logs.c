@@ -291,15 +291,20 @@ static int
 run(struct logs *logs)
 {
 	json_t *list = logs->cli->json ? json_array() : NULL;
+	bool empty = true;
 	int code;
 
 	for (size_t i = 0; i < logs->count; i++)
-		source_read(&logs->sources[i]);
+		empty = !source_read(&logs->sources[i]) && empty;
 	code = show(logs, (size_t)logs->lines, list);
 	if (code != 0)
 		return cli_failf(logs->cli, code, "out of memory");
 	if (list != NULL)
 		return cli_print_json(json_pack("{s:o}", "lines", list));
+	if (empty)
+		printf("the log is empty: %s has said nothing yet\n",
+		    logs->count == 1 ? logs->sources[0].name : "nobody");
+	fflush(stdout);
 	return logs->follow ? follow(logs) : CLI_DONE;
 }
 

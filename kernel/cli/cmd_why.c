@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "cli/available.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "config/config.h"
@@ -204,6 +206,68 @@ print_why(const struct cli *cli, const struct why *why)
 	printf("  to do      %s\n", advice);
 }
 
+/* ---- a name that nobody knows ----------------------------------------------------------- */
+
+struct candidates {
+	const char *name;
+	char near[64]; /* "" until one is found */
+};
+
+static const char *
+only(const void *arg, size_t index)
+{
+	return index == 0 ? arg : NULL;
+}
+
+/* Each file's name alone is weighed; the first that is near is named. */
+static int
+weigh(void *arg, const char *path, struct cairn_error *err)
+{
+	struct candidates *candidates = arg;
+	char name[64];
+
+	(void)err;
+	path = strrchr(path, '/') + 1;
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(path, "."), path);
+	if (candidates->near[0] == 0 && text_suggest(candidates->name, only, name) != NULL)
+		memcpy(candidates->near, name, sizeof name);
+	return 0;
+}
+
+/* Neither enabled, masked, running, described nor installed. */
+static bool
+is_unknown(const struct cli *cli, const struct why *why)
+{
+	struct node_config *node = NULL;
+	char described[PATH_MAX], object[PATH_MAX];
+	bool known = why->enabled.exists || why->masked.exists || why->node != NULL;
+
+	if (known || node_config_load(cli->home, &node, NULL) != 0)
+		return false;
+	if (snprintf(described, sizeof described, "%s/plugins/available/%s.yaml", cli->home,
+		why->name) < (int)sizeof described &&
+	    snprintf(object, sizeof object, "%s/%s.so", node->plugin_dir, why->name) <
+		(int)sizeof object)
+		known = file_exists(described) || file_exists(object);
+	node_config_free(node);
+	return !known;
+}
+
+static int
+fail_unknown(const struct cli *cli, const char *name)
+{
+	struct candidates candidates = {.name = name};
+	char path[PATH_MAX];
+
+	if (file_join(path, sizeof path, cli->home, "plugins/available") == 0)
+		available_files(path, ".yaml", weigh, &candidates, NULL);
+	if (candidates.near[0] != 0)
+		return cli_failf(cli, CAIRN_ENOTFOUND,
+		    "there is no plugin '%s'; did you mean '%s'?", name, candidates.near);
+	return cli_failf(
+	    cli, CAIRN_ENOTFOUND, "there is no plugin '%s' (see: cairn plugin list)", name);
+}
+
 static json_t *
 made_json(const struct made *made)
 {
@@ -243,6 +307,8 @@ cli_why_run(struct cli *cli, int argc, char **argv)
 	who_masked(cli, argv[0], &why.masked, why.mask_reason);
 	client_json(
 	    cli, "kernel.plugin.why", json_pack("{s:s}", "name", argv[0]), &why.node, &why.err);
+	if (is_unknown(cli, &why))
+		return fail_unknown(cli, argv[0]);
 	if (cli->json)
 		print_why_json(&why);
 	else

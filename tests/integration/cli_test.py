@@ -98,6 +98,8 @@ def test_without_a_node_the_error_says_how_to_get_one():
     with Node() as node:
         contains(node.cairn("--json", "status", status=1), "start it with: cairn --home",
                  "a node that does not run")
+        contains(run("--home", str(node.dir), "status", status=1)[1], "make one with: cairn init",
+                 "a folder that is no node's home")
         _, err = run("--home", str(node.dir / "nowhere"), "status", status=1)
         contains(err, "make one with: cairn init", "no home")
         _, err = run("init", str(node.home), status=1)
@@ -164,6 +166,7 @@ def test_what_people_read():
         last = node.json("ledger", "tail")["records"][-1]
         shown = text(node, "ledger", "show", "--request", last["request_id"])
         equal(len(re.findall(r"^record \d+$", shown, re.M)), 2, "records of the last request")
+        equal(text(node, "ledger", "show", last["request_id"]), shown, "cairn ledger show ID")
         contains(masked(shown), "  request      REQUEST\n  min_cell     10\n", "cairn ledger show")
         contains(masked(text(node, "ledger", "verify")), "intact: ", "cairn ledger verify")
         contains(text(node, "check"), "ok    node.yaml          test-hospital\n", "cairn check")
@@ -351,6 +354,8 @@ def test_an_export_leaves_the_same_and_refuses_what_differs():
         synth(node.dir / "pacs", 3, matrix=32)
         node.cairn("import", str(node.dir / "pacs"))
         count = node.indexed()
+        node.cairn("export", "*", str(node.home / "objects/out"), "--purpose", "operations", status=1)
+        contains(node.stderr, "nothing was exported: name a folder outside it", "into the home")
         args = ["export", "*", str(node.dir / "out"), "--purpose", "operations"]
         equal(node.json(*args)["written"], count, "written")
         again = node.json(*args)

@@ -116,6 +116,12 @@ def test_a_crash_loop_opens_the_breaker_and_calls_fail_with_the_reason():
         equal(len(why["last_failures"]), 2, "failures")
         contains(why["to_do"], "cairn plugin restart cohort", "the advice")
         contains(node.cairn("plugin", "why", "cohort"), "breaker    open", "the page for people")
+        contains(node.cairn("plugin", "logs", "cohort"), "cohort 0.1.0 was killed by signal 9",
+                 "its log")
+        (node.home / "log/dicom.log").write_text("")
+        contains(node.cairn("plugin", "logs", "dicom"), "the log is empty", "an empty log")
+        node.cairn("plugin", "why", "cohrot", status=1)
+        contains(node.stderr, "did you mean 'cohort'?", "a plugin that is none")
         node.cairn("plugin", "restart", "cohort")
         equal(node.json("plugin", "why", "cohort")["breaker"]["open"], False, "the breaker")
 
