@@ -34,6 +34,14 @@ cairn_project(struct cairn *cairn)
 }
 
 /* No test configures a server. */
+int
+cairn_listener(
+    struct cairn *cairn, const char *address, uint16_t port, int *ret_fd, struct cairn_error *err)
+{
+	(void)cairn, (void)address, (void)port, (void)ret_fd;
+	return cairn_error_set(err, CAIRN_EUNSUPPORTED, "a test listens nowhere");
+}
+
 const char *
 cairn_config_string(struct cairn *cairn, const char *key)
 {
