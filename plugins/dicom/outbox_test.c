@@ -149,6 +149,43 @@ a_new_run_goes_on_behind_what_was_taken(void **state)
 	fixture_stop(&fixture);
 }
 
+/* Also while a batch is under way, whose end is then not where the outbox goes on. */
+static void
+for_a_new_index_all_is_put_again_under_other_keys(void **state)
+{
+	Cairn__FactBatch *message;
+	struct cairn fixture;
+	bool complete = false;
+	char key[128];
+
+	(void)state;
+	fixture_start(&fixture, OBJECTS_SEGMENTS, true);
+	store(&fixture, "1.2.3.1");
+	wait_for_job(&fixture);
+	memcpy(key, fixture.asked[0].key, sizeof key);
+	outbox_again(fixture.connector.outbox, "0123456789abcdef", false, freed, &complete);
+	fixture_answer(&fixture, 0);
+	assert_false(complete);
+	wait_for_job(&fixture);
+	message = batch(&fixture);
+	assert_int_equal(message->n_instances, 1);
+	assert_string_equal(message->index, "0123456789abcdef");
+	assert_int_equal(message->held, 1);
+	assert_true(message->complete);
+	cairn__fact_batch__free_unpacked(message, NULL);
+	assert_memory_equal(fixture.asked[0].key, "01234567:", 9);
+	assert_non_null(strstr(fixture.asked[0].key, key));
+	fixture_answer(&fixture, 0);
+	assert_true(complete);
+	store(&fixture, "1.2.3.2");
+	wait_for_job(&fixture);
+	message = batch(&fixture);
+	assert_int_equal(message->n_instances, 1);
+	assert_string_equal(message->index, "");
+	cairn__fact_batch__free_unpacked(message, NULL);
+	fixture_stop(&fixture);
+}
+
 int
 main(void)
 {
@@ -157,6 +194,7 @@ main(void)
 	    cmocka_unit_test(one_batch_is_under_way_and_the_next_has_what_came_meanwhile),
 	    cmocka_unit_test(what_the_kernel_does_not_take_is_put_again_under_its_key),
 	    cmocka_unit_test(a_new_run_goes_on_behind_what_was_taken),
+	    cmocka_unit_test(for_a_new_index_all_is_put_again_under_other_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
