@@ -11,7 +11,7 @@
 
 #define SUBJECT "cohort.index"
 #define DIGITS 16
-#define ASK_MS 5000
+#define ASK_MS 2000
 #define RETRY_MS 100 /* the first time; then twice as long each time */
 #define TIMEOUT_MS 10000
 
