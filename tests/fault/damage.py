@@ -118,6 +118,7 @@ def test_a_segment_that_is_cut_off_is_told_and_the_rest_is_served():
         truncate(largest, whole // 2)
         node.start(wait=False)
         node.wait_ready()
+        node.indexed()  # the facts of what is left are handed over again
         node.cairn("export", "*", str(node.dir / "out"), "--purpose", "operations", status=None)
         said = node.stderr + (node.dir / "node.log").read_text() + \
             (node.home / "log/dicom.log").read_text()
