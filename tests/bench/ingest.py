@@ -161,6 +161,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workload", help="a folder made by workload.py; default: make one")
+    parser.add_argument("--small", type=int, default=20000, help="how many small ones")
     parser.add_argument("--only", default="", help="part of a table's title")
     options = parser.parse_args()
     work = pathlib.Path(tempfile.mkdtemp(prefix="bench-ingest-"))
@@ -192,9 +193,9 @@ def main():
         ("2,000 CT, fastsend, 4 associations", forked,
          lambda r: send_fast(fast, r, workload / "ct2000", 4, 2000)),
         ("20,000 small, fastsend, 1 association", tuned,
-         lambda r: send_fast(fast, r, workload / "small20000", 1, 20000)),
+         lambda r: send_fast(fast, r, workload / "small20000", 1, options.small)),
         ("20,000 small, fastsend, 4 associations", forked,
-         lambda r: send_fast(fast, r, workload / "small20000", 4, 20000)),
+         lambda r: send_fast(fast, r, workload / "small20000", 4, options.small)),
     ]
     for title, receivers, send in tables:
         if options.only in title:
