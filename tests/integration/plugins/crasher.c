@@ -10,7 +10,7 @@ crash(void *self, struct cairn_request *req, struct cairn_error *err)
 {
 	size_t length;
 	const char *how = cairn_request_body(req, &length);
-	volatile int *nowhere = (volatile int *)(uintptr_t)8;
+	volatile int *volatile nowhere = (volatile int *)(uintptr_t)8; /* nobody knows */
 
 	(void)self;
 	(void)err;
