@@ -12,6 +12,7 @@
  *   restore.c      back into a new home, everything compared with its digest
  */
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -117,5 +118,8 @@ int backup_copy(int from, uint64_t size, struct backup_pace *pace,
     void *arg, char ret_sha256[65], struct cairn_error *err);
 int backup_write_fd(void *arg, const uint8_t *bytes, size_t length, struct cairn_error *err);
 void backup_remove_tree(const char *path);
+
+/* The path of `name` below `folder`, whose folders exist then. */
+int backup_place(const char *folder, const char *name, char ret[PATH_MAX], struct cairn_error *err);
 
 #endif

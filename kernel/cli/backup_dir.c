@@ -144,11 +144,11 @@ backup_remove_tree(const char *path)
 
 /* ---- the folder ------------------------------------------------------------------------- */
 
-static int
-place(const struct folder *folder, const char *name, char ret[PATH_MAX], struct cairn_error *err)
+int
+backup_place(const char *folder, const char *name, char ret[PATH_MAX], struct cairn_error *err)
 {
 	char *slash;
-	int code = file_join(ret, PATH_MAX, folder->path, name);
+	int code = file_join(ret, PATH_MAX, folder, name);
 
 	if (code != 0)
 		return cairn_error_set(err, code, "the path is too long: %s", name);
@@ -165,7 +165,7 @@ dir_file(struct backup_sink *sink, int fd, struct backup_entry *entry, struct ca
 	struct folder *folder = sink->self;
 	char path[PATH_MAX];
 	FD_AUTO to = -1;
-	int code = place(folder, entry->path, path, err);
+	int code = backup_place(folder->path, entry->path, path, err);
 
 	if (code != 0)
 		return code;
@@ -184,7 +184,7 @@ dir_name(struct backup_sink *sink, const struct backup_entry *entry, struct cair
 {
 	struct folder *folder = sink->self;
 	char path[PATH_MAX];
-	int code = place(folder, entry->path, path, err);
+	int code = backup_place(folder->path, entry->path, path, err);
 
 	if (code != 0)
 		return code;
@@ -207,7 +207,7 @@ dir_keep(struct backup_sink *sink, struct backup_entry *entry)
 	    last->mtime_ns != entry->mtime_ns ||
 	    file_join(from, sizeof from, folder->before, entry->path) != 0 ||
 	    stat(from, &st) != 0 || (uint64_t)st.st_size != entry->size ||
-	    place(folder, entry->path, to, NULL) != 0 || link(from, to) != 0)
+	    backup_place(folder->path, entry->path, to, NULL) != 0 || link(from, to) != 0)
 		return false;
 	memcpy(entry->sha256, last->sha256, sizeof entry->sha256);
 	sink->linked += entry->size;

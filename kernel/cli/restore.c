@@ -82,28 +82,12 @@ begin(struct restoring *restoring, const char *home, struct cairn_error *err)
 }
 
 static int
-place(const struct restoring *restoring, const char *name, char ret[PATH_MAX],
-    struct cairn_error *err)
-{
-	char *slash;
-	int code = file_join(ret, PATH_MAX, restoring->stage, name);
-
-	if (code != 0)
-		return cairn_error_set(err, code, "the path is too long: %s", name);
-	slash = strrchr(ret, '/');
-	*slash = 0;
-	code = file_mkdirs(ret, 0700, err);
-	*slash = '/';
-	return code;
-}
-
-static int
 write_file(
     struct restoring *restoring, int from, struct backup_entry *entry, struct cairn_error *err)
 {
 	char path[PATH_MAX];
 	FD_AUTO to = -1;
-	int code = place(restoring, entry->path, path, err);
+	int code = backup_place(restoring->stage, entry->path, path, err);
 
 	if (code != 0)
 		return code;
@@ -398,7 +382,7 @@ finish_entry(
     const struct restoring *restoring, const struct backup_entry *entry, struct cairn_error *err)
 {
 	char path[PATH_MAX];
-	int code = place(restoring, entry->path, path, err);
+	int code = backup_place(restoring->stage, entry->path, path, err);
 
 	if (code == 0 && entry->kind == BACKUP_FOLDER)
 		code = file_mkdirs(path, 0700, err);
@@ -451,7 +435,7 @@ copy_keys(struct restoring *restoring, const char *keys, struct cairn_error *err
 			return cairn_error_set(err, CAIRN_ELIMIT, "the path is too long: %s", keys);
 		code = file_read(from, &bytes, err);
 		if (code == 0)
-			code = place(restoring, name, to, err);
+			code = backup_place(restoring->stage, name, to, err);
 		if (code == 0)
 			code = file_write(to, bytes.data, bytes.length,
 			    strcmp(names[i], "node.pub") == 0 ? 0644 : 0600, err);

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "config/setting.h"
 
 #define SETTINGS_MAX 4096
 #define SECRETS_MAX 32
@@ -63,32 +64,6 @@ override(
 	}
 }
 
-static void
-fill_scalar(Cairn__Setting *setting, const struct config_value *value)
-{
-	switch (value->option->type) {
-	case CONFIG_STRING:
-		setting->value_case = CAIRN__SETTING__VALUE_TEXT;
-		setting->text = value->text;
-		break;
-	case CONFIG_INTEGER:
-		setting->value_case = CAIRN__SETTING__VALUE_INTEGER;
-		setting->integer = value->integer;
-		break;
-	case CONFIG_NUMBER:
-		setting->value_case = CAIRN__SETTING__VALUE_NUMBER;
-		setting->number = value->number;
-		break;
-	case CONFIG_BOOL:
-		setting->value_case = CAIRN__SETTING__VALUE_BOOLEAN;
-		setting->boolean = value->boolean;
-		break;
-	case CONFIG_LIST:
-		setting->empty_list = true;
-		break;
-	}
-}
-
 static Cairn__Setting *
 setting_add(struct filling *filling, const struct config_value *value)
 {
@@ -115,7 +90,7 @@ fill_settings(struct filling *filling, const struct tested_options *options)
 
 			if (setting == NULL)
 				return CAIRN_ELIMIT;
-			fill_scalar(setting, value);
+			config_setting_fill(setting, value);
 			if (list) {
 				setting->empty_list = false;
 				setting->value_case = CAIRN__SETTING__VALUE_TEXT;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "config/setting.h"
 
 #define WIRE_VERSION 1
 
@@ -22,32 +23,6 @@ settings_needed(const struct config_values *values)
 		    : 1;
 	}
 	return count;
-}
-
-static void
-fill_scalar(Cairn__Setting *setting, const struct config_value *value)
-{
-	switch (value->option->type) {
-	case CONFIG_STRING:
-		setting->value_case = CAIRN__SETTING__VALUE_TEXT;
-		setting->text = value->text;
-		break;
-	case CONFIG_INTEGER:
-		setting->value_case = CAIRN__SETTING__VALUE_INTEGER;
-		setting->integer = value->integer;
-		break;
-	case CONFIG_NUMBER:
-		setting->value_case = CAIRN__SETTING__VALUE_NUMBER;
-		setting->number = value->number;
-		break;
-	case CONFIG_BOOL:
-		setting->value_case = CAIRN__SETTING__VALUE_BOOLEAN;
-		setting->boolean = value->boolean;
-		break;
-	case CONFIG_LIST:
-		setting->empty_list = true;
-		break;
-	}
 }
 
 static int
@@ -70,7 +45,7 @@ fill_settings(struct welcome *welcome, const struct config_values *values)
 			cairn__setting__init(setting);
 			setting->key = value->option->key;
 			if (items == 0) {
-				fill_scalar(setting, value);
+				config_setting_fill(setting, value);
 			} else {
 				setting->value_case = CAIRN__SETTING__VALUE_TEXT;
 				setting->text = value->items[j];
