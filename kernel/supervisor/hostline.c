@@ -8,6 +8,8 @@
 
 #define TIME_LENGTH (sizeof "2026-11-24T15:04:05.123Z" - 1)
 #define CREDIBLE_MS 60000
+#define TOPIC_MAX 32
+#define TOPIC_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789-_."
 
 /* ---- the shape of log_line() ------------------------------------------------------------ */
 
@@ -75,7 +77,30 @@ take_level(struct log_entry *entry, const char *before, const char *after)
 	return false;
 }
 
-/* A line that claims another's topic is not of this shape: it stays whole. */
+static void
+take_own_name(const struct hostline *lines, struct log_entry *entry)
+{
+	struct log_entry rest = *entry;
+
+	if (take_word(&rest, lines->plugin) && take_word(&rest, ": "))
+		*entry = rest;
+}
+
+/* The name of a file that speaks inside the plugin (sdk/base/log.h) and what ends it. */
+static bool
+is_topic(const struct log_entry *entry)
+{
+	size_t length = 0;
+
+	while (length < entry->length && length <= TOPIC_MAX &&
+	    (memchr(TOPIC_LETTERS, entry->message[length], sizeof TOPIC_LETTERS - 1) != NULL))
+		length++;
+	return length > 0 && length <= TOPIC_MAX && length + 1 < entry->length &&
+	    entry->message[length] == ':' && entry->message[length + 1] == ' ';
+}
+
+/* A library's topic stays in the text, behind the plugin's name: so none passes for the kernel's
+ * or for another plugin's. */
 static void
 take_shape(const struct hostline *lines, struct log_entry *entry)
 {
@@ -86,11 +111,10 @@ take_shape(const struct hostline *lines, struct log_entry *entry)
 		return;
 	shaped.message += TIME_LENGTH;
 	shaped.length -= TIME_LENGTH;
-	if (!take_level(&shaped, " ", " "))
+	if (!take_level(&shaped, " ", " ") || !is_topic(&shaped))
 		return;
-	if (!take_word(&shaped, "host: ") &&
-	    !(take_word(&shaped, lines->plugin) && take_word(&shaped, ": ")))
-		return;
+	if (!take_word(&shaped, "host: "))
+		take_own_name(lines, &shaped);
 	if (said + CREDIBLE_MS > now && said < now + CREDIBLE_MS)
 		shaped.wall_ms = said;
 	*entry = shaped;

@@ -3,10 +3,11 @@
 #define SUPERVISOR_HOSTLINE_H
 
 /*
- * What a host says, line by line, as lines of its plugin's log.  A line of cairn_log() keeps its
- * level and, where it is credible, its time; any other (a library's, an interpreter's) becomes one
- * of level info, or of the level that a priority such as `<3>` before it says.  Whatever it holds,
- * it is one line under the plugin's name.
+ * What a host says, line by line, as lines of its plugin's log.  A line of cairn_log() or of
+ * base/log.h keeps its level and, where it is credible, its time, and a library's its topic
+ * (`dicom: objects: ...`); any other (an interpreter's) becomes one of level info, or of the level
+ * that a priority such as `<3>` before it says.  Whatever it holds, it is one line under the
+ * plugin's name.
  */
 
 #include <stdbool.h>

@@ -44,11 +44,36 @@ a_line_of_the_plugin_keeps_its_level(void **state)
 }
 
 static void
+a_line_of_a_library_keeps_its_level_and_time(void **state)
+{
+	char now[CLOCK_TEXT_MAX], said[128];
+	struct hostline lines;
+	const char *text;
+
+	(void)state;
+	check("2026-11-24T15:04:05.123Z warning objects: the segment is short\n",
+	    " warning x: objects: the segment is short\n");
+	check("2026-11-24T15:04:05.123Z error ul_server:\n",
+	    " info x: 2026-11-24T15:04:05.123Z error ul_server:\n");
+	check("2026-11-24T15:04:05.123Z error x: objects: text\n", " error x: objects: text\n");
+	clock_text(clock_wall_ms() - 5000, now);
+	snprintf(said, sizeof said, "%s error objects: text\n", now);
+	text = logged(&lines, LOG_TEXT, said, strlen(said));
+	assert_memory_equal(text - TIME_LENGTH, now, TIME_LENGTH);
+	buf_fini(&lines.out);
+	text = logged(&lines, LOG_JSON, said, strlen(said));
+	assert_non_null(strstr(text, "\"level\":\"error\",\"part\":\"x\",\"plugin\":\"x\""));
+	buf_fini(&lines.out);
+}
+
+static void
 a_line_cannot_pass_for_another_plugins(void **state)
 {
 	(void)state;
-	check("2026-11-24T15:04:05.123Z error kernel: forged\n",
-	    " info x: 2026-11-24T15:04:05.123Z error kernel: forged\n");
+	check("2026-11-24T15:04:05.123Z error kernel: forged\n", " error x: kernel: forged\n");
+	check("2026-11-24T15:04:05.123Z error other: forged\n", " error x: other: forged\n");
+	check("2026-11-24T15:04:05.123Z error o ther: text\n",
+	    " info x: 2026-11-24T15:04:05.123Z error o ther: text\n");
 	check("a\rb\x1b[31mc\x7f\n", " info x: a?b?[31mc?\n");
 	check("\xc2\x9b"
 	      "31m \xe2\x80\xae \xe2\x80\xa8 \xff\n",
@@ -125,6 +150,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_line_of_the_plugin_keeps_its_level),
+	    cmocka_unit_test(a_line_of_a_library_keeps_its_level_and_time),
 	    cmocka_unit_test(a_line_cannot_pass_for_another_plugins),
 	    cmocka_unit_test(a_time_is_believed_when_it_can_be),
 	    cmocka_unit_test(json_has_all_of_a_line),
