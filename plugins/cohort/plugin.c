@@ -11,12 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <uv.h>
+
 #include <cairn/plugin.h>
 
 #include "answer.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "check.h"
+#include "figures.h"
 #include "source.h"
 
 #define JOBS_MAX 256                      /* in one transaction */
@@ -36,6 +39,7 @@ struct question {
 	struct cohort *cohort;
 	struct cairn_request *req;
 	struct answer_question question;
+	uint64_t began_ns;
 	int (*answer)(
 	    struct index *, const struct answer_question *, struct buf *, struct cairn_error *);
 	atomic_bool cancel;
@@ -53,6 +57,8 @@ struct cohort {
 	size_t batch_count;
 	bool writing;
 	struct cairn_error write_err;
+	struct index_applied applied; /* in this batch */
+	uint64_t figures_ms;
 	uint64_t written_ms, busy_since_ms;     /* check.h */
 	struct cairn_job *waiting[WAITING_MAX]; /* a ring */
 	size_t waiting_first, waiting_count;
@@ -75,7 +81,8 @@ finish_stopping(struct cohort *cohort)
 
 /* Worker: one job into the transaction. */
 static int
-apply_job(struct index_write *write, struct batch_job *job, struct cairn_error *err)
+apply_job(struct index_write *write, struct batch_job *job, struct index_applied *all,
+    struct cairn_error *err)
 {
 	struct index_applied applied = {0};
 	Cairn__FactBatch *batch = cairn__fact_batch__unpack(NULL, job->length, job->body);
@@ -89,6 +96,9 @@ apply_job(struct index_write *write, struct batch_job *job, struct cairn_error *
 	if (code == 0)
 		code = index_note_progress(write, batch, err);
 	cairn__fact_batch__free_unpacked(batch, NULL);
+	all->changed += applied.changed;
+	all->unchanged += applied.unchanged;
+	all->refused += applied.refused;
 	if (applied.refused > 0)
 		snprintf(job->reason, sizeof job->reason,
 		    "%llu of the job's instances are broken: %s",
@@ -106,11 +116,12 @@ write_batch(void *arg)
 	int code;
 
 	*err = (struct cairn_error){0};
+	cohort->applied = (struct index_applied){0};
 	code = index_begin(cohort->index, &write, err);
 	if (code != 0)
 		return;
 	for (size_t i = 0; i < cohort->batch_count && code == 0; i++)
-		code = apply_job(write, &cohort->batch[i], err);
+		code = apply_job(write, &cohort->batch[i], &cohort->applied, err);
 	if (code == 0)
 		index_commit(write, err);
 	else
@@ -140,8 +151,11 @@ batch_written(void *arg)
 			    cairn_job_key(job->job), cairn_job_attempt(job->job), job->reason);
 		cairn_job_retry(job->job, failed ? cohort->write_err.text : job->reason);
 	}
-	if (!failed)
+	if (!failed) {
 		cohort->written_ms = clock_wall_ms();
+		figures_applied(
+		    cohort->cairn, cohort->index, &cohort->applied, &cohort->figures_ms);
+	}
 	cohort->busy_since_ms = cohort->waiting_count > 0 ? clock_monotonic_ms() : 0;
 	cohort->batch_count = 0;
 	cohort->writing = false;
@@ -226,6 +240,8 @@ question_answered(void *arg)
 		cairn_reply(question->req, question->reply.data, question->reply.length);
 	else
 		cairn_fail(question->req, question->code, "%s", question->err.text);
+	figures_answered(cohort->cairn, question->answer == answer_count, question->code,
+	    &question->reply, (double)(uv_hrtime() - question->began_ns) / 1e9);
 	forget_question(question);
 	finish_stopping(cohort);
 }
@@ -289,6 +305,7 @@ ask_index(struct cohort *cohort, struct cairn_request *req, bool counts, struct 
 	question->cohort = cohort;
 	question->req = req;
 	question->answer = counts ? answer_count : answer_select;
+	question->began_ns = uv_hrtime();
 	question->question.cancel = &question->cancel;
 	question->question.body = cairn_request_body(req, &question->question.length);
 	buf_init(&question->reply, ANSWER_BYTES_MAX);
@@ -372,6 +389,7 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 		free(cohort);
 		return cairn_error_prefix(err, code, "cohort");
 	}
+	figures_applied(cairn, cohort->index, NULL, &cohort->figures_ms);
 	*ret_self = cohort;
 	return 0;
 }

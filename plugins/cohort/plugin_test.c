@@ -1,188 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plugin's glue against a runtime of one thread, in which the test says when work happens. */
-#include "base/test.h"
-
 #include <stdio.h>
 
-#include <cairn/plugin.h>
-
 #include "cohort/expr.h"
+#include "fake_runtime.h"
 #include "population.h"
-
-struct cairn {
-	struct test_dir dir;
-	void *self;
-	struct {
-		void (*work)(void *);
-		void (*after)(void *);
-		void *arg;
-	} works[80];
-	size_t work_count;
-	bool stopped, work_refused;
-};
-
-struct cairn_job {
-	const void *body;
-	size_t length;
-	unsigned done, retried;
-	char reason[256];
-};
-
-struct cairn_request {
-	const char *subject;
-	uint8_t body[1024];
-	size_t length;
-	const char *obligations[4]; /* all of value 10 */
-	char fulfilled[64];
-	uint8_t reply[8192];
-	size_t reply_length;
-	unsigned answers;
-	int code;
-};
-
-/* ---- the runtime ------------------------------------------------------------------------- */
-
-void
-cairn_log(enum cairn_log_level level, const char *format, ...)
-{
-	(void)level, (void)format;
-}
-
-bool
-cairn_serving(const struct cairn *cairn)
-{
-	(void)cairn;
-	return false;
-}
-
-void
-cairn_finding(struct cairn_findings *findings, const struct cairn_finding *finding)
-{
-	struct cairn_finding *last = (struct cairn_finding *)findings;
-
-	if (finding->severity >= last->severity)
-		last->severity = finding->severity;
-}
-
-int64_t
-cairn_config_integer(struct cairn *cairn, const char *key)
-{
-	(void)cairn;
-	return strcmp(key, "map_size_mb") == 0 ? 64 : 16;
-}
-
-const char *
-cairn_state_dir(struct cairn *cairn)
-{
-	return cairn->dir.path;
-}
-
-int
-cairn_work(struct cairn *cairn, void (*work)(void *), void (*after)(void *), void *arg)
-{
-	assert_true(cairn->work_count < 80);
-	if (cairn->work_refused)
-		return CAIRN_EUNAVAILABLE;
-	cairn->works[cairn->work_count].work = work;
-	cairn->works[cairn->work_count].after = after;
-	cairn->works[cairn->work_count++].arg = arg;
-	return 0;
-}
-
-void
-cairn_stopped(struct cairn *cairn)
-{
-	assert_false(cairn->stopped);
-	cairn->stopped = true;
-}
-
-const char *
-cairn_job_key(const struct cairn_job *job)
-{
-	(void)job;
-	return "key";
-}
-
-const void *
-cairn_job_body(const struct cairn_job *job, size_t *ret_length)
-{
-	*ret_length = job->length;
-	return job->body;
-}
-
-unsigned
-cairn_job_attempt(const struct cairn_job *job)
-{
-	(void)job;
-	return 1;
-}
-
-void
-cairn_job_done(struct cairn_job *job)
-{
-	job->done++;
-}
-
-void
-cairn_job_retry(struct cairn_job *job, const char *reason)
-{
-	job->retried++;
-	snprintf(job->reason, sizeof job->reason, "%s", reason);
-}
-
-const char *
-cairn_request_subject(const struct cairn_request *req)
-{
-	return req->subject;
-}
-
-const void *
-cairn_request_body(const struct cairn_request *req, size_t *ret_length)
-{
-	*ret_length = req->length;
-	return req->body;
-}
-
-bool
-cairn_obligation_integer(const struct cairn_request *req, const char *name, int64_t *ret_value)
-{
-	for (size_t i = 0; i < 4 && req->obligations[i] != NULL; i++) {
-		if (strcmp(req->obligations[i], name) != 0)
-			continue;
-		*ret_value = 10;
-		return true;
-	}
-	return false;
-}
-
-int
-cairn_fulfil(struct cairn_request *req, const char *name, int64_t value)
-{
-	size_t used = strlen(req->fulfilled);
-
-	snprintf(req->fulfilled + used, sizeof req->fulfilled - used, "%s=%d ", name, (int)value);
-	return 0;
-}
-
-int
-cairn_reply(struct cairn_request *req, const void *body, size_t length)
-{
-	assert_true(length <= sizeof req->reply);
-	if (length > 0)
-		memcpy(req->reply, body, length);
-	req->reply_length = length;
-	req->answers++;
-	return 0;
-}
-
-int
-cairn_fail(struct cairn_request *req, int code, const char *format, ...)
-{
-	(void)format;
-	req->code = code;
-	req->answers++;
-	return 0;
-}
 
 /* ---- helpers ----------------------------------------------------------------------------- */
 
@@ -296,6 +118,34 @@ a_job_is_acknowledged_after_its_commit(void **state)
 	answer = cairn__count_answer__unpack(NULL, req.reply_length, req.reply);
 	assert_int_equal(answer->count, 20);
 	cairn__count_answer__free_unpacked(answer, NULL);
+	end(&cairn);
+	job_fini(&job);
+}
+
+static void
+what_is_done_is_counted(void **state)
+{
+	struct cairn cairn;
+	struct cairn_job job = facts_job(20);
+	struct cairn_request exact = count_request(NULL, NULL);
+	struct cairn_request rounded = count_request("round", NULL);
+
+	(void)state;
+	begin(&cairn);
+	cairn.metrics[0] = 0;
+	give(&cairn, &job);
+	run_works(&cairn);
+	assert_non_null(strstr(cairn.metrics, "instances_applied_total[changed] "));
+	assert_null(strstr(cairn.metrics, "[refused]"));
+	cairn.metrics[0] = 0;
+	call(&cairn, &exact);
+	run_works(&cairn);
+	assert_string_equal(cairn.metrics, "questions_total[exact] question_seconds[] ");
+	cairn.metrics[0] = 0;
+	call(&cairn, &rounded);
+	cairn_plugin.cancel(cairn.self, &rounded);
+	run_works(&cairn);
+	assert_string_equal(cairn.metrics, "questions_total[cancelled] question_seconds[] ");
 	end(&cairn);
 	job_fini(&job);
 }
@@ -554,6 +404,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_job_is_acknowledged_after_its_commit),
+	    cmocka_unit_test(what_is_done_is_counted),
 	    cmocka_unit_test(a_poison_job_is_retried_with_its_reason_and_spoils_no_other),
 	    cmocka_unit_test(only_obligations_that_are_carried_out_are_reported),
 	    cmocka_unit_test(what_can_be_asked_is_said_at_once),

@@ -11,8 +11,8 @@
  *                                        outbox.c: the facts become jobs
  *                                        consumer.c: and once more, for a new index
  *
- * visits.c tells the ledger of each association, check.c the operator how all this is.  Everything
- * runs on the plugin's loop.
+ * visits.c tells the ledger of each association, counts.c the metrics how many, check.c the
+ * operator how all this is.  Everything runs on the plugin's loop.
  */
 
 #include <stdbool.h>
@@ -30,6 +30,7 @@ struct outbox;
 struct consumer;
 struct scp;
 struct visits;
+struct counts;
 struct import;
 struct ingest;
 
@@ -49,6 +50,7 @@ struct connector {
 	struct consumer *consumer;
 	struct scp *scp;
 	struct visits *visits;
+	struct counts *counts;
 	struct import *imports;                             /* under way */
 	void (*imports_ended)(struct connector *connector); /* when set: once none is under way */
 	struct ingest *ingests;                             /* under way */

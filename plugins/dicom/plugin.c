@@ -6,6 +6,7 @@
 #include "check.h"
 #include "connector.h"
 #include "consumer.h"
+#include "counts.h"
 #include "import.h"
 #include "ingest.h"
 #include "outbox.h"
@@ -112,6 +113,8 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 	if (code == 0)
 		code = scp_new(&connector->scp, connector, err);
 	if (code == 0)
+		code = counts_new(&connector->counts, connector, err);
+	if (code == 0)
 		dicom_check_note(connector);
 	*ret_self = connector;
 	return code;
@@ -192,6 +195,14 @@ scp_freed(void *arg)
 }
 
 static void
+counts_freed(void *arg)
+{
+	struct connector *connector = arg;
+
+	scp_free(connector->scp, scp_freed, connector);
+}
+
+static void
 drained(void *arg)
 {
 	struct connector *connector = arg;
@@ -214,7 +225,7 @@ stop(void *self)
 
 	connector->stopping = true;
 	import_cancel(connector, NULL);
-	scp_free(connector->scp, scp_freed, connector);
+	counts_free(connector->counts, counts_freed, connector);
 }
 
 CAIRN_PLUGIN("dicom", "0.1.0",

@@ -22,7 +22,11 @@ struct scp {
 	uint64_t refused_ms[SCP_REFUSED_MAX]; /* when; a ring */
 	size_t refused_next;
 	char last_refused[128];
+	uint64_t bytes; /* of instances, as they came */
 };
+
+static const struct cairn_metric store_seconds = {
+    "store_seconds", "From a C-STORE's first byte to its answer.", NULL};
 
 /* ---- who may associate ------------------------------------------------------------------ */
 
@@ -148,6 +152,7 @@ struct receipt {
 	struct dimse_store *store;
 	struct ingest *ingest;
 	struct visit *visit; /* NULL: not recorded */
+	uint64_t began_ns;
 };
 
 static void
@@ -184,6 +189,8 @@ sink_done(void *arg, const struct ingest_result *result)
 		    result->status, result->reason);
 	visits_answered(
 	    receipt->scp->connector->visits, receipt->visit, result->code, result->duplicate);
+	cairn_metric_observe(receipt->scp->connector->cairn, &store_seconds, NULL,
+	    (double)(uv_hrtime() - receipt->began_ns) / 1e9);
 	free(receipt);
 	dimse_store_respond(store, result->status, result->code == 0 ? NULL : result->reason);
 }
@@ -201,7 +208,7 @@ on_store_begin(void *arg, struct dimse_store *store)
 
 	visits_instance(visit);
 	if (receipt != NULL)
-		*receipt = (struct receipt){scp, store, NULL, visit};
+		*receipt = (struct receipt){scp, store, NULL, visit, uv_hrtime()};
 	if (receipt == NULL || claim.syntax == NULL || scp->connector->stopping ||
 	    ingest_new(&receipt->ingest, scp->connector, &claim, &sink, receipt) != 0) {
 		free(receipt);
@@ -216,10 +223,11 @@ static void
 on_store_data(void *arg, struct dimse_store *store, const uint8_t *bytes, size_t length)
 {
 	struct receipt *receipt = store->user;
+	struct scp *scp = arg;
 
-	(void)arg;
 	if (receipt == NULL)
 		return;
+	scp->bytes += length;
 	if (receipt->visit != NULL)
 		receipt->visit->bytes += length;
 	ingest_data(receipt->ingest, bytes, length);
@@ -322,7 +330,9 @@ scp_state_get(const struct scp *scp, struct scp_state *ret)
 	ul_server_stats(server, &stats);
 	*ret = (struct scp_state){.port = ul_server_port(server),
 	    .associated = stats.associated,
-	    .associations = stats.associations};
+	    .associations = stats.associations,
+	    .rejected = stats.rejected,
+	    .bytes = scp->bytes};
 	for (size_t i = 0; i < SCP_REFUSED_MAX; i++)
 		ret->refused += scp->refused_ms[i] != 0 && now - scp->refused_ms[i] < HOUR_MS;
 	memcpy(ret->last_refused, scp->last_refused, sizeof ret->last_refused);

@@ -16,7 +16,8 @@ struct scp_state {
 	unsigned port;
 	size_t associated;
 	uint64_t associations;
-	unsigned refused; /* within the last hour, at most SCP_REFUSED_MAX are counted */
+	uint64_t rejected, bytes; /* since it started; bytes of instances that came */
+	unsigned refused;         /* within the last hour, at most SCP_REFUSED_MAX are counted */
 	char last_refused[128];
 };
 

@@ -11,9 +11,11 @@ import signal
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 
-from harness import (BIN, ROOT, Node, Skip, contains, equal, free_port, main, need_program, wait_for)
+from harness import (BIN, ROOT, Node, Skip, contains, equal, free_port, main, need_program, storescu, synth,
+                     wait_for)
 
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)\Z")
@@ -174,6 +176,37 @@ def test_ten_pages_a_second_cost_less_than_a_hundredth():
         print(f"  ten pages a second: {share * 100:.2f} % of one processor")
         asan = "asan" in str(BIN) or os.environ.get("CAIRN_SLOW")
         assert share < (0.1 if asan else 0.01), f"{share * 100:.2f} %"
+
+
+def test_the_plugins_of_the_house_count_what_they_do():
+    need_program("storescu")
+    node, port = node_with_metrics(("dicom", "cohort"))
+    with node, tempfile.TemporaryDirectory() as folder:
+        images = pathlib.Path(folder) / "images"
+        held = len(synth(images, 3))
+        node.start()
+        for _ in range(2):
+            storescu(node, images)
+        node.indexed()
+        node.count("*")
+
+        def own(plugin, name, suffix="", **labels):
+            name = f"cairn_plugin_own_{name}"
+            samples = parse(get(port)[2]).get(name, (None, {}))[1]
+            return samples.get((name + suffix,
+                                tuple(sorted({"plugin": plugin, **labels}.items()))))
+        wait_for("the figures of two rounds", 10, lambda:
+                 own("dicom", "instances_total", outcome="stored") == held and
+                 own("dicom", "instances_total", outcome="duplicate") == held and
+                 own("dicom", "store_seconds", "_count") == 2 * held and
+                 own("dicom", "instances_held") == held and
+                 own("dicom", "associations_open") == 0 and
+                 own("cohort", "instances_applied_total", outcome="changed") == held and
+                 own("cohort", "questions_total", answer="exact") is not None)
+        assert own("dicom", "associations_total", outcome="accepted") >= 2
+        assert own("dicom", "received_bytes_total") > 1000
+        assert own("cohort", "question_seconds", "_count") >= 1
+        assert own("cohort", "index_bytes") > 0
 
 
 def test_metrics_are_for_this_machine_only():
