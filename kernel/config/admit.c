@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "config/script.h"
+#include "runtime/bundle.h"
 
 #define UNGRANTED_MAX 128
 
@@ -91,10 +92,23 @@ check_grants(const struct node_config *node, struct plugin_config *config, struc
 static int
 read_script(const char *path, struct plugin_config *config, struct cairn_error *err)
 {
-	int code = manifest_read(path, &config->manifest, err);
+	struct manifest *named = NULL;
+	struct bundle bundle;
+	int code = script_manifest_read(path, &named, err);
 
+	/* Where the script lies; the rest of the manifest is read from the bytes that are judged.
+	 */
 	if (code == 0)
-		code = provenance_open(path, config->manifest->script, &config->object, err);
+		code = provenance_open(path, named->script, &config->object, err);
+	if (code == 0)
+		code = bundle_read(config->object->bytes, config->object->size, &bundle, err);
+	if (code == 0)
+		code = script_manifest_parse(
+		    bundle.manifest, bundle.manifest_length, path, &config->manifest, err);
+	if (code == 0 && strcmp(config->manifest->script, named->script) != 0)
+		code =
+		    cairn_error_set(err, CAIRN_EAGAIN, "%s: was changed while it was read", path);
+	manifest_free(named);
 	return code;
 }
 

@@ -86,6 +86,11 @@ locate(struct manifest *manifest, const char *path, struct cairn_error *err)
 	if (stat(file, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
 		return cairn_error_set(err, CAIRN_ENOTFOUND,
 		    "%s: its script %s is not there; put it beside the manifest", path, file);
+	if (S_ISDIR(st.st_mode) != (strcmp(manifest->interpreter, "sh") == 0))
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    "%s: `exec: sh` runs a folder of programs and everything else one file (a "
+		    "Python plugin of several modules is one: python3 -m zipapp); %s is %s",
+		    path, file, S_ISDIR(st.st_mode) ? "a folder" : "a file");
 	copy = strdup(file);
 	if (copy == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "%s: out of memory", path);
@@ -113,14 +118,15 @@ finish(struct manifest *manifest, const char *path, struct cairn_error *err)
 }
 
 int
-script_manifest_read(const char *path, struct manifest **ret, struct cairn_error *err)
+script_manifest_parse(const void *text, size_t length, const char *path, struct manifest **ret,
+    struct cairn_error *err)
 {
-	BUF_AUTO buf = {.max = SCRIPT_MANIFEST_MAX};
 	struct manifest *manifest;
-	int code = file_read(path, &buf, err);
+	int code = length > SCRIPT_MANIFEST_MAX
+	    ? cairn_error_set(
+		  err, CAIRN_ELIMIT, "%s: more than %d bytes", path, SCRIPT_MANIFEST_MAX)
+	    : manifest_parse(text, length, path, &manifest, err);
 
-	if (code == 0)
-		code = manifest_parse((const char *)buf.data, buf.length, path, &manifest, err);
 	if (code != 0)
 		return code;
 	code = finish(manifest, path, err);
@@ -129,4 +135,15 @@ script_manifest_read(const char *path, struct manifest **ret, struct cairn_error
 	else
 		*ret = manifest;
 	return code;
+}
+
+int
+script_manifest_read(const char *path, struct manifest **ret, struct cairn_error *err)
+{
+	BUF_AUTO buf = {.max = SCRIPT_MANIFEST_MAX};
+	int code = file_read(path, &buf, err);
+
+	return code != 0 ? code
+			 : script_manifest_parse(buf.data == NULL ? (const void *)"" : buf.data,
+			       buf.length, path, ret, err);
 }

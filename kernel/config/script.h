@@ -22,6 +22,10 @@ bool script_is_manifest(const char *path);
 /* Reads NAME.plugin.yaml; `script` becomes an absolute path beside it, which exists. */
 int script_manifest_read(const char *path, struct manifest **ret, struct cairn_error *err);
 
+/* The same, of bytes that were in it. */
+int script_manifest_parse(const void *text, size_t length, const char *path, struct manifest **ret,
+    struct cairn_error *err);
+
 /* The keys `exec` and `script`, both or none; an error says which is missing. */
 int script_keys_read(const struct tree *tree, struct manifest *manifest, struct cairn_error *err);
 

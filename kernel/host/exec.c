@@ -8,7 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/buf.h"
+#include "runtime/bundle.h"
 
 #define URL_SCHEME "ipc://"
 
@@ -55,12 +60,12 @@ python_environment(const char *program)
 	wrote = snprintf(path, sizeof path, "%.*s/share/cairn/python", (int)length, program);
 	if (wrote < 0 || (size_t)wrote >= sizeof path)
 		return CAIRN_ELIMIT;
-	/* The folder of the script is not the plugin's to write to, so nothing is cached there. */
+	/* It imports nothing from where the script lies, for nobody judged that. */
 	/* Without a home it would look for one in /etc/passwd. */
 	if (setenv("HOME", "/nonexistent", 1) != 0 || setenv("PYTHONPATH", path, 1) != 0 ||
 	    setenv("PYTHONDONTWRITEBYTECODE", "1", 1) != 0 ||
-	    setenv("PYTHONNOUSERSITE", "1", 1) != 0 || setenv("PYTHONUNBUFFERED", "1", 1) != 0 ||
-	    setenv("PYTHONUTF8", "1", 1) != 0)
+	    setenv("PYTHONSAFEPATH", "1", 1) != 0 || setenv("PYTHONNOUSERSITE", "1", 1) != 0 ||
+	    setenv("PYTHONUNBUFFERED", "1", 1) != 0 || setenv("PYTHONUTF8", "1", 1) != 0)
 		return CAIRN_ENOMEM;
 	return 0;
 }
@@ -82,11 +87,66 @@ environment(const struct exec_options *options, const char *interpreter, const c
 	return is_python(interpreter) ? python_environment(program) : 0;
 }
 
+/* ---- the bytes -------------------------------------------------------------------------- */
+
+static int
+map_bundle(int fd, struct bundle *ret, struct cairn_error *err)
+{
+	struct stat st;
+	void *bytes;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= 0)
+		return cairn_error_set(err, CAIRN_EINVAL, "the kernel gave no script to run");
+	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (bytes == MAP_FAILED)
+		return cairn_error_set(
+		    err, CAIRN_EIO, "cannot map the script: %s", strerror(errno));
+	return bundle_read(bytes, (size_t)st.st_size, ret, err); /* mapped until execve() */
+}
+
+/* What cairn-sh finds its programs by. */
+static int
+set_files(const struct bundle *bundle)
+{
+	BUF_AUTO text = {.max = (size_t)BUNDLE_FILES_MAX * (BUNDLE_NAME_MAX + 32)};
+	int code = 0;
+
+	for (size_t i = 0; i < bundle->count && code == 0; i++)
+		code = buf_append_format(&text, "%d %s %s\n", bundle->files[i].fd,
+		    bundle->files[i].runs ? "runs" : "data", bundle->files[i].name);
+	if (code == 0)
+		code = buf_append_zero(&text, 1);
+	return code == 0 && setenv("CAIRN_FILES", (const char *)text.data, 1) == 0 ? 0
+										   : CAIRN_ENOMEM;
+}
+
+/* `ret` is what the interpreter is given. */
+static int
+take_script(const struct exec_options *options, char *ret, size_t size, struct cairn_error *err)
+{
+	const char *slash = strrchr(options->script, '/');
+	const char *name = slash == NULL ? options->script : slash + 1;
+	struct bundle *bundle = calloc(1, sizeof *bundle);
+	int code = bundle == NULL ? cairn_error_set(err, CAIRN_ENOMEM, "out of memory")
+				  : map_bundle(options->object_fd, bundle, err);
+
+	if (code == 0)
+		code = bundle_unpack(bundle, err);
+	if (code == 0 && (setenv("CAIRN_SCRIPT", name, 1) != 0 || set_files(bundle) != 0))
+		code = cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	if (code == 0 && bundle->folder)
+		snprintf(ret, size, "%s", name);
+	else if (code == 0)
+		snprintf(ret, size, "/proc/self/fd/%d", bundle->files[0].fd);
+	free(bundle);
+	return code;
+}
+
 int
 exec_run(const struct exec_options *options, struct cairn_error *err)
 {
-	char program[PATH_MAX], interpreter[PATH_MAX];
-	char *args[] = {interpreter, (char *)(uintptr_t)options->script, NULL};
+	char program[PATH_MAX], interpreter[PATH_MAX], script[PATH_MAX];
+	char *args[] = {interpreter, script, NULL};
 	ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
 	int code;
 
@@ -100,6 +160,9 @@ exec_run(const struct exec_options *options, struct cairn_error *err)
 	if (code != 0)
 		return cairn_error_set(err, code, "cannot run '%s' for plugin %s: %s",
 		    options->interpreter, options->name, cairn_code_text(code));
+	code = take_script(options, script, sizeof script, err);
+	if (code != 0)
+		return cairn_error_prefix(err, code, "cannot run plugin %s", options->name);
 	execv(interpreter, args);
 	return cairn_error_set(err, CAIRN_EIO,
 	    "cannot run %s for plugin %s: %s; is it installed, and may this plugin run it?",

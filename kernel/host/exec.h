@@ -7,8 +7,11 @@
  * which the kernel knows it on the socket, its parent's death signal, and whatever confinement was
  * put on before, for none of these ends with execve().
  *
- * The interpreter gets the script as its one argument, and in its environment
+ * The interpreter gets the script as its one argument, which is a sealed memory file with the bytes
+ * that the kernel judged: /proc/self/fd/N.  In its environment are
  *
+ *   CAIRN_SCRIPT   the script's name
+ *   CAIRN_FILES    for "sh": a line for each file of the folder, `N runs|data NAME`
  *   CAIRN_SOCKET   the path of the kernel's socket
  *   CAIRN_PLUGIN   the plugin's name
  *   CAIRN_KERNEL   the process id of the kernel, who must be listening there
@@ -23,7 +26,8 @@
 struct exec_options {
 	const char *url;         /* ipc:///path */
 	const char *name;        /* the plugin's */
-	const char *script;      /* absolute */
+	const char *script;      /* where it lay, for messages */
+	int object_fd;           /* the bundle (runtime/bundle.h) */
 	const char *interpreter; /* absolute, or "lua" or "sh" for the hosts beside this program */
 	pid_t kernel;
 };

@@ -92,6 +92,7 @@ become_interpreter(struct host *host, pid_t kernel, char **argv)
 {
 	const struct exec_options options = {.url = argv[1],
 	    .script = argv[2],
+	    .object_fd = RUNTIME_OBJECT_FD,
 	    .name = argv[3],
 	    .interpreter = argv[4],
 	    .kernel = kernel};

@@ -63,7 +63,7 @@ add_exec(const struct manifest *manifest, struct sandbox_policy *policy, struct 
 	return code;
 }
 
-/* A script, what runs it, and what that needs beside it. */
+/* What runs a script, which itself is in memory: nothing that lies beside it can be read. */
 static int
 add_interpreter(const struct manifest *manifest, const char *bin_dir, struct sandbox_policy *policy,
     struct cairn_error *err)
@@ -80,11 +80,6 @@ add_interpreter(const struct manifest *manifest, const char *bin_dir, struct san
 	if (code == 0 && snprintf(path, sizeof path, "%s/../share/cairn", bin_dir) > 0 &&
 	    realpath(path, resolved) != NULL)
 		code = sandbox_policy_add(policy, resolved, SANDBOX_READ, err);
-	if (code == 0 &&
-	    snprintf(path, sizeof path, "%.*s",
-		(int)(strrchr(manifest->script, '/') - manifest->script), manifest->script) > 0)
-		code = sandbox_policy_add(policy, path,
-		    strcmp(manifest->interpreter, "sh") == 0 ? SANDBOX_RUN : SANDBOX_READ, err);
 	/* A shell is only as useful as the programs that it starts. */
 	if (code == 0 && strcmp(manifest->interpreter, "sh") == 0) {
 		policy->exec = true;

@@ -35,8 +35,6 @@ node_plugin_find(const struct node *node, const char *name)
 	return NULL;
 }
 
-/* A plugin in another language is run from its file: its interpreter may want what lies beside it.
- */
 static struct supervisor_plugin_options
 process_options(const struct plugin_config *config)
 {
@@ -48,7 +46,7 @@ process_options(const struct plugin_config *config)
 	    .path = script ? manifest->script : manifest->path,
 	    .interpreter = manifest->interpreter,
 	    .quiet = observe_is_quiet(config),
-	    .object_fd = script || config->object == NULL ? 0 : config->object->fd};
+	    .object_fd = config->object == NULL ? 0 : config->object->fd};
 }
 
 /* Takes `config` over when it succeeds (it is emptied). */

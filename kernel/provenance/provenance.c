@@ -17,9 +17,9 @@
 #include <openssl/evp.h>
 
 #include "base/file.h"
+#include "runtime/bundle.h"
 
 #define COPY_CHUNK 65536
-#define FOLDER_ENTRIES_MAX 64
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* ---- the bytes -------------------------------------------------------------------------- */
@@ -42,14 +42,14 @@ open_file(const char *path, int *ret, struct cairn_error *err)
 	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
 		close(fd);
 		return cairn_error_set(err, CAIRN_EUNSUPPORTED,
-		    "%s is a folder, which cannot be pinned or signed here; a plugin in another "
-		    "language may be one folder of files, without folders in it",
+		    "%s is a folder, which cannot be a plugin; one for `exec: sh` is a folder of "
+		    "files, without folders in it",
 		    path);
 	}
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		close(fd);
-		return cairn_error_set(err, CAIRN_EINVAL,
-		    "%s: not a usable shared object: it is not a regular file", path);
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "%s: not a usable plugin: it is not a regular file", path);
 	}
 	*ret = fd;
 	return 0;
@@ -104,56 +104,79 @@ is_entry(const struct dirent *entry)
 	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
-/* Its bytes, then a line with their number, its name and whether it can be run: read from the end,
- * no other folder gives the same. */
 static int
-add_entry(struct provenance *p, const char *folder, const char *name, struct cairn_error *err)
+add_line(struct provenance *p, const char *path, const char *line, int length, size_t size,
+    struct cairn_error *err)
 {
-	char path[PATH_MAX], line[NAME_MAX + 64];
+	if (length < 0 || (size_t)length >= size ||
+	    file_write_all(p->fd, line, (size_t)length) != 0)
+		return io_error(path, "no memory for its bytes", err);
+	p->size += (size_t)length;
+	return 0;
+}
+
+static int
+add_entry(struct provenance *p, const char *path, struct cairn_error *err)
+{
+	const char *name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
+	char line[BUNDLE_NAME_MAX + 64];
 	size_t before = p->size;
 	struct stat st;
-	int wrote;
-	int code = file_join(path, sizeof path, folder, name);
+	int code;
 
-	if (code != 0 || strchr(name, '\n') != NULL)
-		return cairn_error_set(err, CAIRN_EINVAL, "%s: not a usable name in it", folder);
+	if (!bundle_name_is_good(name))
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    "%s: not a usable name of a plugin's file (at most %d characters, not hidden)",
+		    path, BUNDLE_NAME_MAX);
 	code = add_file(p, path, err);
 	if (code != 0)
 		return code;
 	if (stat(path, &st) != 0)
 		return io_error(path, "cannot be read", err);
-	wrote = snprintf(line, sizeof line, "\n%zu %s %s\n", p->size - before, name,
-	    (st.st_mode & 0111) != 0 ? "runs" : "data");
-	if (wrote < 0 || (size_t)wrote >= sizeof line ||
-	    file_write_all(p->fd, line, (size_t)wrote) != 0)
-		return io_error(path, "no memory for its bytes", err);
-	p->size += (size_t)wrote;
-	return 0;
+	return add_line(p, path, line,
+	    bundle_file_line(line, sizeof line, p->size - before, (st.st_mode & 0111) != 0, name),
+	    sizeof line, err);
 }
 
-/* A script, or a folder of them (no folders in it), by name. */
 static int
-add_script(struct provenance *p, const char *path, struct cairn_error *err)
+add_folder(struct provenance *p, const char *folder, size_t *ret_count, struct cairn_error *err)
 {
 	struct dirent **entries = NULL;
-	struct stat st;
-	int count, code = 0;
+	char path[PATH_MAX];
+	int count = scandir(folder, &entries, is_entry, by_name);
+	int code = 0;
 
-	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
-		return add_file(p, path, err);
-	count = scandir(path, &entries, is_entry, by_name);
 	if (count < 0)
-		return io_error(path, "cannot be read", err);
-	if (count > FOLDER_ENTRIES_MAX)
+		return io_error(folder, "cannot be read", err);
+	if (count > BUNDLE_FILES_MAX)
 		code = cairn_error_set(
-		    err, CAIRN_ELIMIT, "%s: holds more than %d files", path, FOLDER_ENTRIES_MAX);
+		    err, CAIRN_ELIMIT, "%s: holds more than %d files", folder, BUNDLE_FILES_MAX);
 	for (int i = 0; i < count; i++) {
+		if (code == 0 && file_join(path, sizeof path, folder, entries[i]->d_name) != 0)
+			code = cairn_error_set(err, CAIRN_ELIMIT, "%s: too long a path", folder);
 		if (code == 0)
-			code = add_entry(p, path, entries[i]->d_name, err);
+			code = add_entry(p, path, err);
 		free(entries[i]);
 	}
 	free(entries);
+	*ret_count = (size_t)count;
 	return code;
+}
+
+/* A script, or a folder of them (no folders in it), by name: runtime/bundle.h. */
+static int
+add_script(struct provenance *p, const char *path, struct cairn_error *err)
+{
+	char line[64];
+	struct stat st;
+	size_t count = 1;
+	bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	int code = folder ? add_folder(p, path, &count, err) : add_entry(p, path, err);
+
+	return code != 0
+	    ? code
+	    : add_line(p, path, line, bundle_last_line(line, sizeof line, count, folder),
+		  sizeof line, err);
 }
 
 /* Sealed before it is digested: until then somebody else could have it open. */

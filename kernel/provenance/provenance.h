@@ -42,8 +42,8 @@ struct provenance {
 	char text[CAIRN_ERROR_TEXT_MAX];        /* why, one sentence for a person */
 };
 
-/* `script` (may be NULL) is what a plugin that is no shared object runs: its bytes follow those of
- * `path`; of a folder, every file's in the order of their names. */
+/* `script` (may be NULL) is what a plugin that is no shared object runs: a file, or a folder of
+ * files.  Then the bytes are a bundle (runtime/bundle.h) of `path` and what it runs. */
 int provenance_open(
     const char *path, const char *script, struct provenance **ret, struct cairn_error *err);
 void provenance_free(struct provenance *provenance); /* accepts NULL */

@@ -378,6 +378,7 @@ run_script(lua_State *lua)
 	struct host *host = lua_touserdata(lua, 1);
 	struct cairn_error err = {0};
 	struct buf script = {.max = HOST_SCRIPT_MAX};
+	const char *name = getenv("CAIRN_SCRIPT"); /* where the path is that of a descriptor */
 	const char *slash = strrchr(host->cairn->path, '/');
 	int code;
 
@@ -387,7 +388,9 @@ run_script(lua_State *lua)
 		buf_fini(&script);
 		return luaL_error(lua, "%s", err.text);
 	}
-	lua_pushfstring(lua, "@%s", slash == NULL ? host->cairn->path : slash + 1);
+	if (name == NULL)
+		name = slash == NULL ? host->cairn->path : slash + 1;
+	lua_pushfstring(lua, "@%s", name);
 	code = luaL_loadbufferx(lua, script.length == 0 ? "" : (const char *)script.data,
 	    script.length, lua_tostring(lua, -1), "t");
 	buf_fini(&script);

@@ -106,7 +106,7 @@ add_job(struct buf *text, const struct cairn_job *job)
 }
 
 static int
-add_node(struct buf *text, struct cairn *cairn)
+add_node(struct buf *text, struct cairn *cairn, const struct files *files)
 {
 	const struct {
 		const char *name, *value;
@@ -120,6 +120,13 @@ add_node(struct buf *text, struct cairn *cairn)
 	for (size_t i = 0; i < sizeof all / sizeof *all && code == 0; i++) {
 		if (all[i].value != NULL)
 			code = add(text, all[i].name, all[i].value);
+	}
+	for (size_t i = 0; i < files->count && code == 0; i++) {
+		code = add_name(text, "CAIRN_FILE_", files->list[i].name);
+		if (code == 0)
+			code = buf_append_text(text, files->list[i].path);
+		if (code == 0)
+			code = buf_append_zero(text, 1);
 	}
 	return code == 0 ? add_settings(text, cairn->welcome) : code;
 }
@@ -149,7 +156,7 @@ environment_make(
 	int code;
 
 	*ret = (struct environment){.text = {.max = ENVIRONMENT_MAX}};
-	code = add_node(&ret->text, host->cairn);
+	code = add_node(&ret->text, host->cairn, &host->files);
 	if (code == 0)
 		code = add(&ret->text, "CAIRN_CALLBACK", callback);
 	if (code == 0 && turn != NULL && turn->request != NULL)

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "runtime/private.h"
 
 /* What a program's exit status says, where it is not 0. */
@@ -141,21 +140,14 @@ run_done(void *arg, const struct run_result *result)
 
 /* ---- a turn's begin ---------------------------------------------------------------------- */
 
-static bool
-program_find(const struct host *host, const char *callback, char ret[PATH_MAX])
-{
-	return file_join(ret, PATH_MAX, host->cairn->path, callback) == 0 && access(ret, X_OK) == 0;
-}
-
 static int
 turn_run(struct turn *turn)
 {
 	static const char *const callbacks[] = {"call", "job", "event", "stop"};
 	struct host *host = turn->host;
 	struct environment environment;
-	char script[PATH_MAX];
 	struct run_options options = {.program = host->program,
-	    .script = script,
+	    .script = files_program(&host->files, callbacks[turn->kind]),
 	    .body = turn->body.data,
 	    .length = turn->body.length,
 	    .timeout_ms = host->timeout_ms,
@@ -164,7 +156,7 @@ turn_run(struct turn *turn)
 	uint32_t asked = turn->request == NULL ? 0 : request_envelope(turn->request)->timeout_ms;
 	int code;
 
-	if (!program_find(host, callbacks[turn->kind], script))
+	if (options.script == NULL)
 		return CAIRN_EUNSUPPORTED;
 	if (turn->request != NULL)
 		options.body = cairn_request_body(turn->request, &options.length);
@@ -207,10 +199,8 @@ next(struct host *host)
 		host->waiting--;
 		turn_begin(turn);
 	} else if (turn == NULL && host->running == 0 && host->stopping) {
-		char script[PATH_MAX];
-
 		host->stopping = false;
-		turn = program_find(host, "stop", script) ? calloc(1, sizeof *turn) : NULL;
+		turn = files_program(&host->files, "stop") != NULL ? calloc(1, sizeof *turn) : NULL;
 		if (turn == NULL) {
 			cairn_stopped(host->cairn);
 			return;
@@ -373,9 +363,9 @@ static int
 start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 {
 	struct host *host = calloc(1, sizeof *host);
-	char script[PATH_MAX];
+	const char *program;
 	ssize_t length;
-	int code = 0;
+	int code;
 
 	if (host == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
@@ -385,12 +375,17 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 	if (length <= 0)
 		code = cairn_error_set(
 		    err, CAIRN_EIO, "cannot read /proc/self/exe: %s", strerror(errno));
-	else if (program_find(host, "start", script))
-		code = run_start(host, script, err);
-	if (code != 0)
-		free(host);
 	else
+		code = files_find(&host->files, getenv("CAIRN_FILES"), cairn->path, err);
+	program = files_program(&host->files, "start");
+	if (code == 0 && program != NULL)
+		code = run_start(host, program, err);
+	if (code != 0) {
+		files_free(&host->files);
+		free(host);
+	} else {
 		*ret_self = host;
+	}
 	return code;
 }
 

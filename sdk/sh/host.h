@@ -12,6 +12,7 @@
 
 #include <cairn/plugin.h>
 
+#include "sh/files.h"
 #include "sh/run.h"
 
 #define HOST_RUNNING_MAX 16 /* programs at once; more wait */
@@ -41,6 +42,7 @@ struct turn {
 struct host {
 	struct cairn *cairn;
 	char program[PATH_MAX]; /* cairn-sh itself */
+	struct files files;
 	uint64_t timeout_ms;
 	struct turn *turns;        /* all that are running */
 	struct turn *first, *last; /* those that wait */

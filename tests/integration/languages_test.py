@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import tempfile
+import zipapp
 
 from harness import ROOT, Node, contains, equal, main, wait_for
 
@@ -84,6 +85,59 @@ def test_a_killed_one_is_back_at_once():
             wait_for(f"{name} again", 30, lambda: node.plugin(name)["state"] == "ready" and
                      node.plugin(name)["pid"] != pid)
             equal(node.ask(f"{name}.greet"), "hello you", name)
+
+
+def test_a_script_that_is_swapped_after_it_was_judged_does_not_run():
+    with Languages() as node:
+        node.enable()
+        files = {"hello-py": "hello-py.py", "hello-lua": "hello-lua.lua", "hello-sh": "hello-sh/call"}
+        for name, file in files.items():
+            path = node.plugins_dir / file
+            path.write_text(path.read_text().replace("hello", "swapped"))
+            pid = node.plugin(name)["pid"]
+            os.kill(pid, signal.SIGKILL)
+            wait_for(f"{name} again", 30, lambda: node.plugin(name)["state"] == "ready" and
+                     node.plugin(name)["pid"] != pid)
+            equal(node.ask(f"{name}.greet"), "hello you", f"{name} runs what was judged")
+            node.cairn("plugin", "restart", name, status=1)
+            contains(node.stderr, "is not the file that was accepted", f"{name} judged anew")
+
+
+def test_nothing_that_lies_beside_a_script_is_imported():
+    with Languages() as node:
+        (node.plugins_dir / "beside.py").write_text("WORD = 'beside'\n")
+        script = node.plugins_dir / "hello-py.py"
+        script.write_text("import beside\n" + script.read_text())
+        node.cairn("plugin", "enable", "hello-py", "--pin")
+        node.start(wait=False)
+        log = node.home / "log/hello-py.log"
+        wait_for("the refusal", 30, lambda: log.exists() and
+                 "No module named 'beside'" in log.read_text())
+
+
+def test_a_python_plugin_of_several_modules_is_one_zip_file():
+    with Languages() as node:
+        folder = node.plugins_dir / "parts"
+        folder.mkdir()
+        (folder / "beside.py").write_text("WORD = 'beside'\n")
+        (node.plugins_dir / "hello-py.py").rename(folder / "__main__.py")
+        main_file = folder / "__main__.py"
+        main_file.write_text("import beside\n" + main_file.read_text())
+        zipapp.create_archive(folder, node.plugins_dir / "hello-py.py")
+        shutil.rmtree(folder)
+        node.cairn("plugin", "enable", "hello-py")
+        node.start()
+        contains(node.ask("hello-py.greet"), "hello you", "greeting")
+
+
+def test_programs_of_a_folder_find_each_other_by_variables():
+    with Languages() as node:
+        (node.plugins_dir / "hello-sh/words.sh").write_text("word=shared\n")
+        (node.plugins_dir / "hello-sh/call").write_text(
+            '#!/bin/sh\n. "$CAIRN_FILE_WORDS_SH"\nprintf %s "$word"\n')
+        node.cairn("plugin", "enable", "hello-sh")
+        node.start()
+        equal(node.ask("hello-sh.greet"), "shared", "what the sourced file said")
 
 
 def test_an_interpreter_that_the_site_does_not_list_is_refused():

@@ -3,6 +3,7 @@
 
 import datetime
 import logging
+import os
 import sys
 
 
@@ -19,12 +20,19 @@ class Formatter(logging.Formatter):
                 f"{record.levelname.lower()} {record.name}: {text}")
 
 
+def _file(name):
+    """The script is run from a descriptor; CAIRN_SCRIPT is its name."""
+    if name.startswith("/proc/self/fd/") and name.count("/") == 4:
+        return os.environ.get("CAIRN_SCRIPT", name)
+    return name.rsplit("/", 1)[-1]
+
+
 def where(error):
     """Kind and place of an exception, without its words: they may hold what was being handled."""
     frames, trace = [], error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        frames.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
+        frames.append(f"{_file(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
     return f"[{type(error).__name__} at {' > '.join(frames[-4:]) or '?'}]"
 
