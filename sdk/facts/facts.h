@@ -129,6 +129,7 @@ int facts_set_withdraw(struct facts *facts, const char *name, facts_set_fn *plac
 struct facts_status {
 	uint64_t patients;         /* of whom something is kept */
 	uint64_t queued;           /* changes that the kernel does not have yet */
+	bool placing;              /* a set is being put in place */
 	bool again;                /* all is being handed over to a new index */
 	uint64_t failing_since_ms; /* monotonic; 0: the kernel takes what it is given */
 	char failure[160];
