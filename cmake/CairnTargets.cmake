@@ -3,7 +3,8 @@
 # target, so that a directory lists its sources and what it needs, and nothing else.
 
 find_package(PkgConfig REQUIRED)
-foreach(dep libuv libprotobuf-c lmdb openssl lua5.4 yaml-0.1 libpcre2-8 jansson zlib cmocka)
+foreach(dep libuv libprotobuf-c lmdb openssl lua5.4 yaml-0.1 libpcre2-8 jansson zlib cmocka
+    simdjson libcurl)
   string(MAKE_C_IDENTIFIER ${dep} id)
   pkg_check_modules(${id} REQUIRED IMPORTED_TARGET ${dep})
   add_library(dep::${dep} ALIAS PkgConfig::${id})
