@@ -298,13 +298,6 @@ print_plugins(const json_t *reply)
 	}
 }
 
-static void
-add_warning(void *arg, enum policy_level level, const char *text)
-{
-	(void)level;
-	json_array_append_new(json_object_get(arg, "warnings"), json_string(text));
-}
-
 static int
 run_reload(struct cli *cli, int argc, char **argv)
 {
@@ -323,7 +316,6 @@ run_reload(struct cli *cli, int argc, char **argv)
 		limits.timeout_ms = RELOAD_MS;
 	if (client_json(&limits, "kernel.reload", NULL, &reply, &err) != 0)
 		return cli_fail(cli, &err);
-	policy_check_cases(cli, add_warning, reply);
 	if (cli->json)
 		return cli_print_json(reply);
 	json_array_foreach(json_object_get(reply, "warnings"), index, warning)

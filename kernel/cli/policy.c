@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "cli/available.h"
 #include "guard/cases.h"
 
 struct reporting {
@@ -63,73 +62,24 @@ policy_sample(const struct policy_site *site, const char *subject)
 
 /* ---- cases ------------------------------------------------------------------------------ */
 
-struct counting {
-	const struct policy_site *site;
-	unsigned right, wrong;
-};
-
-static ProtobufCMessage *
-case_message(void *arg, const char *subject)
-{
-	const struct counting *counting = arg;
-
-	return policy_sample(counting->site, subject);
-}
-
-static void
-case_result(void *arg, const struct cases_result *result)
-{
-	struct counting *counting = arg;
-
-	if (result->problem[0] == 0)
-		counting->right++;
-	else
-		counting->wrong++;
-}
-
-static int
-case_file(void *arg, const char *path, struct cairn_error *err)
-{
-	const struct counting *counting = arg;
-	const struct cases_ops ops = {case_message, case_result, arg};
-
-	return cases_run(counting->site->guard, path, &ops, err);
-}
-
 static void
 check_cases(const struct cli *cli, const struct policy_site *site, const struct reporting *to)
 {
-	struct counting counting = {.site = site};
+	struct cases_count count;
 	struct cairn_error err = {0};
 	char folder[PATH_MAX], text[200];
 
-	if (file_join(folder, sizeof folder, cli->home, "policies/cases") != 0 ||
-	    !file_exists(folder))
+	if (file_join(folder, sizeof folder, cli->home, "policies/cases") != 0)
 		return;
-	if (available_files(folder, ".yaml", case_file, &counting, &err) != 0) {
+	if (cases_folder(site->guard, folder, site->served, site->served_count, &count, &err) !=
+	    0) {
 		to->report(to->arg, POLICY_WARNING, err.text);
 		return;
 	}
-	if (counting.wrong == 0)
+	if (count.wrong == 0)
 		return;
-	snprintf(text, sizeof text,
-	    "%u of %u cases in policies/cases are decided otherwise than they say; `cairn policy "
-	    "test` shows how",
-	    counting.wrong, counting.wrong + counting.right);
+	cases_text(&count, text, sizeof text);
 	to->report(to->arg, POLICY_WARNING, text);
-}
-
-void
-policy_check_cases(const struct cli *cli,
-    void (*report)(void *arg, enum policy_level level, const char *text), void *arg)
-{
-	const struct reporting to = {report, arg};
-	struct policy_site site;
-
-	if (policy_site_open(&site, cli, NULL, NULL) != 0)
-		return;
-	check_cases(cli, &site, &to);
-	policy_site_close(&site);
 }
 
 /* ---- check ------------------------------------------------------------------------------ */

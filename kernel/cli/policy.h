@@ -32,8 +32,4 @@ enum policy_level { POLICY_FINE, POLICY_WARNING, POLICY_ERROR };
 void policy_check(const struct cli *cli,
     void (*report)(void *arg, enum policy_level level, const char *text), void *arg);
 
-/* A warning when some of the site's cases are not decided as they say. */
-void policy_check_cases(const struct cli *cli,
-    void (*report)(void *arg, enum policy_level level, const char *text), void *arg);
-
 #endif

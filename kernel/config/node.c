@@ -243,6 +243,17 @@ load_file(struct node_config *config, struct cairn_error *err)
 	return code;
 }
 
+/* An operator may have several homes. */
+static int
+name_path(const char *home, struct cairn_error *err)
+{
+	struct cairn_error cause = *err;
+
+	if (strncmp(cause.text, "node.yaml", 9) != 0)
+		return cause.code;
+	return cairn_error_set(err, cause.code, "%s/%s", home, cause.text);
+}
+
 int
 node_config_load(const char *home, struct node_config **ret, struct cairn_error *err)
 {
@@ -258,6 +269,8 @@ node_config_load(const char *home, struct node_config **ret, struct cairn_error 
 		    "%s: no such folder; `cairn init %s` makes a node there", home, home);
 	else
 		code = load_file(config, err);
+	if (code != 0 && err != NULL)
+		code = name_path(config->home == NULL ? home : config->home, err);
 	if (code != 0)
 		node_config_free(config);
 	else

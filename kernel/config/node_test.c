@@ -114,7 +114,8 @@ a_wrong_node_yaml_is_named_with_its_line(void **state)
 
 		put(&home, "node.yaml", cases[i][0]);
 		assert_int_equal(node_config_load(home.path, &node, &err), CAIRN_EINVAL);
-		assert_string_equal(err.text, cases[i][1]);
+		assert_memory_equal(err.text, home.path, strlen(home.path));
+		assert_string_equal(err.text + strlen(home.path) + 1, cases[i][1]);
 	}
 	test_dir_remove(&home);
 }

@@ -15,7 +15,7 @@
  * only the verdict is needed; obligations are compared as a whole, and none there means none.
  */
 
-#include "guard/guard.h"
+#include "guard/check.h"
 
 struct cases_result {
 	const char *name;
@@ -35,5 +35,17 @@ struct cases_ops {
 /* Every case of one file.  An error is about the file itself. */
 int cases_run(
     struct guard *guard, const char *path, const struct cases_ops *ops, struct cairn_error *err);
+
+#define CASES_FILES_MAX 200
+
+struct cases_count {
+	unsigned right, wrong;
+};
+
+/* Every .yaml file of the folder, with samples of what is served; none without the folder. */
+int cases_folder(struct guard *guard, const char *folder, const struct guard_served *served,
+    size_t served_count, struct cases_count *ret, struct cairn_error *err);
+/* What to say of cases that are decided otherwise. */
+void cases_text(const struct cases_count *count, char *ret, size_t size);
 
 #endif

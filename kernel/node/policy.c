@@ -9,10 +9,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "guard/check.h"
+#include "guard/cases.h"
+#include "guard/changes.h"
 
-#define FILES_MAX 70 /* more than a guard loads */
-#define CHANGE_TEXT_MAX 160
+#define FIELDS_MAX 200 /* more than the 70 files that a guard loads at most */
+#define CHANGE_NAME_MAX (CHANGES_KEY_MAX + 16)
+#define CHANGE_TEXT_MAX (2 * CHANGES_TEXT_MAX)
+#define CHANGE_BYTES_MAX 32768 /* what is beyond is said to be */
 
 static int
 policies_path(const struct node *node, char ret[PATH_MAX], struct cairn_error *err)
@@ -41,14 +44,20 @@ struct checking {
 };
 
 static void
+warn(json_t *warnings, const char *text)
+{
+	log_warning("policy", "%s", text);
+	if (warnings != NULL)
+		json_array_append_new(warnings, json_string(text));
+}
+
+static void
 take_finding(void *arg, const struct guard_finding *finding)
 {
 	struct checking *checking = arg;
 
 	if (!finding->error) {
-		log_warning("policy", "%s", finding->text);
-		if (checking->warnings != NULL)
-			json_array_append_new(checking->warnings, json_string(finding->text));
+		warn(checking->warnings, finding->text);
 		return;
 	}
 	log_error("policy", "%s", finding->text);
@@ -56,9 +65,31 @@ take_finding(void *arg, const struct guard_finding *finding)
 		cairn_error_set(checking->err, CAIRN_EINVAL, "policies: %s", finding->text);
 }
 
+/* A policy that decides the site's cases otherwise than they say may be meant so. */
+static void
+check_cases(const struct node *node, struct guard *guard, const struct guard_served *served,
+    size_t count, json_t *warnings)
+{
+	struct cairn_error err = {0};
+	struct cases_count cases = {0};
+	char path[PATH_MAX], text[200];
+
+	if (file_join(path, sizeof path, node->config->home, "policies/cases") != 0)
+		return;
+	if (cases_folder(guard, path, served, count, &cases, &err) != 0) {
+		warn(warnings, err.text);
+		return;
+	}
+	if (cases.wrong == 0)
+		return;
+	cases_text(&cases, text, sizeof text);
+	warn(warnings, text);
+}
+
 int
-node_policy_check_set(struct guard *guard, const struct manifest *const *manifests, size_t count,
-    json_t *warnings, struct cairn_error *err)
+node_policy_check_set(const struct node *node, struct guard *guard,
+    const struct manifest *const *manifests, size_t count, json_t *warnings,
+    struct cairn_error *err)
 {
 	struct guard_served *served = calloc(GUARD_SERVED_MAX, sizeof *served);
 	struct checking checking = {warnings, err, 0};
@@ -70,6 +101,8 @@ node_policy_check_set(struct guard *guard, const struct manifest *const *manifes
 	for (size_t i = 0; i < count; i++)
 		served_count = guard_served_add(served, served_count, manifests[i]);
 	guard_check(guard, served, served_count, take_finding, &checking);
+	if (checking.errors == 0)
+		check_cases(node, guard, served, served_count, warnings);
 	free(served);
 	return checking.errors == 0 ? 0 : CAIRN_EINVAL;
 }
@@ -85,15 +118,16 @@ node_policy_check(
 		if (!node->plugins[i]->removed)
 			manifests[count++] = node->plugins[i]->config.manifest;
 	}
-	return node_policy_check_set(guard, manifests, count, warnings, err);
+	return node_policy_check_set(node, guard, manifests, count, warnings, err);
 }
 
 /* ---- recording a change ----------------------------------------------------------------- */
 
 struct change {
-	struct ledger_field fields[FILES_MAX];
-	char texts[FILES_MAX][CHANGE_TEXT_MAX];
-	size_t count;
+	struct ledger_field fields[FIELDS_MAX];
+	char names[FIELDS_MAX][CHANGE_NAME_MAX];
+	char texts[FIELDS_MAX][CHANGE_TEXT_MAX + 8];
+	size_t count, bytes;
 };
 
 static void
@@ -108,11 +142,33 @@ digest_text(const struct guard *guard, char ret[65])
 static void
 add_field(struct change *change, const char *name, const char *before, const char *after)
 {
-	if (change->count == FILES_MAX)
+	size_t i = change->count;
+
+	if (i == FIELDS_MAX)
 		return;
-	snprintf(change->texts[change->count], CHANGE_TEXT_MAX, "%s -> %s", before, after);
-	change->fields[change->count] = (struct ledger_field){name, change->texts[change->count]};
+	snprintf(change->names[i], sizeof change->names[i], "%s", name);
+	snprintf(change->texts[i], sizeof change->texts[i], "%s -> %s", before, after);
+	if (i == FIELDS_MAX - 1 || change->bytes > CHANGE_BYTES_MAX) {
+		snprintf(change->names[i], sizeof change->names[i], "more");
+		snprintf(
+		    change->texts[i], sizeof change->texts[i], "further changes are not listed");
+	}
+	change->bytes += strlen(change->names[i]) + strlen(change->texts[i]);
+	if (change->bytes > 2 * CHANGE_BYTES_MAX ||
+	    (i > 0 && strcmp(change->names[i - 1], "more") == 0))
+		return;
+	change->fields[i] = (struct ledger_field){change->names[i], change->texts[i]};
 	change->count++;
+}
+
+/* What a setting was and is: a digest says only that the file is another. */
+static void
+add_setting(void *arg, const char *key, const char *before, const char *after)
+{
+	char name[CHANGE_NAME_MAX];
+
+	snprintf(name, sizeof name, "settings.%s", key);
+	add_field(arg, name, before, after);
 }
 
 static bool
@@ -160,27 +216,31 @@ record(struct node *node, const char *principal, const struct change *change,
 
 	entry.kind = "policy";
 	entry.principal = principal;
-	entry.fields = change->fields;
-	entry.field_count = change->count;
+	entry.fields = change == NULL ? NULL : change->fields;
+	entry.field_count = change == NULL ? 0 : change->count;
 	if (node->ledger != NULL && ledger_append(node->ledger, &entry, NULL, NULL, &err) != 0)
 		log_error("policy", "the change is not recorded: %s", err.text);
 }
 
 /* ---- reloading -------------------------------------------------------------------------- */
 
-/* The new policy decides from here on; nothing in this can fail. */
+/* The new policy decides from here on; without memory the record lacks what changed. */
 static void
 exchange(struct node *node, struct guard *guard, const char *principal)
 {
-	struct change change = {.count = 0};
+	struct change *change = calloc(1, sizeof *change);
 	char before[65], after[65];
 
 	digest_text(node->guard, before);
 	digest_text(guard, after);
-	add_field(&change, "policy", before, after);
-	add_files(&change, node->guard, guard);
-	record(node, principal, &change,
+	if (change != NULL) {
+		add_field(change, "policy", before, after);
+		add_files(change, node->guard, guard);
+		guard_changes(node->guard, guard, add_setting, change);
+	}
+	record(node, principal, change,
 	    &(struct ledger_entry){.subject = after, .verdict = "reloaded"});
+	free(change);
 	guard_free(node->guard);
 	node->guard = guard;
 	log_info("policy", "reloaded: %zu rules", guard_rule_count(guard));
@@ -189,11 +249,10 @@ exchange(struct node *node, struct guard *guard, const char *principal)
 void
 node_policy_keep(struct node *node, const char *principal, const struct cairn_error *err)
 {
-	struct change change = {.count = 0};
 	char digest[65];
 
 	digest_text(node->guard, digest);
-	record(node, principal, &change,
+	record(node, principal, NULL,
 	    &(struct ledger_entry){.subject = digest, .verdict = "kept", .reason = err->text});
 	log_error("policy", "not reloaded, the policy that was loaded goes on: %s", err->text);
 }

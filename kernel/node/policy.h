@@ -11,14 +11,15 @@
 /* Loads HOME/policies. */
 int node_policy_open(const struct node *node, struct guard **ret, struct cairn_error *err);
 
-/* Holds the policy against the enabled plugins.  Warnings go to the log and, unless NULL, into the
- * array `warnings`; the first error is the result. */
+/* Holds the policy against the enabled plugins, and puts the site's cases to it.  Warnings go to
+ * the log and, unless NULL, into the array `warnings`; the first error is the result. */
 int node_policy_check(
     const struct node *node, struct guard *guard, json_t *warnings, struct cairn_error *err);
 
 /* The same against the plugins that there would be. */
-int node_policy_check_set(struct guard *guard, const struct manifest *const *manifests,
-    size_t count, json_t *warnings, struct cairn_error *err);
+int node_policy_check_set(const struct node *node, struct guard *guard,
+    const struct manifest *const *manifests, size_t count, json_t *warnings,
+    struct cairn_error *err);
 
 /* Decides by `guard`, which was checked, from now on; takes it.  Recorded, when it is another, with
  * who asked for it.  `reply` (may be NULL) gets changed, digest, before, rules and warnings. */

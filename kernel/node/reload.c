@@ -94,7 +94,7 @@ check_policy(struct node *node, struct reload *reload, struct cairn_error *err)
 		manifests[i] = reload->plugins[i].manifest;
 	if (code == 0)
 		code = node_policy_check_set(
-		    reload->guard, manifests, reload->count, reload->warnings, err);
+		    node, reload->guard, manifests, reload->count, reload->warnings, err);
 	reload->bad_policy = code != 0;
 	return code;
 }

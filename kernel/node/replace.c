@@ -161,7 +161,7 @@ check_alone(struct node *node, const struct plugin_config *config, struct cairn_
 			}
 		}
 	}
-	return node_policy_check_set(node->guard, manifests, count, NULL, err);
+	return node_policy_check_set(node, node->guard, manifests, count, NULL, err);
 }
 
 /* Takes `config`, and `request` when it returns 0. */

@@ -41,6 +41,9 @@ def test_a_changed_policy_decides_once_it_is_reloaded():
         contains(change["principal"], "local:", "who reloaded")
         equal(change["fields"]["policy"], f"{answer['before']} -> {answer['digest']}", "digests")
         contains(change["fields"]["settings.yaml"], " -> ", "the file's digests")
+        equal(change["fields"]["settings.minimum_cell"], "10 -> 20", "the setting")
+        equal([f for f in change["fields"] if f.startswith("settings.")],
+              ["settings.yaml", "settings.minimum_cell"], "what changed")
 
 
 def test_a_wrong_policy_is_not_taken_and_the_old_one_decides_on():
@@ -71,6 +74,8 @@ def test_a_hangup_reloads():
         edit(node, "settings.yaml", "rounding: 5", "rounding: 10")
         node.process.send_signal(signal.SIGHUP)
         wait_for("reload", 10, lambda: not node.json("status")["policy"]["differs"])
+        contains((node.dir / "node.log").read_text(),
+                 "cases in policies/cases are decided otherwise", "what the log says of cases")
         contains(node.count("*", purpose="statistics", who=RESEARCHER)["reason"], "rounded to 10",
                  "the new policy")
 
