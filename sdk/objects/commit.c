@@ -13,6 +13,8 @@
 #define LATE_BYTES ((uint64_t)16 * 1024)
 /* Less at a time would cost more in wake-ups than it saves. */
 #define AHEAD_BYTES ((uint64_t)64 * 1024)
+/* A larger group takes so long to write that writing its place first would cost more. */
+#define BLANK_BYTES ((uint64_t)64 * 1024)
 
 /* ---- sums ------------------------------------------------------------------------------- */
 
@@ -128,6 +130,8 @@ group_append(struct objects_commit *commit, struct put_list *group, uint64_t len
 	if (code != 0) {
 		objects_tail_cut(&commit->tail);
 	} else if (commit->durability == OBJECTS_POWER) {
+		if (length <= BLANK_BYTES)
+			objects_tail_blank(&commit->tail, length);
 		code = objects_tail_sync(&commit->tail);
 		cause = errno;
 		if (code != 0)

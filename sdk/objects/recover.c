@@ -292,8 +292,9 @@ static int
 cut(struct recovery *recovery, const struct scan *scan)
 {
 	if (recovery->tail < scan->end) {
-		log_warning("objects", "cutting %llu unfinished bytes off segment %u",
-		    (unsigned long long)(scan->end - recovery->tail), scan->header.id);
+		if (!objects_scan_blank(scan, recovery->tail))
+			log_warning("objects", "cutting %llu unfinished bytes off segment %u",
+			    (unsigned long long)(scan->end - recovery->tail), scan->header.id);
 		if (ftruncate(scan->fd, (off_t)recovery->tail) != 0)
 			return CAIRN_EIO;
 	}

@@ -29,19 +29,22 @@ make_log(struct fixture *f, struct buf *ret, size_t *ret_second)
 {
 	char path[256];
 	struct record first = {.kind = RECORD_OBJECT, .length = 100, .note_length = 8};
+	struct record second = {.kind = RECORD_OBJECT, .length = 40, .note_length = 8};
 
 	fixture_make(f);
 	fixture_abandon(f, put_two);
 	fixture_path(f, SEGMENT, path);
 	assert_int_equal(file_read(path, ret, NULL), 0);
 	*ret_second = SEGMENT_HEADER_SIZE + (size_t)objects_record_size(&first);
-	assert_true(ret->length > *ret_second + RECORD_HEADER_SIZE);
+	/* Behind the records are the zeros to be written over. */
+	assert_true(ret->length > *ret_second + (size_t)objects_record_size(&second));
+	ret->length = *ret_second + (size_t)objects_record_size(&second);
 }
 
 static void
 a_tail_torn_at_any_byte_is_cut_off_and_written_on(void **state)
 {
-	BUF_AUTO log = {.max = 1 << 20};
+	BUF_AUTO log = {.max = 4 << 20};
 	struct fixture f;
 	char path[256];
 	size_t second;
@@ -69,11 +72,38 @@ a_tail_torn_at_any_byte_is_cut_off_and_written_on(void **state)
 	fixture_remove(&f);
 }
 
+static void
+room_made_for_the_next_is_no_damage_and_goes(void **state)
+{
+	struct fixture f;
+	char path[256];
+	long size, left;
+
+	(void)state;
+	fixture_make(&f);
+	fixture_abandon(&f, put_two);
+	fixture_path(&f, SEGMENT, path);
+	left = fixture_file_size(path);
+	fixture_open(&f);
+	size = fixture_file_size(path);
+	assert_true(size < left);
+	assert_int_equal(objects_count(f.objects), 2);
+	assert_int_equal(fixture_check_here(&f, "second"), 0);
+	assert_int_equal(fixture_put(&f, "third", 30, NULL), 0);
+	assert_true(fixture_file_size(path) > left);
+	assert_int_equal(fixture_check_apart(&f, "third"), 0);
+	fixture_close(&f);
+	assert_true(fixture_file_size(path) < size + 1000);
+	fixture_open(&f);
+	assert_int_equal(objects_count(f.objects), 3);
+	fixture_remove(&f);
+}
+
 /* Padding and nothing else may differ without being noticed. */
 static void
 a_flipped_byte_in_the_last_record_is_found(void **state)
 {
-	BUF_AUTO log = {.max = 1 << 20};
+	BUF_AUTO log = {.max = 4 << 20};
 	struct fixture f;
 	char path[256];
 	size_t second, meaningful;
@@ -98,7 +128,7 @@ a_flipped_byte_in_the_last_record_is_found(void **state)
 static void
 damage_in_the_middle_costs_only_what_it_hit(void **state)
 {
-	BUF_AUTO log = {.max = 1 << 20};
+	BUF_AUTO log = {.max = 4 << 20};
 	struct fixture f;
 	char path[256];
 	size_t second;
@@ -124,7 +154,7 @@ damage_in_the_middle_costs_only_what_it_hit(void **state)
 static void
 a_damaged_segment_header_costs_nothing(void **state)
 {
-	BUF_AUTO log = {.max = 1 << 20};
+	BUF_AUTO log = {.max = 4 << 20};
 	struct fixture f;
 	char path[256];
 	size_t second;
@@ -278,7 +308,7 @@ an_index_of_garbage_is_made_again(void **state)
 static void
 an_index_cut_short_anywhere_is_made_again(void **state)
 {
-	BUF_AUTO index = {.max = 1 << 20};
+	BUF_AUTO index = {.max = 4 << 20};
 	struct fixture f;
 	char path[256];
 
@@ -396,6 +426,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_tail_torn_at_any_byte_is_cut_off_and_written_on),
+	    cmocka_unit_test(room_made_for_the_next_is_no_damage_and_goes),
 	    cmocka_unit_test(a_flipped_byte_in_the_last_record_is_found),
 	    cmocka_unit_test(damage_in_the_middle_costs_only_what_it_hit),
 	    cmocka_unit_test(a_damaged_segment_header_costs_nothing),

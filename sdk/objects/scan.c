@@ -159,6 +159,24 @@ objects_scan_resync(struct scan *scan)
 	return code;
 }
 
+bool
+objects_scan_blank(const struct scan *scan, uint64_t from)
+{
+	uint8_t *block = malloc(BLOCK);
+	bool blank = block != NULL;
+
+	while (blank && from < scan->end) {
+		size_t length = scan->end - from < BLOCK ? (size_t)(scan->end - from) : BLOCK;
+
+		/* The first is zero, and each is as the one before. */
+		blank = objects_read_at(scan->fd, block, length, from) == 0 && block[0] == 0 &&
+		    memcmp(block, block + 1, length - 1) == 0;
+		from += length;
+	}
+	free(block);
+	return blank;
+}
+
 int
 objects_scan_good(struct scan *scan, struct record *ret, uint64_t *damaged)
 {
@@ -169,7 +187,8 @@ objects_scan_good(struct scan *scan, struct record *ret, uint64_t *damaged)
 		return code;
 	code = objects_scan_resync(scan);
 	if (code == CAIRN_ENOTFOUND) {
-		*damaged += scan->end - bad;
+		if (!objects_scan_blank(scan, bad))
+			*damaged += scan->end - bad;
 		scan->at = scan->end;
 	}
 	if (code != 0)

@@ -39,6 +39,9 @@ int objects_scan_next(struct scan *scan, struct record *ret);
  * (scan->at stays). */
 int objects_scan_resync(struct scan *scan);
 
+/* Are there only zeros from there to the end?  So they are where a writer had made room. */
+bool objects_scan_blank(const struct scan *scan, uint64_t from);
+
 /* The next whole record, over damage, which is counted in `*damaged` bytes.  CAIRN_ENOTFOUND. */
 int objects_scan_good(struct scan *scan, struct record *ret, uint64_t *damaged);
 

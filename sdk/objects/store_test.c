@@ -287,9 +287,9 @@ large_objects_stream_to_files_of_their_own(void **state)
 	assert_int_equal(fixture_put(&f, "large", 40 << 20, "note"), 0);
 	assert_int_equal(f.objects->memory, 0);
 	fixture_path(&f, "segments/00000001.seg", path);
-	assert_true(fixture_file_size(path) < 1000);
 	assert_int_equal(fixture_check_here(&f, "large"), 0);
 	fixture_close(&f);
+	assert_true(fixture_file_size(path) < 1000);
 	fixture_open(&f);
 	assert_int_equal(fixture_check_here(&f, "large"), 0);
 	fixture_remove(&f);

@@ -3,13 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "objects/mend.h"
 
 #define IOV_BATCH 1024
 #define PAGE 4096
+#define BLANK_PIECE 65536
+#define BLANK_PIECES 16
 
 const struct objects_io objects_io_system = {.pwritev = pwritev, .datasync = fdatasync};
 
@@ -78,11 +82,21 @@ new_segment(struct objects_tail *tail)
 	return 0;
 }
 
+static void
+drop_blank(struct objects_tail *tail)
+{
+	if (tail->fd >= 0 && tail->blank > tail->at && ftruncate(tail->fd, (off_t)tail->at) != 0)
+		log_warning("objects", "cannot cut the unused end off segment %u: %s", tail->id,
+		    strerror(errno));
+	tail->blank = 0;
+}
+
 /* Every segment but the last is on the disk, whatever the durability: so recovery need look for
  * torn records only at the end. */
 static int
 finish_segment(struct objects_tail *tail)
 {
+	drop_blank(tail);
 	if (!tail->suspect && tail->io->datasync(tail->fd) != 0)
 		tail->suspect = true;
 	if (tail->suspect &&
@@ -132,6 +146,22 @@ objects_tail_hurry(const struct objects_tail *tail, uint64_t from, uint64_t leng
 }
 
 void
+objects_tail_blank(struct objects_tail *tail, uint64_t length)
+{
+	static const uint8_t zeros[BLANK_PIECE];
+	struct iovec iov[BLANK_PIECES];
+	uint64_t from = tail->at + length;
+
+	if (from <= tail->blank)
+		return;
+	for (size_t i = 0; i < BLANK_PIECES; i++)
+		iov[i] = (struct iovec){(void *)(uintptr_t)zeros, BLANK_PIECE};
+	/* Nothing rests on it, and a failure is not tried again at once. */
+	(void)write_all(tail->io, tail->fd, from, iov, BLANK_PIECES);
+	tail->blank = from + (uint64_t)BLANK_PIECE * BLANK_PIECES;
+}
+
+void
 objects_tail_advance(struct objects_tail *tail, uint64_t length)
 {
 	tail->at += length;
@@ -146,6 +176,7 @@ objects_tail_sync(struct objects_tail *tail)
 void
 objects_tail_cut(struct objects_tail *tail)
 {
+	tail->blank = 0;
 	if (tail->fd >= 0 && ftruncate(tail->fd, (off_t)tail->at) != 0)
 		objects_tail_close(tail);
 }
@@ -162,6 +193,7 @@ objects_tail_poison(struct objects_tail *tail)
 void
 objects_tail_close(struct objects_tail *tail)
 {
+	drop_blank(tail);
 	if (tail->fd >= 0)
 		close(tail->fd);
 	tail->fd = -1;

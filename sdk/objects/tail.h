@@ -32,6 +32,8 @@ struct objects_tail {
 	uint64_t salt;
 	uint64_t at;  /* end of what is written and acknowledged, or will be */
 	bool suspect; /* a sync of acknowledged records failed and was not made good */
+	uint64_t
+	    blank; /* where the zeros end that are in the file behind `at`; less: there are none */
 };
 
 /* Makes room for a group of `need` bytes: begins a new segment where there is none or it is full.
@@ -43,6 +45,11 @@ bool objects_tail_fits(const struct objects_tail *tail, uint64_t need);
 int objects_tail_write(struct objects_tail *tail, uint64_t from, struct iovec *iov, size_t count);
 /* Has the disk begin with what was written there, so that the sync has less to do. */
 void objects_tail_hurry(const struct objects_tail *tail, uint64_t from, uint64_t length);
+/* Writes zeros behind a group of `length` bytes, once in a while, so that the same sync finds their
+ * place on the disk.  What is then written over them is synced without a change to the file's
+ * metadata, which takes most of the time that a small group costs.  A file that is closed has none
+ * left; after a crash recovery cuts them off. */
+void objects_tail_blank(struct objects_tail *tail, uint64_t length);
 void objects_tail_advance(struct objects_tail *tail, uint64_t length);
 int objects_tail_sync(struct objects_tail *tail);
 /* After a failed write, or one that came to nothing: cuts off what is behind tail->at, or gives the
