@@ -5,7 +5,7 @@
 
 #include "cohort/expr.h"
 
-#define OPERATORS (CAIRN__LEAF__OPERATOR__EXISTS + 1)
+#define OPERATORS (CAIRN__LEAF__OPERATOR__LIKE + 1)
 
 struct field {
 	Cairn__CohortField message;
@@ -48,7 +48,8 @@ set_field(struct field *field, const struct cohort_attribute *attribute)
 
 	cairn__cohort_field__init(message);
 	message->name = borrowed(attribute->name);
-	message->level = (Cairn__Level)attribute->entity;
+	message->level = cohort_entity_level(attribute->entity);
+	message->entity = borrowed(cohort_entity_name(attribute->entity));
 	message->type = (Cairn__CohortField__Type)attribute->type;
 	message->unit = borrowed(attribute->unit);
 	message->unit_name = borrowed(attribute->unit_name);
@@ -56,7 +57,7 @@ set_field(struct field *field, const struct cohort_attribute *attribute)
 	message->example = borrowed(attribute->example);
 	message->operators = field->operators;
 	for (unsigned i = 0; i < OPERATORS; i++)
-		if (cohort_type_takes(attribute->type, (Cairn__Leaf__Operator)i))
+		if (cohort_attribute_takes(attribute, (Cairn__Leaf__Operator)i))
 			field->operators[message->n_operators++] = (Cairn__Leaf__Operator)i;
 	set_codes(message, attribute);
 	set_range(field, attribute);
@@ -70,9 +71,14 @@ answer_fields(struct buf *ret, struct cairn_error *err)
 	Cairn__FieldsAnswer answer = CAIRN__FIELDS_ANSWER__INIT;
 
 	answer.fields = messages;
-	for (; answer.n_fields < COHORT_ATTRIBUTES; answer.n_fields++) {
-		set_field(&fields[answer.n_fields], cohort_attribute_at(answer.n_fields));
+	for (size_t i = 0; i < COHORT_ATTRIBUTES; i++) {
+		const struct cohort_attribute *attribute = cohort_attribute_at(i);
+
+		if (attribute->withheld)
+			continue;
+		set_field(&fields[answer.n_fields], attribute);
 		messages[answer.n_fields] = &fields[answer.n_fields].message;
+		answer.n_fields++;
 	}
 	return answer_pack(&answer.base, ret, err);
 }

@@ -54,7 +54,7 @@ assert_equals_search(struct fixture *f, const struct population *p, const char *
 		/* An attribute that is unknown so far has no facts, and is said to be so. */
 		if (count.criteria_count > 0)
 			for (size_t i = 0; i < count.criteria_count; i++)
-				assert_true(strcmp(count.criteria[i], "diagnosis") == 0 ||
+				assert_true(strcmp(count.criteria[i], "lesion") == 0 ||
 				    strcmp(count.criteria[i], "volume") == 0);
 		index_count_fini(&count);
 	}
@@ -357,7 +357,7 @@ a_withdrawn_question_ends(void **state)
 	(void)state;
 	fixture_open(&f);
 	assert_int_equal(
-	    index_count(f.index, expression, CAIRN__LEVEL__PATIENT, &cancel, &count, NULL),
+	    index_count(f.index, expression, CAIRN__LEVEL__PATIENT, &(struct index_asking){.cancel = &cancel}, &count, NULL),
 	    CAIRN_ECANCELLED);
 	cairn__expression__free_unpacked(expression, NULL);
 	fixture_close(&f);

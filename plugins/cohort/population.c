@@ -21,7 +21,7 @@ static const struct {
     {"modality", CODE, 2, {"CT", "MR", "mr", "MG", "ct"}, "US"},
     {"body_part", CODE, 2, {"CHEST", "BREAST", "HEAD", "chest", "LEG"}, "unseen"},
     {"sex", CODE, 0, {"female", "male", "FEMALE", "female", "male"}, "other"},
-    {"diagnosis", CODE, 0, {"icd10:C34", "icd10:C50", "x y", "icd10:c34", "\xc3\xa9"}, "unseen"},
+    {"lesion", CODE, 0, {"icd10:C34", "icd10:C50", "x y", "icd10:c34", "\xc3\xa9"}, "unseen"},
     {"slice_thickness", NUMBER, 2, {0}, NULL}, {"age", NUMBER, 1, {0}, NULL},
     {"volume", NUMBER, 3, {0}, NULL}, {"study_date", DAY, 1, {0}, NULL},
     {"study_day", NUMBER, 1, {0}, NULL}, /* never stated: follows from study_date */

@@ -1,107 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The imaging attributes, and the names that a criterion may and may not have. */
+/* The names that a criterion may and may not have, and what goes with which. */
 #include "cohort/private.h"
 
 #include <string.h>
 #include <strings.h>
 
 #include "base/text.h"
-
-static const char *const sexes[] = {"female", "male", "other", NULL};
-
-/* PS3.3 C.7.3.1.1.1, the usual ones first, since the nearest of equals is suggested; then the
- * retired ones, because archives keep them. */
-static const char *const modalities[] = {"CT", "MR", "MG", "PT", "US", "NM", "CR", "DX", "XA", "RF",
-    "SM", "SEG", "SR", "PR", "KO", "RTSTRUCT", "RTPLAN", "RTDOSE", "RTIMAGE", "RTRECORD", "REG",
-    "OT", "ANN", "AR", "ASMT", "AU", "BDUS", "BI", "BMD", "CFM", "CTPROTOCOL", "DG", "DMS", "DOC",
-    "ECG", "EEG", "EMG", "EOG", "EPS", "ES", "FID", "GM", "HC", "HD", "IO", "IOL", "IVOCT", "IVUS",
-    "KER", "LEN", "LS", "M3D", "OAM", "OCT", "OP", "OPM", "OPT", "OPTBSV", "OPTENF", "OPV", "OSS",
-    "PA", "PLAN", "POS", "PX", "RESP", "RG", "RTINTENT", "RTRAD", "RTSEGANN", "RWV", "SMR", "SRF",
-    "STAIN", "TEXTUREMAP", "TG", "VA", "XAPROTOCOL", "XC", /* retired: */ "AS", "CD", "CF", "CP",
-    "CS", "DD", "DF", "DM", "DS", "EC", "FA", "FS", "LP", "MA", "MS", "OPR", "ST", "VF", NULL};
-
-static const struct cohort_attribute attributes[] = {
-    {.name = "modality",
-	.type = COHORT_CODE,
-	.entity = COHORT_SERIES,
-	.unit = "",
-	.unit_name = "",
-	.codes = modalities,
-	.example = "modality in (CT, MR)",
-	.help = "Modality (0008,0060), such as CT, MR or MG"},
-    {.name = "body_part",
-	.type = COHORT_CODE,
-	.entity = COHORT_SERIES,
-	.unit = "",
-	.unit_name = "",
-	.example = "body_part = BREAST",
-	.help = "Body Part Examined (0018,0015), upper case"},
-    {.name = "manufacturer",
-	.type = COHORT_CODE,
-	.entity = COHORT_SERIES,
-	.unit = "",
-	.unit_name = "",
-	.example = "manufacturer = SIEMENS",
-	.help = "Manufacturer (0008,0070) of the equipment, upper case"},
-    {.name = "model",
-	.type = COHORT_CODE,
-	.entity = COHORT_SERIES,
-	.unit = "",
-	.unit_name = "",
-	.example = "model = \"DISCOVERY CT750 HD\"",
-	.help = "Manufacturer's Model Name (0008,1090), upper case"},
-    {.name = "slice_thickness",
-	.type = COHORT_NUMBER,
-	.entity = COHORT_SERIES,
-	.unit = "mm",
-	.unit_name = "mm",
-	.max = 1000,
-	.example = "slice_thickness <= 2.5",
-	.help = "Slice Thickness (0018,0050)"},
-    {.name = "study_date",
-	.type = COHORT_DAY,
-	.entity = COHORT_STUDY,
-	.unit = "",
-	.unit_name = "",
-	.min = COHORT_DAY_MIN,
-	.max = COHORT_DAY_MAX,
-	.example = "study_date >= 2020-01-01",
-	.help = "Study Date (0008,0020), shifted by up to 365 days per patient: use wide windows"},
-    {.name = "study_day",
-	.type = COHORT_NUMBER,
-	.entity = COHORT_STUDY,
-	.unit = "d",
-	.unit_name = "days",
-	.max = 55000,
-	.example = "study_day between 1 and 90",
-	.help = "Days since the patient's first study; exact, because shifting keeps intervals"},
-    {.name = "age",
-	.type = COHORT_NUMBER,
-	.entity = COHORT_STUDY,
-	.unit = "a",
-	.unit_name = "years",
-	.max = 150,
-	.example = "age between 40 and 60",
-	.help = "Age of the patient at imaging, in years; 90 stands for 90 and older"},
-    {.name = "sex",
-	.type = COHORT_CODE,
-	.entity = COHORT_PATIENT,
-	.unit = "",
-	.unit_name = "",
-	.codes = sexes,
-	.example = "sex = female",
-	.help = "Patient's Sex (0010,0040)"},
-    {.name = "sop_class",
-	.type = COHORT_CODE,
-	.entity = COHORT_SERIES,
-	.unit = "",
-	.unit_name = "",
-	.example = "sop_class = CTImageStorage",
-	.help = "SOP Class UID (0008,0016), or the keyword of a storage class"},
-};
-
-#define ATTRIBUTE_COUNT (sizeof attributes / sizeof attributes[0])
-_Static_assert(ATTRIBUTE_COUNT == COHORT_ATTRIBUTES, "the number that expr.h states");
 
 static const char *const keywords[] = {
     "and",
@@ -112,6 +16,10 @@ static const char *const keywords[] = {
     "between",
     "exists",
     "same",
+    "like",
+    "within",
+    "before",
+    "after",
 };
 
 #define KEYWORD_COUNT (sizeof keywords / sizeof keywords[0])
@@ -119,15 +27,15 @@ static const char *const keywords[] = {
 const struct cohort_attribute *
 cohort_attribute_at(size_t index)
 {
-	return index < ATTRIBUTE_COUNT ? &attributes[index] : NULL;
+	return index < COHORT_ATTRIBUTES ? &cohort_attributes[index] : NULL;
 }
 
 const struct cohort_attribute *
 cohort_attribute_find(const char *name)
 {
-	for (size_t i = 0; i < ATTRIBUTE_COUNT; i++)
-		if (strcmp(attributes[i].name, name) == 0)
-			return &attributes[i];
+	for (size_t i = 0; i < COHORT_ATTRIBUTES; i++)
+		if (strcmp(cohort_attributes[i].name, name) == 0)
+			return &cohort_attributes[i];
 	return NULL;
 }
 
@@ -135,16 +43,16 @@ static const char *
 name_at(const void *arg, size_t index)
 {
 	(void)arg;
-	return index < ATTRIBUTE_COUNT ? attributes[index].name : NULL;
+	return index < COHORT_ATTRIBUTES ? cohort_attributes[index].name : NULL;
 }
 
 /* Upper case is a common slip that an edit distance does not see. */
 const char *
 cohort_attribute_suggest(const char *name)
 {
-	for (size_t i = 0; i < ATTRIBUTE_COUNT; i++)
-		if (strcasecmp(attributes[i].name, name) == 0)
-			return attributes[i].name;
+	for (size_t i = 0; i < COHORT_ATTRIBUTES; i++)
+		if (strcasecmp(cohort_attributes[i].name, name) == 0)
+			return cohort_attributes[i].name;
 	return text_suggest(name, name_at, NULL);
 }
 
@@ -152,7 +60,7 @@ const char *
 cohort_operator_text(Cairn__Leaf__Operator operator_)
 {
 	static const char *const texts[] = {
-	    "=", "!=", "<", "<=", ">", ">=", "in", "between", "exists"};
+	    "=", "!=", "<", "<=", ">", ">=", "in", "between", "exists", "in", "like"};
 
 	return (unsigned)operator_ < sizeof texts / sizeof texts[0] ? texts[operator_] : "";
 }
@@ -166,9 +74,109 @@ cohort_type_takes(enum cohort_type type, Cairn__Leaf__Operator operator_)
 	case CAIRN__LEAF__OPERATOR__IN:
 	case CAIRN__LEAF__OPERATOR__EXISTS:
 		return true;
+	case CAIRN__LEAF__OPERATOR__UNDER:
+	case CAIRN__LEAF__OPERATOR__LIKE:
+		return type == COHORT_CODE;
 	default:
 		return type != COHORT_CODE;
 	}
+}
+
+bool
+cohort_attribute_takes(const struct cohort_attribute *attribute, Cairn__Leaf__Operator operator_)
+{
+	if (operator_ == CAIRN__LEAF__OPERATOR__UNDER && !attribute->coded)
+		return false;
+	return cohort_type_takes(attribute->type, operator_);
+}
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+/* Goes back to the last % only, which is enough: an earlier one could not take more. */
+bool
+cohort_like(const char *pattern, const char *text)
+{
+	const char *star = NULL, *from = NULL;
+
+	while (*text != 0) {
+		if (*pattern == '%') {
+			star = ++pattern;
+			from = text;
+		} else if (lower(*pattern) == lower(*text)) {
+			pattern++;
+			text++;
+		} else if (star != NULL) {
+			pattern = star;
+			text = ++from;
+		} else {
+			return false;
+		}
+	}
+	return pattern[strspn(pattern, "%")] == 0;
+}
+
+/* ---- entities ---------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *plural, *date;
+} entities[COHORT_ENTITIES] = {
+    [COHORT_PATIENT] = {"patient", "patients", NULL},
+    [COHORT_STUDY] = {"study", "studies", "study_date"},
+    [COHORT_SERIES] = {"series", "series", "study_date"},
+    [COHORT_INSTANCE] = {"instance", "instances", "study_date"},
+    [COHORT_CONDITION] = {"condition", "conditions", "diagnosis_date"},
+    [COHORT_OBSERVATION] = {"observation", "observations", "observation_date"},
+    [COHORT_PROCEDURE] = {"procedure", "procedures", "procedure_date"},
+    [COHORT_MEDICATION] = {"medication", "medications", "medication_date"},
+    [COHORT_SPECIMEN] = {"specimen", "specimens", "specimen_date"},
+    [COHORT_VARIANT] = {"variant", "variants", NULL},
+};
+
+const char *
+cohort_entity_name(enum cohort_entity entity)
+{
+	return (unsigned)entity < COHORT_ENTITIES ? entities[entity].name : "";
+}
+
+const char *
+cohort_entity_plural(enum cohort_entity entity)
+{
+	return (unsigned)entity < COHORT_ENTITIES ? entities[entity].plural : "";
+}
+
+const char *
+cohort_entity_date(enum cohort_entity entity)
+{
+	return (unsigned)entity < COHORT_ENTITIES ? entities[entity].date : NULL;
+}
+
+bool
+cohort_entity_find(const char *name, enum cohort_entity *ret)
+{
+	for (unsigned i = 0; i < COHORT_ENTITIES; i++) {
+		if (strcmp(entities[i].name, name) != 0)
+			continue;
+		*ret = (enum cohort_entity)i;
+		return true;
+	}
+	return false;
+}
+
+Cairn__Level
+cohort_entity_level(enum cohort_entity entity)
+{
+	return entity > COHORT_INSTANCE ? CAIRN__LEVEL__PATIENT : (Cairn__Level)entity;
+}
+
+bool
+cohort_entity_groups(enum cohort_entity entity)
+{
+	return (unsigned)entity < COHORT_ENTITIES && entity != COHORT_PATIENT &&
+	    entity != COHORT_INSTANCE;
 }
 
 const char *

@@ -1,40 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Recursive descent over the grammar in expr.h.  The depth of the recursion is counted in factor(),
- * through which every nesting goes, and stops at COHORT_DEPTH_MAX.
+ * Recursive descent over the grammar in expr.h.  The depth of the recursion is counted in
+ * parser_factor(), through which every nesting goes, and stops at COHORT_DEPTH_MAX.
  */
-#include "cohort/private.h"
+#include "cohort/parser.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/text.h"
+#include "cohort/systems.h"
 
-struct parser {
-	struct cohort_lexer lexer;
-	struct cohort_token token; /* the next one, not yet taken */
-	unsigned depth;
-	size_t nodes;
-	struct cairn_error *err;
-};
-
-static int parse_expression(struct parser *p, Cairn__Expression **ret);
-
-static int
-advance(struct parser *p)
+int
+parser_advance(struct parser *p)
 {
 	return cohort_next_token(&p->lexer, &p->token, p->err);
 }
 
-static bool
-at_symbol(const struct parser *p, const char *symbol)
+bool
+parser_at_symbol(const struct parser *p, const char *symbol)
 {
 	return p->token.kind == TOKEN_SYMBOL && strcmp(p->token.text, symbol) == 0;
 }
 
-static bool
-at_word(const struct parser *p, const char *word)
+bool
+parser_at_word(const struct parser *p, const char *word)
 {
 	return p->token.kind == TOKEN_WORD && strcasecmp(p->token.text, word) == 0;
 }
@@ -47,8 +38,8 @@ keyword_at(const void *arg, size_t index)
 }
 
 /* "expected X, found Y", and the keyword that a misspelt word was probably meant to be. */
-static int
-unexpected(struct parser *p, const char *expected)
+int
+parser_unexpected(struct parser *p, const char *expected)
 {
 	const struct cohort_token *token = &p->token;
 	const char *guess = token->kind == TOKEN_WORD && !cohort_is_keyword(token->text)
@@ -65,14 +56,14 @@ unexpected(struct parser *p, const char *expected)
 	    guess != NULL ? "\"?" : "");
 }
 
-static int
-expect_symbol(struct parser *p, const char *symbol, const char *expected)
+int
+parser_expect_symbol(struct parser *p, const char *symbol, const char *expected)
 {
-	return at_symbol(p, symbol) ? advance(p) : unexpected(p, expected);
+	return parser_at_symbol(p, symbol) ? parser_advance(p) : parser_unexpected(p, expected);
 }
 
-static int
-out_of_memory(struct parser *p)
+int
+parser_out_of_memory(struct parser *p)
 {
 	return cairn_error_set(p->err, CAIRN_ENOMEM, "out of memory");
 }
@@ -86,8 +77,8 @@ count_node(struct parser *p)
 	    "the expression has more than %d criteria and values", COHORT_NODES_MAX);
 }
 
-static int
-new_node(struct parser *p, Cairn__Expression__Operand operand, Cairn__Expression **ret)
+int
+parser_new_node(struct parser *p, Cairn__Expression__Operand operand, Cairn__Expression **ret)
 {
 	int code = count_node(p);
 
@@ -95,30 +86,28 @@ new_node(struct parser *p, Cairn__Expression__Operand operand, Cairn__Expression
 		return code;
 	*ret = malloc(sizeof **ret);
 	if (*ret == NULL)
-		return out_of_memory(p);
+		return parser_out_of_memory(p);
 	cairn__expression__init(*ret);
 	(*ret)->operand = operand;
 	return 0;
 }
 
-static void
-free_node(Cairn__Expression **node)
+void
+parser_free_node(Cairn__Expression **node)
 {
 	if (*node != NULL)
 		cairn__expression__free_unpacked(*node, NULL);
 }
 
-#define NODE_AUTO __attribute__((cleanup(free_node))) Cairn__Expression *
-
 /* Moves `*child` into `parent`. */
-static int
-add_child(struct parser *p, Cairn__Expression *parent, Cairn__Expression **child)
+int
+parser_add_child(struct parser *p, Cairn__Expression *parent, Cairn__Expression **child)
 {
 	Cairn__Expression **children =
 	    realloc(parent->children, (parent->n_children + 1) * sizeof *children);
 
 	if (children == NULL)
-		return out_of_memory(p);
+		return parser_out_of_memory(p);
 	parent->children = children;
 	children[parent->n_children++] = *child;
 	*child = NULL;
@@ -147,37 +136,47 @@ sop_class_text(struct parser *p, char *text)
 	    guess != NULL ? "\"?" : "");
 }
 
+/* The tree holds codes in the form that facts have; what cannot be brought to it, the check of the
+ * value refuses. */
 static int
-text_value(struct parser *p, const char *attribute, Cairn__Scalar *value)
+text_value(struct parser *p, const Cairn__Leaf *leaf, Cairn__Scalar *value)
 {
-	int code = strcmp(attribute, "sop_class") == 0 ? sop_class_text(p, p->token.text) : 0;
+	const struct cohort_attribute *known = cohort_attribute_find(leaf->attribute);
+	bool pattern = leaf->operator_ == CAIRN__LEAF__OPERATOR__LIKE;
+	char usual[COHORT_VALUE_MAX];
+	int code = 0;
 
+	if (!pattern && strcmp(leaf->attribute, "sop_class") == 0)
+		code = sop_class_text(p, p->token.text);
+	else if (!pattern && known != NULL && known->coded &&
+	    cohort_code_value(p->token.text, usual) == 0)
+		memcpy(p->token.text, usual, strlen(usual) + 1);
 	if (code != 0)
 		return code;
 	value->text = strdup(p->token.text);
 	if (value->text == NULL)
-		return out_of_memory(p);
+		return parser_out_of_memory(p);
 	value->value_case = CAIRN__SCALAR__VALUE_TEXT;
 	return 0;
 }
 
 static int
-fill_value(struct parser *p, const char *attribute, bool open_end, Cairn__Scalar *value)
+fill_value(struct parser *p, const Cairn__Leaf *leaf, bool open_end, Cairn__Scalar *value)
 {
-	const struct cohort_attribute *known = cohort_attribute_find(attribute);
+	const struct cohort_attribute *known = cohort_attribute_find(leaf->attribute);
 	enum cohort_token_kind kind = p->token.kind;
 	struct cairn_error wrong = {0};
 	int code = 0;
 
-	if (open_end && at_symbol(p, "*"))
-		return advance(p);
+	if (open_end && parser_at_symbol(p, "*"))
+		return parser_advance(p);
 	if (kind == TOKEN_END || kind == TOKEN_SYMBOL)
-		return unexpected(p, open_end ? "a value or *" : "a value");
+		return parser_unexpected(p, open_end ? "a value or *" : "a value");
 	if (kind == TOKEN_WORD && cohort_is_keyword(p->token.text))
-		return unexpected(p, "a value (a keyword as a value goes in double quotes)");
+		return parser_unexpected(p, "a value (a keyword as a value goes in double quotes)");
 	if ((known != NULL && known->type == COHORT_CODE) || kind == TOKEN_WORD ||
 	    kind == TOKEN_QUOTED) {
-		code = text_value(p, attribute, value);
+		code = text_value(p, leaf, value);
 	} else if (kind == TOKEN_NUMBER) {
 		value->number = p->token.number;
 		value->value_case = CAIRN__SCALAR__VALUE_NUMBER;
@@ -185,13 +184,14 @@ fill_value(struct parser *p, const char *attribute, bool open_end, Cairn__Scalar
 		value->day = p->token.day;
 		value->value_case = CAIRN__SCALAR__VALUE_DAY;
 	}
-	if (code == 0 && cohort_check_value(attribute, value, p->token.text, &wrong) != 0)
+	if (code == 0 &&
+	    cohort_check_value(leaf->attribute, leaf->operator_, value, p->token.text, &wrong) != 0)
 		code = cohort_error_at(p->lexer.text, p->token.at, p->err, "%s", wrong.text);
-	return code != 0 ? code : advance(p);
+	return code != 0 ? code : parser_advance(p);
 }
 
-static int
-parse_value(struct parser *p, Cairn__Leaf *leaf, bool open_end)
+int
+parser_value(struct parser *p, Cairn__Leaf *leaf, bool open_end)
 {
 	Cairn__Scalar **values, *value;
 	int code = count_node(p);
@@ -200,14 +200,14 @@ parse_value(struct parser *p, Cairn__Leaf *leaf, bool open_end)
 		return code;
 	values = realloc(leaf->values, (leaf->n_values + 1) * sizeof *values);
 	if (values == NULL)
-		return out_of_memory(p);
+		return parser_out_of_memory(p);
 	leaf->values = values;
 	value = malloc(sizeof *value);
 	if (value == NULL)
-		return out_of_memory(p);
+		return parser_out_of_memory(p);
 	cairn__scalar__init(value);
 	values[leaf->n_values++] = value;
-	return fill_value(p, leaf->attribute, open_end, value);
+	return fill_value(p, leaf, open_end, value);
 }
 
 /* ---- leaves ------------------------------------------------------------------------------ */
@@ -215,28 +215,42 @@ parse_value(struct parser *p, Cairn__Leaf *leaf, bool open_end)
 static int
 parse_between(struct parser *p, Cairn__Leaf *leaf)
 {
-	int code = parse_value(p, leaf, true);
+	int code = parser_value(p, leaf, true);
 
 	if (code != 0)
 		return code;
-	if (!at_word(p, "and"))
-		return unexpected(p, "\"and\" and the upper end");
-	code = advance(p);
-	return code != 0 ? code : parse_value(p, leaf, true);
+	if (!parser_at_word(p, "and"))
+		return parser_unexpected(p, "\"and\" and the upper end");
+	code = parser_advance(p);
+	return code != 0 ? code : parser_value(p, leaf, true);
 }
 
 static int
 parse_set(struct parser *p, Cairn__Leaf *leaf)
 {
-	int code = expect_symbol(p, "(", "\"(\" and a list of values");
+	int code = parser_expect_symbol(p, "(", "\"(\" and a list of values");
 
 	while (code == 0) {
-		code = parse_value(p, leaf, false);
-		if (code != 0 || at_symbol(p, ")"))
+		code = parser_value(p, leaf, false);
+		if (code != 0 || parser_at_symbol(p, ")"))
 			break;
-		code = expect_symbol(p, ",", "\",\" or \")\"");
+		code = parser_expect_symbol(p, ",", "\",\" or \")\"");
 	}
-	return code != 0 ? code : advance(p);
+	return code != 0 ? code : parser_advance(p);
+}
+
+/* One or several values without parentheses: codes with all below them, or patterns. */
+static int
+parse_bare_list(struct parser *p, Cairn__Leaf *leaf)
+{
+	int code = parser_value(p, leaf, false);
+
+	while (code == 0 && parser_at_symbol(p, ",")) {
+		code = parser_advance(p);
+		if (code == 0)
+			code = parser_value(p, leaf, false);
+	}
+	return code;
 }
 
 static bool
@@ -244,7 +258,7 @@ at_operator(const struct parser *p, unsigned operator_)
 {
 	const char *text = cohort_operator_text((Cairn__Leaf__Operator)operator_);
 
-	return at_symbol(p, text) || at_word(p, text);
+	return parser_at_symbol(p, text) || parser_at_word(p, text);
 }
 
 static int
@@ -253,18 +267,27 @@ parse_comparison(struct parser *p, Cairn__Leaf *leaf)
 	unsigned operator_ = CAIRN__LEAF__OPERATOR__EQ;
 	int code;
 
-	while (operator_ <= CAIRN__LEAF__OPERATOR__EXISTS && !at_operator(p, operator_))
+	while (operator_ <= CAIRN__LEAF__OPERATOR__LIKE && !at_operator(p, operator_))
 		operator_++;
-	if (operator_ > CAIRN__LEAF__OPERATOR__EXISTS)
-		return unexpected(p, "=, !=, <, <=, >, >=, in, between or exists");
+	if (operator_ > CAIRN__LEAF__OPERATOR__LIKE)
+		return parser_unexpected(p, "=, !=, <, <=, >, >=, in, like, between or exists");
 	leaf->operator_ = (Cairn__Leaf__Operator)operator_;
-	code = advance(p);
+	code = parser_advance(p);
+	if (code == 0 && operator_ == CAIRN__LEAF__OPERATOR__IN && !parser_at_symbol(p, "("))
+		leaf->operator_ = CAIRN__LEAF__OPERATOR__UNDER;
 	if (code != 0 || leaf->operator_ == CAIRN__LEAF__OPERATOR__EXISTS)
 		return code;
-	if (leaf->operator_ == CAIRN__LEAF__OPERATOR__IN)
+	switch (leaf->operator_) {
+	case CAIRN__LEAF__OPERATOR__IN:
 		return parse_set(p, leaf);
-	return leaf->operator_ == CAIRN__LEAF__OPERATOR__BETWEEN ? parse_between(p, leaf)
-								 : parse_value(p, leaf, false);
+	case CAIRN__LEAF__OPERATOR__UNDER:
+	case CAIRN__LEAF__OPERATOR__LIKE:
+		return parse_bare_list(p, leaf);
+	case CAIRN__LEAF__OPERATOR__BETWEEN:
+		return parse_between(p, leaf);
+	default:
+		return parser_value(p, leaf, false);
+	}
 }
 
 static int
@@ -273,9 +296,29 @@ bad_attribute(struct parser *p)
 	const char *guess = cohort_attribute_suggest(p->token.text);
 
 	if (p->token.kind != TOKEN_WORD || cohort_is_keyword(p->token.text) || guess == NULL)
-		return unexpected(p, "a criterion such as modality = CT");
+		return parser_unexpected(p, "a criterion such as modality = CT");
 	return cohort_error_at(p->lexer.text, p->token.at, p->err,
 	    "attributes are lower-case names; did you mean \"%s\"?", guess);
+}
+
+int
+parser_new_leaf(struct parser *p, const char *attribute, Cairn__Expression **ret)
+{
+	NODE_AUTO node = NULL;
+	int code = parser_new_node(p, CAIRN__EXPRESSION__OPERAND__LEAF, &node);
+
+	if (code != 0)
+		return code;
+	node->leaf = malloc(sizeof *node->leaf);
+	if (node->leaf == NULL)
+		return parser_out_of_memory(p);
+	cairn__leaf__init(node->leaf);
+	node->leaf->attribute = strdup(attribute);
+	if (node->leaf->attribute == NULL)
+		return parser_out_of_memory(p);
+	*ret = node;
+	node = NULL;
+	return 0;
 }
 
 static int
@@ -288,17 +331,10 @@ parse_leaf(struct parser *p, Cairn__Expression **ret)
 
 	if (p->token.kind != TOKEN_WORD || !cohort_is_attribute_name(p->token.text))
 		return bad_attribute(p);
-	code = new_node(p, CAIRN__EXPRESSION__OPERAND__LEAF, &node);
+	code = parser_new_leaf(p, p->token.text, &node);
 	if (code != 0)
 		return code;
-	node->leaf = malloc(sizeof *node->leaf);
-	if (node->leaf == NULL)
-		return out_of_memory(p);
-	cairn__leaf__init(node->leaf);
-	node->leaf->attribute = strdup(p->token.text);
-	if (node->leaf->attribute == NULL)
-		return out_of_memory(p);
-	code = advance(p);
+	code = parser_advance(p);
 	at = p->token.at;
 	if (code == 0)
 		code = parse_comparison(p, node->leaf);
@@ -313,16 +349,16 @@ parse_leaf(struct parser *p, Cairn__Expression **ret)
 
 /* ---- operators --------------------------------------------------------------------------- */
 
-static int
-parse_parentheses(struct parser *p, Cairn__Expression **ret)
+int
+parser_parentheses(struct parser *p, Cairn__Expression **ret)
 {
 	NODE_AUTO inside = NULL;
-	int code = expect_symbol(p, "(", "\"(\"");
+	int code = parser_expect_symbol(p, "(", "\"(\"");
 
 	if (code == 0)
-		code = parse_expression(p, &inside);
+		code = parser_expression(p, &inside);
 	if (code == 0)
-		code = expect_symbol(p, ")", "\"and\", \"or\" or \")\"");
+		code = parser_expect_symbol(p, ")", "\"and\", \"or\" or \")\"");
 	if (code != 0)
 		return code;
 	*ret = inside;
@@ -330,21 +366,19 @@ parse_parentheses(struct parser *p, Cairn__Expression **ret)
 	return 0;
 }
 
-static int parse_factor(struct parser *p, Cairn__Expression **ret);
-
 static int
 parse_not(struct parser *p, Cairn__Expression **ret)
 {
 	NODE_AUTO node = NULL;
 	NODE_AUTO child = NULL;
-	int code = new_node(p, CAIRN__EXPRESSION__OPERAND__NOT, &node);
+	int code = parser_new_node(p, CAIRN__EXPRESSION__OPERAND__NOT, &node);
 
 	if (code == 0)
-		code = advance(p);
+		code = parser_advance(p);
 	if (code == 0)
-		code = parse_factor(p, &child);
+		code = parser_factor(p, &child);
 	if (code == 0)
-		code = add_child(p, node, &child);
+		code = parser_add_child(p, node, &child);
 	if (code != 0)
 		return code;
 	*ret = node;
@@ -353,79 +387,75 @@ parse_not(struct parser *p, Cairn__Expression **ret)
 }
 
 static int
-parse_same(struct parser *p, Cairn__Expression **ret)
+parse_operand(struct parser *p, Cairn__Expression **ret)
 {
-	NODE_AUTO node = NULL;
-	NODE_AUTO child = NULL;
-	int code = new_node(p, CAIRN__EXPRESSION__OPERAND__SAME, &node);
+	int code;
 
-	if (code == 0)
-		code = advance(p);
-	if (code != 0)
-		return code;
-	if (!at_word(p, "study") && !at_word(p, "series"))
-		return unexpected(p, "\"study\" or \"series\" after \"same\"");
-	node->entity = strdup(at_word(p, "study") ? "study" : "series");
-	if (node->entity == NULL) {
-		node->entity = (char *)protobuf_c_empty_string;
-		return out_of_memory(p);
+	if (parser_at_word(p, "not"))
+		return parse_not(p, ret);
+	if (parser_at_symbol(p, "("))
+		return parser_parentheses(p, ret);
+	if (parser_at_symbol(p, "*")) {
+		code = parser_new_node(p, CAIRN__EXPRESSION__OPERAND__ALL, ret);
+		return code != 0 ? code : parser_advance(p);
 	}
-	code = advance(p);
-	if (code == 0)
-		code = parse_parentheses(p, &child);
-	if (code == 0)
-		code = add_child(p, node, &child);
-	if (code != 0)
-		return code;
-	*ret = node;
-	node = NULL;
-	return 0;
+	return parser_at_group(p) ? parser_group(p, ret) : parse_leaf(p, ret);
 }
 
-static int
-parse_factor(struct parser *p, Cairn__Expression **ret)
+/* An operand, or two of them some days apart. */
+int
+parser_factor(struct parser *p, Cairn__Expression **ret)
 {
+	NODE_AUTO first = NULL;
+	NODE_AUTO second = NULL;
 	int code;
 
 	if (p->depth == COHORT_DEPTH_MAX)
 		return cairn_error_set(p->err, CAIRN_ELIMIT,
 		    "the expression is nested deeper than %d", COHORT_DEPTH_MAX);
 	p->depth++;
-	if (at_word(p, "not")) {
-		code = parse_not(p, ret);
-	} else if (at_word(p, "same")) {
-		code = parse_same(p, ret);
-	} else if (at_symbol(p, "(")) {
-		code = parse_parentheses(p, ret);
-	} else if (at_symbol(p, "*")) {
-		code = new_node(p, CAIRN__EXPRESSION__OPERAND__ALL, ret);
+	code = parse_operand(p, &first);
+	if (code == 0 && parser_at_word(p, "within")) {
+		NODE_AUTO both = NULL;
+
+		code = parser_window(p, &both);
 		if (code == 0)
-			code = advance(p);
-	} else {
-		code = parse_leaf(p, ret);
+			code = parser_add_child(p, both, &first);
+		if (code == 0)
+			code = parse_operand(p, &second);
+		if (code == 0)
+			code = parser_add_child(p, both, &second);
+		if (code == 0) {
+			first = both;
+			both = NULL;
+		}
 	}
 	p->depth--;
-	return code;
+	if (code != 0)
+		return code;
+	*ret = first;
+	first = NULL;
+	return 0;
 }
 
 /* operand { WORD operand }, as one node with all of them as children. */
 static int
 parse_list(struct parser *p, Cairn__Expression__Operand operand, const char *word,
-    int (*parse_operand)(struct parser *, Cairn__Expression **), Cairn__Expression **first)
+    int (*parse_each)(struct parser *, Cairn__Expression **), Cairn__Expression **first)
 {
 	NODE_AUTO list = NULL;
-	int code = new_node(p, operand, &list);
+	int code = parser_new_node(p, operand, &list);
 
 	if (code == 0)
-		code = add_child(p, list, first);
-	while (code == 0 && at_word(p, word)) {
+		code = parser_add_child(p, list, first);
+	while (code == 0 && parser_at_word(p, word)) {
 		NODE_AUTO child = NULL;
 
-		code = advance(p);
+		code = parser_advance(p);
 		if (code == 0)
-			code = parse_operand(p, &child);
+			code = parse_each(p, &child);
 		if (code == 0)
-			code = add_child(p, list, &child);
+			code = parser_add_child(p, list, &child);
 	}
 	if (code != 0)
 		return code;
@@ -438,10 +468,10 @@ static int
 parse_term(struct parser *p, Cairn__Expression **ret)
 {
 	NODE_AUTO node = NULL;
-	int code = parse_factor(p, &node);
+	int code = parser_factor(p, &node);
 
-	if (code == 0 && at_word(p, "and"))
-		code = parse_list(p, CAIRN__EXPRESSION__OPERAND__AND, "and", parse_factor, &node);
+	if (code == 0 && parser_at_word(p, "and"))
+		code = parse_list(p, CAIRN__EXPRESSION__OPERAND__AND, "and", parser_factor, &node);
 	if (code != 0)
 		return code;
 	*ret = node;
@@ -449,17 +479,17 @@ parse_term(struct parser *p, Cairn__Expression **ret)
 	return 0;
 }
 
-static int
-parse_expression(struct parser *p, Cairn__Expression **ret)
+int
+parser_expression(struct parser *p, Cairn__Expression **ret)
 {
 	NODE_AUTO node = NULL;
 	int code = parse_term(p, &node);
 
-	if (code == 0 && at_word(p, "or"))
+	if (code == 0 && parser_at_word(p, "or"))
 		code = parse_list(p, CAIRN__EXPRESSION__OPERAND__OR, "or", parse_term, &node);
-	else if (code == 0 && at_word(p, "xor"))
+	else if (code == 0 && parser_at_word(p, "xor"))
 		code = parse_list(p, CAIRN__EXPRESSION__OPERAND__XOR, "xor", parse_term, &node);
-	if (code == 0 && (at_word(p, "or") || at_word(p, "xor")))
+	if (code == 0 && (parser_at_word(p, "or") || parser_at_word(p, "xor")))
 		code = cohort_error_at(p->lexer.text, p->token.at, p->err,
 		    "\"or\" and \"xor\" side by side: put one of them in parentheses");
 	if (code != 0)
@@ -480,11 +510,11 @@ cohort_parse(const char *text, Cairn__Expression **ret, struct cairn_error *err)
 	if (p.lexer.length > COHORT_TEXT_MAX)
 		return cairn_error_set(
 		    err, CAIRN_ELIMIT, "the expression is longer than %d bytes", COHORT_TEXT_MAX);
-	code = advance(&p);
+	code = parser_advance(&p);
 	if (code == 0)
-		code = parse_expression(&p, &node);
+		code = parser_expression(&p, &node);
 	if (code == 0 && p.token.kind != TOKEN_END)
-		code = unexpected(&p, "\"and\", \"or\", \"xor\" or the end");
+		code = parser_unexpected(&p, "\"and\", \"or\", \"xor\" or the end");
 	if (code == 0)
 		code = cohort_check(node, err);
 	if (code != 0)

@@ -2,6 +2,7 @@
 /* The canonical text of a tree.  The depth is checked first, so that the recursion is bounded. */
 #include "cohort/private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,7 @@ static int
 print_leaf(struct buf *buf, const Cairn__Leaf *leaf)
 {
 	bool in = leaf->operator_ == CAIRN__LEAF__OPERATOR__IN;
+	bool between = leaf->operator_ == CAIRN__LEAF__OPERATOR__BETWEEN;
 	int code =
 	    buf_append_format(buf, "%s %s", leaf->attribute, cohort_operator_text(leaf->operator_));
 
@@ -62,7 +64,7 @@ print_leaf(struct buf *buf, const Cairn__Leaf *leaf)
 		code = buf_append_text(buf, in ? " (" : " ");
 	for (size_t i = 0; i < leaf->n_values && code == 0; i++) {
 		if (i > 0)
-			code = buf_append_text(buf, in ? ", " : " and ");
+			code = buf_append_text(buf, between ? " and " : ", ");
 		if (code == 0)
 			code = print_value(buf, leaf->values[i]);
 	}
@@ -77,37 +79,111 @@ is_list(const Cairn__Expression *node)
 	    node->operand == CAIRN__EXPRESSION__OPERAND__XOR;
 }
 
+static bool
+is_within(const Cairn__Expression *node)
+{
+	return node->operand == CAIRN__EXPRESSION__OPERAND__WITHIN;
+}
+
+static bool
+is_group(const Cairn__Expression *node)
+{
+	return node->operand == CAIRN__EXPRESSION__OPERAND__SAME ||
+	    node->operand == CAIRN__EXPRESSION__OPERAND__AT_LEAST;
+}
+
 /* `and` binds tighter than `or` and `xor`; every other list inside another needs parentheses, also
- * one of the same kind, because the tree it parses back to must be the same. */
+ * one of the same kind, because the tree it parses back to must be the same.  `within` binds
+ * tighter than all, and `not` takes a whole `within`. */
 static bool
 needs_parentheses(const Cairn__Expression *parent, const Cairn__Expression *child)
 {
-	if (!is_list(child) || parent->operand == CAIRN__EXPRESSION__OPERAND__SAME)
-		return parent->operand == CAIRN__EXPRESSION__OPERAND__SAME;
+	if (is_group(parent))
+		return true;
+	if (is_within(parent) &&
+	    (is_within(child) || child->operand == CAIRN__EXPRESSION__OPERAND__NOT))
+		return true;
+	if (!is_list(child))
+		return false;
 	if (child->operand == CAIRN__EXPRESSION__OPERAND__AND && is_list(parent))
 		return parent->operand == CAIRN__EXPRESSION__OPERAND__AND;
 	return true;
+}
+
+/* FROM to TO days, each "*" where it is open. */
+static int
+print_days(struct buf *buf, const Cairn__Window *window, const char *side)
+{
+	char from[16] = "*", to[16] = "*";
+
+	if (!window->open_from)
+		snprintf(from, sizeof from, "%d", (int)window->from);
+	if (!window->open_to)
+		snprintf(to, sizeof to, "%d", (int)window->to);
+	return buf_append_format(buf, " within %s to %s days %s ", from, to, side);
+}
+
+/* As a person would say it; whatever has no such phrase, as it is. */
+static int
+print_window(struct buf *buf, const Cairn__Window *window)
+{
+	bool closed = !window->open_from && !window->open_to;
+	Cairn__Window turned = *window;
+
+	if (closed && window->from == -window->to)
+		return buf_append_format(buf, " within %d days of ", (int)window->to);
+	if (closed && window->from == 0)
+		return buf_append_format(buf, " within %d days before ", (int)window->to);
+	if (closed && window->to == 0)
+		return buf_append_format(buf, " within %d days after ", -(int)window->from);
+	if (!window->open_from && window->from >= 0)
+		return print_days(buf, window, "before");
+	if (window->open_to || window->to > 0)
+		return print_days(buf, window, "of");
+	turned.from = -window->to;
+	turned.open_from = false;
+	turned.to = -window->from;
+	turned.open_to = window->open_from;
+	return print_days(buf, &turned, "after");
+}
+
+/* What stands before the operands. */
+static int
+print_head(struct buf *buf, const Cairn__Expression *node)
+{
+	enum cohort_entity entity = COHORT_STUDY;
+
+	switch (node->operand) {
+	case CAIRN__EXPRESSION__OPERAND__ALL:
+		return buf_append_text(buf, "*");
+	case CAIRN__EXPRESSION__OPERAND__NOT:
+		return buf_append_text(buf, "not ");
+	case CAIRN__EXPRESSION__OPERAND__SAME:
+		return buf_append_format(buf, "same %s ", node->entity);
+	case CAIRN__EXPRESSION__OPERAND__AT_LEAST:
+		cohort_entity_find(node->entity, &entity);
+		return buf_append_format(buf, "at least %u %s ", (unsigned)node->number,
+		    node->number == 1 ? node->entity : cohort_entity_plural(entity));
+	default:
+		return 0;
+	}
 }
 
 static int
 print_node(struct buf *buf, const Cairn__Expression *node)
 {
 	static const char *const between[] = {"", " and ", " or ", " xor "};
-	int code = 0;
+	int code;
 
 	if (node->operand == CAIRN__EXPRESSION__OPERAND__LEAF)
 		return print_leaf(buf, node->leaf);
-	if (node->operand == CAIRN__EXPRESSION__OPERAND__ALL)
-		return buf_append_text(buf, "*");
-	if (node->operand == CAIRN__EXPRESSION__OPERAND__NOT)
-		code = buf_append_text(buf, "not ");
-	if (node->operand == CAIRN__EXPRESSION__OPERAND__SAME)
-		code = buf_append_format(buf, "same %s ", node->entity);
+	code = print_head(buf, node);
 	for (size_t i = 0; i < node->n_children && code == 0; i++) {
 		bool parentheses = needs_parentheses(node, node->children[i]);
 
 		if (i > 0)
-			code = buf_append_text(buf, between[node->operand]);
+			code = is_within(node) ? print_window(buf, node->window)
+					       : buf_append_text(buf, between[node->operand]);
 		if (code == 0 && parentheses)
 			code = buf_append_text(buf, "(");
 		if (code == 0)

@@ -44,11 +44,17 @@ int cohort_error_at(const char *text, size_t at, struct cairn_error *err, const 
 bool cohort_is_keyword(const char *word); /* any case */
 const char *cohort_keyword_at(size_t index);
 
-/* A value of the attribute `name`.  `written` is how a person spelled it; NULL: as we would. */
-int cohort_check_value(
-    const char *name, const Cairn__Scalar *value, const char *written, struct cairn_error *err);
+/* A value of the attribute `name` under an operator.  `written` is how a person spelled it; NULL:
+ * as we would. */
+int cohort_check_value(const char *name, Cairn__Leaf__Operator operator_,
+    const Cairn__Scalar *value, const char *written, struct cairn_error *err);
 /* Attribute name, operator, number and types of values.  Without a place in a text. */
 int cohort_check_leaf(const Cairn__Leaf *leaf, struct cairn_error *err);
+
+/* Has an end, and from is not after to. */
+bool cohort_is_window(const Cairn__Window *window);
+
+extern const struct cohort_attribute cohort_attributes[COHORT_ATTRIBUTES];
 
 bool cohort_sop_class_find(const char *keyword, char *ret_uid, size_t size);
 bool cohort_sop_class_is_uid(const char *text);

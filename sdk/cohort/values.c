@@ -9,9 +9,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "cohort/systems.h"
 
 #define WRITTEN_MAX 40 /* bytes of a wrong value that an error repeats */
 #define CODES_LISTED 6 /* codes that an error lists; of more, the first few */
@@ -152,6 +154,7 @@ takes_text(const struct cohort_attribute *attribute, char *ret, size_t size)
 		else
 			snprintf(ret, size, "%s",
 			    is_sop_class(attribute) ? "a UID or the keyword of a storage SOP class"
+				: attribute->coded  ? "a code with its system, such as icd10:C34.1"
 						    : "text");
 		return;
 	}
@@ -201,7 +204,7 @@ fold_like(const char *code, const char *word, char ret[CODE_MAX + 1])
 
 /* The only code that begins like this ("M" for male), else the nearest. */
 static const char *
-suggest_code(const struct cohort_attribute *attribute, const char *word)
+suggest_listed(const struct cohort_attribute *attribute, const char *word)
 {
 	struct code_list list = {attribute->codes};
 	const char *begins = NULL;
@@ -211,7 +214,7 @@ suggest_code(const struct cohort_attribute *attribute, const char *word)
 	if (word[0] == 0 || !fold_like(attribute->codes[0], word, folded))
 		return NULL;
 	for (size_t i = 0; attribute->codes[i] != NULL; i++) {
-		if (strncmp(attribute->codes[i], folded, strlen(folded)) != 0)
+		if (strncasecmp(attribute->codes[i], word, strlen(word)) != 0)
 			continue;
 		begins = attribute->codes[i];
 		count++;
@@ -219,21 +222,52 @@ suggest_code(const struct cohort_attribute *attribute, const char *word)
 	return count == 1 ? begins : text_suggest(folded, code_at, &list);
 }
 
+static const char *
+prefix_at(const void *arg, size_t index)
+{
+	(void)arg;
+	return cohort_system_at(index);
+}
+
+/* Another spelling of a coded value: "ICD10:c501" is "icd10:C50.1"; "icd:C34" may be "icd10:C34".
+ */
+static bool
+suggest_coded(const char *text, char ret[COHORT_VALUE_MAX])
+{
+	const char *colon = strchr(text, ':'), *near;
+	char prefix[CODE_MAX + 1];
+
+	if (cohort_code_value(text, ret) == 0)
+		return true;
+	if (colon == NULL || colon - text > CODE_MAX)
+		return false;
+	snprintf(prefix, sizeof prefix, "%.*s", (int)(colon - text), text);
+	near = text_suggest(prefix, prefix_at, NULL);
+	return near != NULL && cohort_code(near, colon + 1, ret) == 0;
+}
+
 /* ---- checks ------------------------------------------------------------------------------ */
+
+/* As facts have it; engines do not mind the case. */
+static bool
+is_coded(const char *text)
+{
+	char usual[COHORT_VALUE_MAX];
+
+	return cohort_code_value(text, usual) == 0 && strcasecmp(usual, text) == 0;
+}
 
 static bool
 is_code(const struct cohort_attribute *attribute, const char *text)
 {
-	char folded[CODE_MAX + 1];
-
 	if (is_sop_class(attribute))
 		return cohort_sop_class_is_uid(text);
+	if (attribute->coded)
+		return is_coded(text);
 	if (attribute->codes == NULL)
 		return true;
-	if (!fold_like(attribute->codes[0], text, folded))
-		return false;
 	for (size_t i = 0; attribute->codes[i] != NULL; i++)
-		if (strcmp(attribute->codes[i], folded) == 0)
+		if (strcasecmp(attribute->codes[i], text) == 0)
 			return true;
 	return false;
 }
@@ -295,6 +329,7 @@ refuse(const struct cohort_attribute *attribute, const Cairn__Scalar *value, con
     struct cairn_error *err)
 {
 	char takes[COHORT_RANGE_MAX + 64], is[60], spelled[COHORT_SCALAR_MAX];
+	char coded[COHORT_VALUE_MAX];
 	const char *guess = NULL;
 	int shown;
 
@@ -306,8 +341,11 @@ refuse(const struct cohort_attribute *attribute, const Cairn__Scalar *value, con
 	takes_text(attribute, takes, sizeof takes);
 	read_as(attribute, value, written, is, sizeof is);
 	if (attribute->codes != NULL && value->value_case == CAIRN__SCALAR__VALUE_TEXT)
-		guess = suggest_code(attribute, value->text);
-	return cairn_error_set(err, CAIRN_EINVAL, "%s takes %s; you wrote \"%.*s%s\"%s%s%s%s",
+		guess = suggest_listed(attribute, value->text);
+	else if (attribute->coded && value->value_case == CAIRN__SCALAR__VALUE_TEXT &&
+	    suggest_coded(value->text, coded))
+		guess = coded;
+	return cairn_error_set(err, CAIRN_EINVAL, "%s takes %s; you wrote \"%.*s%s\"%s%s%.100s%s",
 	    attribute->name, takes, shown, written, written[shown] != 0 ? "..." : "", is,
 	    guess != NULL ? "; did you mean \"" : "", guess != NULL ? guess : "",
 	    guess != NULL ? "\"?" : "");
@@ -340,13 +378,34 @@ check_scalar(const Cairn__Scalar *value, struct cairn_error *err)
 	}
 }
 
+/* A pattern stands for many values; of a closed list, one must be like it. */
+static int
+check_pattern(const struct cohort_attribute *known, const char *pattern, struct cairn_error *err)
+{
+	if (known->coded && strchr(pattern, ':') == NULL)
+		return cairn_error_set(err, CAIRN_EINVAL,
+		    "%s like: the pattern begins with the code's system, such as \"icd10:C5%%\"",
+		    known->name);
+	for (size_t i = 0; known->codes != NULL; i++) {
+		if (known->codes[i] == NULL)
+			return cairn_error_set(err, CAIRN_EINVAL,
+			    "%s has no value that is like \"%.40s\"", known->name, pattern);
+		if (cohort_like(pattern, known->codes[i]))
+			break;
+	}
+	return 0;
+}
+
 int
-cohort_check_value(
-    const char *name, const Cairn__Scalar *value, const char *written, struct cairn_error *err)
+cohort_check_value(const char *name, Cairn__Leaf__Operator operator_, const Cairn__Scalar *value,
+    const char *written, struct cairn_error *err)
 {
 	const struct cohort_attribute *known = cohort_attribute_find(name);
 	int code = check_scalar(value, err);
 
+	if (code == 0 && operator_ == CAIRN__LEAF__OPERATOR__LIKE && known != NULL &&
+	    known->type == COHORT_CODE && value->value_case == CAIRN__SCALAR__VALUE_TEXT)
+		return check_pattern(known, value->text, err);
 	if (code != 0 || known == NULL || is_permitted(known, value))
 		return code;
 	return refuse(known, value, written, err);

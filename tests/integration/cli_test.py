@@ -180,7 +180,7 @@ def test_an_impossible_value_is_refused_and_never_counted():
     with Node(plugins=("cohort",)) as node:
         node.start()
         for expression, expected in {
-                "sex = M": 'sex takes female, male, other; you wrote "M"; did you mean "male"?',
+                "sex = M": 'sex takes female, male, other, unknown; you wrote "M"; did you mean "male"?',
                 "modality = CTT": 'you wrote "CTT"; did you mean "CT"?',
                 "age > 400": 'age takes a number of years from 0 to 150; you wrote "400"',
         }.items():

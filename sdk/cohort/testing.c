@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cohort/testing.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cohort/expr.h"
+
+static uint64_t
+next_random(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+size_t
+testing_below(uint64_t *seed, size_t limit)
+{
+	return (size_t)(next_random(seed) % limit);
+}
+
+static char *
+random_text(uint64_t *seed)
+{
+	static const char *const texts[] = {"CT", "and", "NOT", "5", "2020-01-01", "x y", "\"",
+	    "\\", "", "\xc3\xa9t\xc3\xa9", "1.2.840", "a:b/c", "(", "*", "-", "1e5", "+1",
+	    "2020-99-99"};
+
+	return strdup(texts[testing_below(seed, sizeof texts / sizeof texts[0])]);
+}
+
+static void
+random_value(uint64_t *seed, unsigned type, bool in_range, Cairn__Scalar *value)
+{
+	cairn__scalar__init(value);
+	if (type == 0) {
+		value->value_case = CAIRN__SCALAR__VALUE_TEXT;
+		value->text = random_text(seed);
+	} else if (type == 1) {
+		value->value_case = CAIRN__SCALAR__VALUE_NUMBER;
+		value->number = in_range ? (double)testing_below(seed, 150001) / 1000
+					 : ((double)testing_below(seed, 1000000) - 500000) /
+			(double)(1 + testing_below(seed, 1000));
+	} else {
+		value->value_case = CAIRN__SCALAR__VALUE_DAY;
+		value->day = (int32_t)testing_below(seed, 3652058) - 719162;
+	}
+}
+
+static void
+set_ends(Cairn__Leaf *leaf, uint64_t *seed)
+{
+	Cairn__Scalar *low = leaf->values[0], *high = leaf->values[1];
+	bool swap = low->value_case == CAIRN__SCALAR__VALUE_NUMBER ? low->number > high->number
+								   : low->day > high->day;
+
+	if (swap) {
+		leaf->values[0] = high;
+		leaf->values[1] = low;
+	}
+	if (testing_below(seed, 3) == 0)
+		cairn__scalar__init(leaf->values[testing_below(seed, 2)]);
+}
+
+static Cairn__Leaf *
+random_leaf(uint64_t *seed)
+{
+	static const char *const names[3] = {"model", "age", "study_date"};
+	static const char *const unknown[3] = {"zodiac", "x.y_1", "a"};
+	unsigned type = (unsigned)testing_below(seed, 3);
+	bool known = testing_below(seed, 2) == 0;
+	Cairn__Leaf *leaf = malloc(sizeof *leaf);
+	size_t count = 1;
+
+	cairn__leaf__init(leaf);
+	leaf->attribute = strdup(known ? names[type] : unknown[testing_below(seed, 3)]);
+	do
+		leaf->operator_ = (Cairn__Leaf__Operator)testing_below(seed, 11);
+	while (!cohort_type_takes((enum cohort_type)type, leaf->operator_) ||
+	    (known && leaf->operator_ == CAIRN__LEAF__OPERATOR__UNDER));
+	if (leaf->operator_ == CAIRN__LEAF__OPERATOR__EXISTS)
+		count = 0;
+	if (leaf->operator_ == CAIRN__LEAF__OPERATOR__IN ||
+	    leaf->operator_ >= CAIRN__LEAF__OPERATOR__UNDER)
+		count = 1 + testing_below(seed, 5);
+	if (leaf->operator_ == CAIRN__LEAF__OPERATOR__BETWEEN)
+		count = 2;
+	leaf->values = calloc(count + 1, sizeof *leaf->values);
+	for (leaf->n_values = 0; leaf->n_values < count; leaf->n_values++) {
+		leaf->values[leaf->n_values] = malloc(sizeof(Cairn__Scalar));
+		random_value(seed, type, known, leaf->values[leaf->n_values]);
+	}
+	if (leaf->operator_ == CAIRN__LEAF__OPERATOR__BETWEEN)
+		set_ends(leaf, seed);
+	return leaf;
+}
+
+static Cairn__Window *
+random_window(uint64_t *seed)
+{
+	Cairn__Window *window = malloc(sizeof *window);
+	size_t which = testing_below(seed, 5);
+
+	cairn__window__init(window);
+	window->from = (int32_t)testing_below(seed, 21) - 10;
+	window->to = window->from + (int32_t)testing_below(seed, 20);
+	if (which == 0)
+		window->to = -(window->from = -(int32_t)testing_below(seed, 9));
+	window->open_from = which == 1;
+	window->open_to = which == 2;
+	if (window->open_from)
+		window->from = 0;
+	if (window->open_to)
+		window->to = 0;
+	return window;
+}
+
+static char *
+random_entity(uint64_t *seed)
+{
+	enum cohort_entity entity;
+
+	do
+		entity = (enum cohort_entity)testing_below(seed, COHORT_ENTITIES);
+	while (!cohort_entity_groups(entity));
+	return strdup(cohort_entity_name(entity));
+}
+
+Cairn__Expression *
+testing_tree(uint64_t *seed, unsigned depth)
+{
+	Cairn__Expression *node = malloc(sizeof *node);
+	size_t count = 0;
+
+	cairn__expression__init(node);
+	node->operand = depth == 0 ? CAIRN__EXPRESSION__OPERAND__LEAF
+				   : (Cairn__Expression__Operand)testing_below(seed, 9);
+	if (node->operand == CAIRN__EXPRESSION__OPERAND__LEAF)
+		node->leaf = random_leaf(seed);
+	else if (node->operand <= CAIRN__EXPRESSION__OPERAND__XOR)
+		count = 2 + testing_below(seed, 3);
+	else if (node->operand == CAIRN__EXPRESSION__OPERAND__WITHIN)
+		count = 2;
+	else if (node->operand != CAIRN__EXPRESSION__OPERAND__ALL)
+		count = 1;
+	if (node->operand == CAIRN__EXPRESSION__OPERAND__SAME ||
+	    node->operand == CAIRN__EXPRESSION__OPERAND__AT_LEAST)
+		node->entity = random_entity(seed);
+	if (node->operand == CAIRN__EXPRESSION__OPERAND__AT_LEAST)
+		node->number = 1 + (uint32_t)testing_below(seed, 3);
+	if (node->operand == CAIRN__EXPRESSION__OPERAND__WITHIN)
+		node->window = random_window(seed);
+	node->children = calloc(count + 1, sizeof(void *));
+	for (; node->n_children < count; node->n_children++)
+		node->children[node->n_children] = testing_tree(seed, depth - 1);
+	return node;
+}

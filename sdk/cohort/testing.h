@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COHORT_TREES_H
+#define COHORT_TREES_H
+
+/* Random trees for tests of the language's spellings. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cairn/cohort.pb-c.h"
+
+/* A number below `limit`; `*seed` is not 0. */
+size_t testing_below(uint64_t *seed, size_t limit);
+/* Of every operand, operator and type; passes cohort_check(). */
+Cairn__Expression *testing_tree(uint64_t *seed, unsigned depth);
+
+#endif
