@@ -11,6 +11,7 @@
 #   include/cairn/          the headers
 #   share/cairn/            policies/, templates/, proto/
 #   share/man/              manual pages
+#   lib/systemd/system/     cairn.service, with the prefix's cairnd
 #
 # `lib` whatever the machine: programs find their parts from where they lie, and so do the .pc and
 # .cmake files, so that a tree may be moved.
@@ -58,3 +59,13 @@ install(DIRECTORY ${CMAKE_BINARY_DIR}/share/cairn DESTINATION share USE_SOURCE_P
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/sdk/templates DESTINATION share/cairn USE_SOURCE_PERMISSIONS)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/proto/cairn DESTINATION share/cairn/proto
   FILES_MATCHING PATTERN "*.proto")
+
+# The prefix is known when it is installed.
+install(CODE "
+  file(READ \"${CMAKE_SOURCE_DIR}/packaging/systemd/cairn.service\" unit)
+  string(REPLACE /usr/bin/cairnd \"\${CMAKE_INSTALL_PREFIX}/bin/cairnd\" unit \"\${unit}\")
+  set(folder \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system\")
+  file(MAKE_DIRECTORY \"\${folder}\")
+  file(WRITE \"\${folder}/cairn.service\" \"\${unit}\")
+  message(STATUS \"Installing: \${folder}/cairn.service\")
+")

@@ -109,20 +109,24 @@ send_call(int fd, const struct client_call *call, struct cairn_error *err)
 
 /* Reads exactly `length` bytes before the monotonic `deadline`. */
 static int
-read_before(int fd, void *bytes, size_t length, uint64_t deadline, struct cairn_error *err)
+read_before(int fd, const int *interrupt, void *bytes, size_t length, uint64_t deadline,
+    struct cairn_error *err)
 {
 	uint8_t *at = bytes;
 
 	while (length > 0) {
 		uint64_t now = clock_monotonic_ms();
-		struct pollfd ready = {.fd = fd, .events = POLLIN};
-		int polled = now >= deadline ? 0 : poll(&ready, 1, (int)(deadline - now));
+		struct pollfd ready[2] = {{.fd = fd, .events = POLLIN},
+		    {.fd = interrupt == NULL ? -1 : *interrupt, .events = POLLIN}};
+		int polled = now >= deadline ? 0 : poll(ready, 2, (int)(deadline - now));
 		ssize_t got;
 
 		if (polled < 0 && errno == EINTR)
 			continue;
 		if (polled <= 0)
 			return cairn_error_set(err, CAIRN_ETIMEOUT, "the node does not answer");
+		if (ready[1].revents != 0)
+			return cairn_error_set(err, CAIRN_ECANCELLED, "interrupted");
 		got = read(fd, at, length);
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -136,12 +140,13 @@ read_before(int fd, void *bytes, size_t length, uint64_t deadline, struct cairn_
 }
 
 static int
-read_envelope(int fd, uint64_t deadline, Cairn__Envelope **ret, struct cairn_error *err)
+read_envelope(
+    int fd, const int *interrupt, uint64_t deadline, Cairn__Envelope **ret, struct cairn_error *err)
 {
 	uint8_t head[4];
 	uint8_t *body;
 	size_t length;
-	int code = read_before(fd, head, sizeof head, deadline, err);
+	int code = read_before(fd, interrupt, head, sizeof head, deadline, err);
 
 	if (code != 0)
 		return code;
@@ -152,7 +157,7 @@ read_envelope(int fd, uint64_t deadline, Cairn__Envelope **ret, struct cairn_err
 	body = malloc(length + 1);
 	if (body == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
-	code = read_before(fd, body, length, deadline, err);
+	code = read_before(fd, interrupt, body, length, deadline, err);
 	if (code == 0) {
 		*ret = (Cairn__Envelope *)proto_unpack(
 		    &cairn__envelope__descriptor, NULL, body, length);
@@ -176,7 +181,7 @@ client_call(const char *home, const struct client_call *call, Cairn__Envelope **
 	while (code == 0) {
 		Cairn__Envelope *envelope = NULL;
 
-		code = read_envelope(fd, deadline, &envelope, err);
+		code = read_envelope(fd, call->interrupt, deadline, &envelope, err);
 		if (code != 0)
 			break;
 		if (envelope->kind == CAIRN__ENVELOPE__KIND__REPLY) {

@@ -13,7 +13,7 @@ struct client_call {
 	const char *subject;
 	const char *purpose; /* NULL: none */
 	const char *permit;
-	const char *as; /* principal to ask as; NULL: the local user */
+	const char *as;    /* principal to ask as; NULL: the local user */
 	char *const *lend; /* absolute paths that the plugin may read while we wait */
 	size_t lend_count;
 	const void *body;
@@ -21,6 +21,7 @@ struct client_call {
 	unsigned timeout_ms;
 	void (*progress)(void *arg, const Cairn__Envelope *envelope); /* may be NULL */
 	void *arg;
+	const int *interrupt; /* readable: do not wait on (CAIRN_ECANCELLED); NULL: never */
 };
 
 /* `*ret_reply` (freed with cairn__envelope__free_unpacked) whatever its code says; a non-zero

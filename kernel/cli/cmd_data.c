@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "cairn/imaging.pb-c.h"
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -18,6 +21,11 @@
 #define BAR_WIDTH 30
 
 /* ---- import ----------------------------------------------------------------------------- */
+
+struct importing {
+	const struct cli *cli;
+	uint64_t done, total, imported, duplicates, refused; /* as last heard */
+};
 
 static void
 print_bar(const Cairn__ImportProgress *progress)
@@ -89,12 +97,19 @@ unpack_progress(const ProtobufCBinaryData *body)
 static void
 import_progress(void *arg, const Cairn__Envelope *envelope)
 {
-	const struct cli *cli = arg;
+	struct importing *importing = arg;
+	const struct cli *cli = importing->cli;
 	Cairn__ImportProgress *progress = unpack_progress(&envelope->body);
 
-	if (progress == NULL || cli->json) {
-		if (progress != NULL)
-			cairn__import_progress__free_unpacked(progress, NULL);
+	if (progress == NULL)
+		return;
+	importing->done = progress->files_done;
+	importing->total = progress->files_total;
+	importing->imported = progress->imported;
+	importing->duplicates = progress->duplicates;
+	importing->refused = progress->refused;
+	if (cli->json) {
+		cairn__import_progress__free_unpacked(progress, NULL);
 		return;
 	}
 	if (cli->tty)
@@ -149,15 +164,56 @@ absolute_paths(struct cli *cli, int count, char **paths, Cairn__ImportRequest *r
 	return CLI_DONE;
 }
 
+/* No answer came: an operator who looks at half an import needs to know what is safe. */
+static void
+say_so_far(const struct importing *importing)
+{
+	if (importing->total == 0)
+		fputs("cairn import: no file was reported as done yet", stderr);
+	else
+		fprintf(stderr,
+		    "cairn import: when it was last heard of, %" PRIu64 " of %" PRIu64
+		    " files were done: %" PRIu64 " imported, %" PRIu64 " held already, %" PRIu64
+		    " refused",
+		    importing->done, importing->total, importing->imported, importing->duplicates,
+		    importing->refused);
+	fputs("\ncairn import: what was imported is on the disk and stays; run the same command "
+	      "again "
+	      "to go on, and what is held already is passed over\n",
+	    stderr);
+}
+
+/* Ctrl-C and a polite kill, as something to wait for; -1 when that cannot be: they end us then. */
+static int
+interrupts(void)
+{
+	sigset_t signals;
+	int fd;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	fd = signalfd(-1, &signals, SFD_CLOEXEC);
+	if (fd >= 0)
+		sigprocmask(SIG_BLOCK, &signals, NULL);
+	return fd;
+}
+
 static int
 send_import(struct cli *cli, const char *purpose, const Cairn__ImportRequest *request)
 {
+	struct importing importing = {.cli = cli};
+	FD_AUTO interrupt = interrupts();
+	bool lost = false;
 	struct question question = {.cli = cli,
 	    .purpose = purpose,
 	    .subject = "imaging.import",
 	    .message = &request->base,
 	    .timeout_ms = IMPORT_TIMEOUT_MS,
-	    .progress = import_progress};
+	    .progress = import_progress,
+	    .arg = &importing,
+	    .interrupt = &interrupt,
+	    .lost = &lost};
 	Cairn__Envelope *reply = NULL;
 	Cairn__ImportProgress *done;
 	struct lent lent;
@@ -169,6 +225,8 @@ send_import(struct cli *cli, const char *purpose, const Cairn__ImportRequest *re
 	question.lend_count = lent.count;
 	status = question_ask(&question, &reply);
 	lent_fini(&lent);
+	if (lost)
+		say_so_far(&importing);
 	if (status != CLI_DONE)
 		return status;
 	done = unpack_progress(&reply->body);
@@ -209,8 +267,11 @@ const struct cli_command cli_data_commands[] = {
 	"  --purpose P   default: operations\n\n"
 	"Each file is de-identified on the way in, or refused with the reason. Files that are "
 	"held\n"
-	"already are counted and left alone, so an import can be repeated. Exit status 1 when any\n"
-	"file was refused.\n",
+	"already are counted and left alone, so an import can be repeated. One that is interrupted "
+	"or\n"
+	"loses the node says how far it was; what was imported stays. Exit status 1 when any file "
+	"was\n"
+	"refused.\n",
 	"cairn import /mnt/archive/2019", run_import},
     {"count", "'EXPRESSION' --purpose P [--as PRINCIPAL] [--permit ID] [--level LEVEL]",
 	"ask how many patients an expression selects",

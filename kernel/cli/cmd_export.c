@@ -30,8 +30,8 @@ struct export
 	struct cli *cli;
 	const char *dir;
 	struct objects_reader *objects;
-	uint64_t written, present, failed;
-	bool finished; /* to the last page */
+	uint64_t written, present, failed, missing; /* the missing are among the failed */
+	bool finished;                              /* to the last page */
 };
 
 static int
@@ -129,6 +129,19 @@ copy_object(
 }
 
 static int
+find_object(struct export *export, const Cairn__SelectedInstance *instance, struct objects_ref *ret,
+    struct cairn_error *err)
+{
+	int code = objects_reader_find(export->objects, instance->instance, ret, err);
+
+	if (code != CAIRN_ENOTFOUND)
+		return code;
+	export->missing++;
+	return cairn_error_set(err, CAIRN_ENOTFOUND,
+	    "the index knows this instance, and the object store does not hold it");
+}
+
+static int
 export_instance(
     struct export *export, const Cairn__SelectedInstance *instance, struct cairn_error *err)
 {
@@ -138,7 +151,7 @@ export_instance(
 
 	/* By key: compaction may have moved the object since its facts were written. */
 	if (code == 0)
-		code = objects_reader_find(export->objects, instance->instance, &ref, err);
+		code = find_object(export, instance, &ref, err);
 	if (code == 0 && access(path, F_OK) == 0) {
 		code = check_present(path, &ref, err);
 		export->present += code == 0;
@@ -212,9 +225,10 @@ static int
 print_exported(const struct export *export)
 {
 	if (export->cli->json)
-		return cli_print_json(json_pack("{s:o, s:I, s:I, s:I}", "dir",
+		return cli_print_json(json_pack("{s:o, s:I, s:I, s:I, s:I}", "dir",
 		    cli_text(export->dir), "written", (json_int_t) export->written, "present",
-		    (json_int_t) export->present, "failed", (json_int_t) export->failed));
+		    (json_int_t) export->present, "failed", (json_int_t) export->failed, "missing",
+		    (json_int_t) export->missing));
 	printf("%s%" PRIu64 " instances written to %s", export->cli->tty ? "\r\033[K" : "",
 	    export->written, export->dir);
 	if (export->present > 0)
@@ -222,6 +236,12 @@ print_exported(const struct export *export)
 	if (export->failed > 0)
 		printf(", %" PRIu64 " failed", export->failed);
 	putchar('\n');
+	if (export->missing > 0)
+		printf("%" PRIu64
+		       " of them are counted and not held, named above: images were lost, or "
+		       "removed behind the node.\nBring %s/objects back from a backup (cairn "
+		       "restore --help), or send those images again.\n",
+		    export->missing, export->cli->home);
 	return CLI_DONE;
 }
 

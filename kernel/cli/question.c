@@ -55,7 +55,8 @@ question_ask(const struct question *question, Cairn__Envelope **ret_reply)
 	    .length = length,
 	    .timeout_ms = cli->timeout_ms != 0 ? cli->timeout_ms : question->timeout_ms,
 	    .progress = question->progress,
-	    .arg = (void *)(uintptr_t)cli};
+	    .arg = question->arg,
+	    .interrupt = question->interrupt};
 	struct cairn_error err = {0};
 	Cairn__Envelope *reply = NULL;
 	int code;
@@ -65,6 +66,8 @@ question_ask(const struct question *question, Cairn__Envelope **ret_reply)
 	protobuf_c_message_pack(question->message, body);
 	code = client_call(cli->home, &call, &reply, &err);
 	free(body);
+	if (question->lost != NULL)
+		*question->lost = code != 0;
 	if (code != 0)
 		return cli_fail(cli, &err);
 	if (reply->code == 0) {

@@ -17,7 +17,10 @@ struct question {
 	char *const *lend; /* absolute paths that the plugin may read meanwhile */
 	size_t lend_count;
 	unsigned timeout_ms; /* unless --timeout says otherwise */
-	void (*progress)(void *arg, const Cairn__Envelope *envelope); /* arg is the cli */
+	void (*progress)(void *arg, const Cairn__Envelope *envelope);
+	void *arg;
+	const int *interrupt; /* as in struct client_call */
+	bool *lost;           /* may be NULL; set when no reply came */
 };
 
 /* CLI_DONE with a reply whose code is 0.  Otherwise the denial (with its rule) or the error has

@@ -146,7 +146,8 @@ say_whole(const struct cohort_state *state, struct cairn_findings *findings)
 	    (unsigned long long)stats.entities[CAIRN__LEVEL__INSTANCE]);
 	cairn_finding(findings,
 	    &(struct cairn_finding){CAIRN_WARNING, what, "counts are not those of the images held",
-		"cairn job list, for facts that could not be applied; then: cairn cohort reindex"});
+		"cairn job list, for facts not applied; cairn export '*' DIR --purpose "
+		"operations names what is counted and not held; then: cairn cohort reindex"});
 }
 
 void

@@ -90,7 +90,7 @@ refusal_free(Cairn__Refusal *refusal)
 }
 
 static void
-refuse_file(struct import *import, const char *path, const char *reason)
+note_refusal(struct import *import, const char *path, const char *reason)
 {
 	import->counts.refused++;
 	if (import->kept_count == REFUSALS_MAX)
@@ -101,6 +101,15 @@ refuse_file(struct import *import, const char *path, const char *reason)
 	if (import->fresh_count < REFUSALS_MAX)
 		import->fresh[import->fresh_count++] = import->kept[import->kept_count];
 	import->kept_count++;
+}
+
+/* What never became an instance, so that ingest.c did not count it: `cairn doctor` and the metrics
+ * count the same as the import. */
+static void
+refuse_file(struct import *import, const char *path, const char *reason)
+{
+	import->connector->refused++;
+	note_refusal(import, path, reason);
 }
 
 static uint8_t *
@@ -231,7 +240,7 @@ sink_done(void *arg, const struct ingest_result *result)
 	reader->ingest = NULL;
 	if (result->code != 0) {
 		if (!import->cancelled) /* otherwise it is not the file's fault */
-			refuse_file(import, reader->path, result->reason);
+			note_refusal(import, reader->path, result->reason);
 	} else if (result->duplicate) {
 		import->counts.duplicates++;
 	} else {

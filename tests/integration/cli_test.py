@@ -333,8 +333,11 @@ def test_an_interrupted_import_is_cancelled():
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         process.stdout.readline() # the first progress
         process.send_signal(signal.SIGINT)
-        process.communicate()
+        words = process.communicate()[1].decode()
         assert process.returncode != 0, "an interrupted import"
+        so_far = re.search(r"(\d+) of (\d+) files were done: (\d+) imported", words)
+        assert so_far and int(so_far[2]) == len(files), words
+        contains(words, "run the same command again to go on", "what to do")
         wait_for("no call under way", 10, lambda: node.json("status")["node"]["calls"] == 0)
         outcome = wait_for("the outcome on disk", 10, lambda: [
             r for r in node.json("ledger", "tail")["records"] if r["kind"] == "outcome"])[-1]
@@ -343,9 +346,40 @@ def test_an_interrupted_import_is_cancelled():
         line = wait_for("the import ended", 20,
                         lambda: re.search(r"import: (\d+) imported", log.read_text()))
         imported = int(line.group(1))
-        assert imported < len(files), f"{imported} of {len(files)} were imported"
+        assert int(so_far[3]) <= imported < len(files), f"{so_far[3]}, {imported} of {len(files)}"
         print(f"        {imported} of {len(files)} imported before the interrupt")
-        equal(node.json("import", str(node.dir / "pacs"))["refused"], 0, "refused by the next import")
+        again = node.json("import", str(node.dir / "pacs"))
+        equal((again["refused"], again["imported"] + again["duplicates"]), (0, len(files)), "the next")
+        assert again["duplicates"] >= int(so_far[3]), f"{again} after {so_far[0]}"
+
+
+def test_an_import_that_loses_the_node_says_how_far_it_was_and_that_is_durable():
+    with Node() as node:
+        node.start()
+        files = synth(node.dir / "pacs", 40, matrix=256)
+        command = [BIN / "cairn", "--home", node.home, "import", node.dir / "pacs"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.readline() # the first progress
+        node.kill()
+        words = process.communicate()[1].decode()
+        equal(process.returncode, 1, "the exit status")
+        contains(words, "the node stopped before it answered", "what happened")
+        done = int(re.search(r"files were done: (\d+) imported", words)[1])
+        node.start()
+        again = node.json("import", str(node.dir / "pacs"))
+        assert again["duplicates"] >= done > 0, f"{again}, said: {words}"
+        equal(again["imported"] + again["duplicates"], len(files), "all of them in the end")
+
+
+def test_the_doctor_counts_refusals_as_the_import_does():
+    with Node() as node:
+        node.start()
+        files = synth(node.dir / "pacs", 2)
+        (node.dir / "pacs/notes.txt").write_text("no DICOM")
+        files[0].write_bytes(files[0].read_bytes()[:300])
+        refused = node.json("import", str(node.dir / "pacs"), status=1)["refused"]
+        equal(refused, 2, "refused by the import")
+        contains(node.cairn("doctor"), f"{refused} refused", "the doctor")
 
 
 def test_an_export_leaves_the_same_and_refuses_what_differs():

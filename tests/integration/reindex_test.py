@@ -54,6 +54,23 @@ def test_an_operator_has_the_index_made_anew():
         equal(node.count("*", level="instances")["count"], len(files), "instances")
 
 
+def test_what_is_counted_and_not_held_is_named():
+    with Node() as node:
+        files = synth(node.dir / "pacs", 3)
+        node.start()
+        node.json("import", str(node.dir / "pacs"))
+        equal(node.indexed(), len(files), "indexed instances")
+        equal(node.stop(), 0, "exit status")
+        shutil.rmtree(node.home / "objects")
+        node.start()
+        args = ("export", "*", str(node.dir / "out"), "--purpose", "operations")
+        answer = node.json(*args, status=1)
+        equal((answer["written"], answer["missing"]), (0, len(files)), "written, missing")
+        equal(node.stderr.count("the index knows this instance, and the object store does not hold it"),
+              len(files), "lines that name one")
+        contains(node.cairn(*args, status=1), "objects back from a backup", "what to do")
+
+
 def test_without_a_connector_nothing_is_torn_down():
     with Node(plugins=("cohort",)) as node:
         node.start()

@@ -100,10 +100,23 @@ def test_an_installation_has_what_a_node_needs_below_destdir_and_prefix():
         for name in ("bin/cairn", "bin/cairnd", "bin/cairn-host", "lib/cairn/plugins/dicom.so",
                      "lib/libcairn-testing.a", "lib/pkgconfig/cairn.pc", "include/cairn/plugin.h",
                      "include/cairn/testing.h", "share/cairn/policies",
-                     "share/cairn/templates/c-engine", "share/cairn/proto/cairn/bus.proto"):
+                     "share/cairn/templates/c-engine", "share/cairn/proto/cairn/bus.proto",
+                     "lib/systemd/system/cairn.service"):
             if not (prefix / name).exists():
                 raise AssertionError(f"{name} is not installed")
+        unit = (prefix / "lib/systemd/system/cairn.service").read_text()
+        contains(unit, "ExecStart=/opt/cairn/bin/cairnd --home", "the unit")
         greets(prefix, prefix / "lib" / "cairn" / "plugins")
+
+
+def test_the_installed_unit_is_what_systemd_takes():
+    need_program("systemd-analyze")
+    with Folder() as work:
+        unit = install(work / "prefix") / "lib/systemd/system/cairn.service"
+        done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True,
+                              text=True)
+        if done.returncode != 0 or done.stderr:
+            raise AssertionError(f"systemd-analyze verify: {done.stderr}")
 
 
 def test_a_unit_test_is_built_with_pkg_config_alone():
