@@ -20,34 +20,9 @@
  */
 
 static void
-recorded(void *arg, int code, const char *text, const void *body, size_t length)
+say(const struct facts *facts, const char *what)
 {
-	struct facts *facts = arg;
-
-	(void)body, (void)length;
-	facts->calls--;
-	if (code != 0 && !facts->closing)
-		cairn_log(CAIRN_LOG_WARNING,
-		    "that facts are handed over again is not in the ledger: %s", text);
-	if (facts->closed && facts->calls == 0)
-		facts_free(facts);
-}
-
-static void
-say(struct facts *facts, const char *reason)
-{
-	char held[24];
-	const struct cairn_record_field field = {"patients", held};
-	const struct cairn_record record = {.subject = facts->subject,
-	    .verdict = "done",
-	    .reason = reason,
-	    .fields = &field,
-	    .field_count = 1};
-
-	snprintf(held, sizeof held, "%" PRIu64, facts->shown.patients);
-	cairn_log(CAIRN_LOG_INFO, "%s (%s patients)", reason, held);
-	if (cairn_record(facts->cairn, &record, 1, recorded, facts) == 0)
-		facts->calls++;
+	cairn_log(CAIRN_LOG_INFO, "%s (%" PRIu64 " patients)", what, facts->shown.patients);
 }
 
 void

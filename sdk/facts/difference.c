@@ -111,6 +111,13 @@ same(const struct record *a, size_t a_begin, const struct record *b, size_t b_be
 	return true;
 }
 
+/* It was told already. */
+static bool
+is_again(const struct record_item *again, const struct record_item *item)
+{
+	return again != NULL && compare(again, item) == 0;
+}
+
 /* One step of going through both: what is only in `before` (order < 0), only in `now`, in both. */
 static void
 step(struct telling *telling, const struct record *before, size_t *b, const struct record *now,
@@ -125,8 +132,10 @@ step(struct telling *telling, const struct record *before, size_t *b, const stru
 
 	if (order < 0 && before->items[*b].field == FIELD_ENTRY)
 		take_back(telling, &before->items[*b]);
-	for (size_t i = *n; changed && i < n_end; i++)
-		add(telling, &now->items[i]);
+	for (size_t i = *n; changed && i < n_end; i++) {
+		if (!is_again(telling->to->again, &now->items[i]))
+			add(telling, &now->items[i]);
+	}
 	if (order <= 0)
 		*b = b_end;
 	if (order >= 0)

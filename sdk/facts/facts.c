@@ -26,12 +26,7 @@ static int
 take_options(struct facts *facts, const struct facts_options *options, char *dir, size_t size,
     struct cairn_error *err)
 {
-	char subject[128];
-
-	snprintf(subject, sizeof subject, "%s.facts", options->source);
-	if (!text_copy(facts->source, sizeof facts->source, options->source) ||
-	    !text_copy(facts->subject, sizeof facts->subject,
-		options->subject != NULL ? options->subject : subject))
+	if (!text_copy(facts->source, sizeof facts->source, options->source))
 		return cairn_error_set(err, CAIRN_EINVAL, "the source's name is too long");
 	if (options->dir != NULL
 		? !text_copy(dir, size, options->dir)

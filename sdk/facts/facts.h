@@ -20,7 +20,7 @@
  * patient the one with the name that sorts last wins.
  *
  * All functions are called from the plugin's loop and return at once; the disk is waited for on a
- * worker thread.  The manifest needs `put:facts`, `call:cohort.index` and `record`.
+ * worker thread.  The manifest needs `put:facts` and `call:cohort.index`.
  */
 
 #include <stdbool.h>
@@ -43,10 +43,9 @@ struct facts;
 struct facts_set;
 
 struct facts_options {
-	const char *source;  /* FactBatch.source: the plugin's name */
-	const char *dir;     /* NULL: `facts` in the plugin's state folder */
-	uint64_t disk_max;   /* bytes of the database; 0: FACTS_DISK_DEFAULT */
-	const char *subject; /* of the ledger's records of a handing over; NULL: "SOURCE.facts" */
+	const char *source; /* FactBatch.source: the plugin's name */
+	const char *dir;    /* NULL: `facts` in the plugin's state folder */
+	uint64_t disk_max;  /* bytes of the database; 0: FACTS_DISK_DEFAULT */
 };
 
 /* Opens and goes on with what the last run left: changes that the kernel does not have yet, a set

@@ -107,7 +107,7 @@ struct facts_place {
 
 struct facts {
 	struct cairn *cairn;
-	char source[64], subject[128];
+	char source[64];
 	MDB_env *env;
 	MDB_dbi said, parts, stage, queue, meta;
 
@@ -125,7 +125,9 @@ struct facts {
 	struct facts_sender sender;
 	struct facts_consumer consumer;
 
-	uv_timer_t retry; /* of a turn for which there was no worker */
+	uv_timer_t retry;           /* of a turn for which there was no worker */
+	void (*between)(void *arg); /* tests: after each turn of the worker */
+	void *between_arg;
 	bool closing, retry_closed, closed;
 	unsigned handles, calls; /* open, and awaited */
 	void (*on_closed)(void *arg);

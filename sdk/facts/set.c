@@ -216,6 +216,7 @@ commit_after(struct facts *facts, struct facts_step *step)
 	struct staging *staging = (struct staging *)step;
 
 	if (step->code == 0) {
+		facts->place.counts = (struct facts_set_counts){0};
 		facts->place.placed = staging->placed;
 		facts->place.arg = staging->arg;
 		facts->place.generation = facts->shown.generation;

@@ -80,6 +80,8 @@ after(void *arg)
 	facts->turn = NULL;
 	facts->working = false;
 	facts->shown = facts->totals;
+	if (facts->between != NULL)
+		facts->between(facts->between_arg);
 	while (step != NULL) {
 		struct facts_step *next = step->next;
 
