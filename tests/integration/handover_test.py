@@ -10,7 +10,8 @@ import threading
 import time
 
 from control import Control
-from harness import BIN, ROOT, Node, Scu, contains, equal, main, read_part10, synth, wait_for
+from harness import (BIN, ROOT, Node, Scu, contains, equal, main, need_program, read_part10,
+                     synth, wait_for)
 
 # Serves a call, and takes jobs: each is a line in its state directory, once however often it comes.
 WORKER = r'''
@@ -208,6 +209,78 @@ def test_the_node_goes_on_when_the_command_is_killed():
         command.wait()
         wait_for("the new version", 15, lambda: os.readlink(link) == "0.2.0")
         equal(node.plugin("worker")["version"], "0.2.0", "what runs")
+
+
+def other_build(node, version):
+    """The dicom plugin as another version: the manifest in the file says so."""
+    data = (BIN.parent / "lib/cairn/plugins/dicom.so").read_bytes()
+    old, new = b"version: 0.1.0\nabi", f"version: {version}\nabi".encode()
+    equal((data.count(old), len(old)), (1, len(new)), "the version in the manifest")
+    path = node.dir / f"dicom-{version}" / "dicom.so"
+    path.parent.mkdir()
+    path.write_bytes(data.replace(old, new))
+    return str(path)
+
+
+def test_dicom_is_upgraded_to_another_build_under_senders_of_dcmtk():
+    need_program("storescu")
+    with Node() as node:
+        node.start()
+        folders = [node.dir / f"images{i}" for i in range(3)]
+        count = sum(len(synth(folder, 8, seed=i + 1, matrix=128))
+                    for i, folder in enumerate(folders))
+        failed, ended, sent = [], threading.Event(), [0] * len(folders)
+
+        def send(number):
+            while not ended.is_set():
+                done = subprocess.run(["storescu", "+sd", "-aec", "CAIRN", "127.0.0.1",
+                                       str(node.port), str(folders[number])],
+                                      capture_output=True, text=True, stdin=subprocess.DEVNULL)
+                if done.returncode != 0:
+                    failed.append(done.stderr[-500:])
+                sent[number] += 1
+        senders = [threading.Thread(target=send, args=(i,)) for i in range(len(folders))]
+        for sender in senders:
+            sender.start()
+        time.sleep(0.3)
+        for version in ("0.1.1", "0.1.2"):
+            node.cairn("plugin", "upgrade", other_build(node, version), "--yes")
+            equal(node.plugin("dicom")["version"], version, "what serves")
+            time.sleep(0.3)
+        node.cairn("plugin", "rollback", "dicom")
+        wait_for("a round of each sender", 60, lambda: min(sent) > 0 or failed)
+        ended.set()
+        for sender in senders:
+            sender.join()
+        equal(failed, [], "what storescu says of associations and stores")
+        equal(node.indexed(), count, "instances acknowledged and indexed")
+        pauses = [r["reason"] for r in node.json("ledger", "tail", "--records", "10000")["records"]
+                  if r["verdict"] == "handed over"]
+        print(f"        {sum(sent)} associations over 3 changes: {'; '.join(pauses)}")
+
+
+CRASHING = """#include <pthread.h>
+static void *die(void *arg) { usleep(200000); __builtin_trap(); return arg; }
+static void health(void *s, struct cairn_findings *f)
+{ pthread_t thread; (void)s, (void)f; pthread_create(&thread, 0, die, 0); }"""
+
+
+def test_a_build_that_crashes_right_after_it_took_over_goes_back():
+    with worker_node() as node:
+        load = Load(node)
+        crashing = compile_worker(node.files / "crashing.so", "0.2.0", CRASHING)
+        node.cairn("plugin", "upgrade", crashing, "--yes", status=1)
+        contains(node.stderr, "0.1.0 is back and nothing was changed", "the report")
+        load.stop()
+        # What the crashed one had in hand fails with it, one call of each thread; no more.
+        assert len(load.failed) <= 3, load.failed
+        wait_for("the answered jobs done", 20, lambda: len(set(jobs_done(node, 0))) >=
+                 len(load.keys) - len(load.failed))
+        state = node.plugin("worker")
+        equal((state["version"], state["state"]), ("0.1.0", "ready"), "what runs")
+        equal(os.readlink(node.home / "state/kernel/plugins/worker/current"), "0.1.0", "the link")
+        records = node.json("ledger", "tail", "--records", "30")["records"]
+        equal(any(r["verdict"] == "went back" for r in records), True, "the ledger has it")
 
 
 def test_no_association_is_refused_and_no_acknowledged_instance_lost_over_restarts():
