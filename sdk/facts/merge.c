@@ -55,27 +55,47 @@ forget_part(struct facts *facts, MDB_txn *txn, const char *patient, const char *
 	return code;
 }
 
+/* 0 where the set says nothing of the patient. */
 static int
-move_part(struct facts *facts, MDB_txn *txn, const char *from, const char *to, const char *part,
+generation_of(struct facts *facts, MDB_txn *txn, const char *part, const char *patient,
+    uint64_t *ret, struct cairn_error *err)
+{
+	char key[FACTS_KEY_MAX];
+	MDB_val value;
+	int code = store_get(txn, facts->parts, key, store_pair(key, part, patient), &value, err);
+
+	*ret = 0;
+	if (code == 0)
+		*ret = store_number_get(&value);
+	return code == CAIRN_ENOTFOUND ? 0 : code;
+}
+
+/* A set may be on its way into place: of what it said of both, the older is stale. */
+static int
+move_part(struct facts *facts, MDB_txn *txn, const char *from, struct facts_change *change,
     struct cairn_error *err)
 {
 	char key[FACTS_KEY_MAX];
-	uint8_t generation[8];
-	MDB_val value;
-	int code;
+	uint64_t of_from = 0, of_to = 0;
+	uint8_t number[8];
+	bool changed;
+	int code = 0;
 
-	if (part[0] == 0)
-		return 0;
-	code = store_get(txn, facts->parts, key, store_pair(key, part, from), &value, err);
-	if (code == CAIRN_ENOTFOUND)
-		return 0;
-	if (code == 0 && value.mv_size != sizeof generation)
-		return cairn_error_set(err, CAIRN_ECORRUPT, "a set's generation is not readable");
-	if (code != 0)
+	if (change->part[0] != 0) {
+		code = generation_of(facts, txn, change->part, from, &of_from, err);
+		if (code == 0)
+			code =
+			    generation_of(facts, txn, change->part, change->patient, &of_to, err);
+	}
+	if (code != 0 || of_from < of_to)
 		return code;
-	memcpy(generation, value.mv_data, sizeof generation);
-	return store_put(
-	    txn, facts->parts, key, store_pair(key, part, to), generation, sizeof generation, err);
+	change->whole = of_from > of_to;
+	code = apply_change(facts, txn, change, &changed, err);
+	if (code != 0 || change->part[0] == 0)
+		return code;
+	store_number(number, of_from);
+	return store_put(txn, facts->parts, key, store_pair(key, change->part, change->patient),
+	    number, sizeof number, err);
 }
 
 int
@@ -138,11 +158,8 @@ apply_merge(
 		    .bytes = bytes.at,
 		    .length = bytes.length,
 		    .under = true};
-		bool changed;
 
-		code = apply_change(facts, txn, &change, &changed, err);
-		if (code == 0)
-			code = move_part(facts, txn, from, to, change.part, err);
+		code = move_part(facts, txn, from, &change, err);
 		if (code == 0)
 			code = forget_part(facts, txn, from, change.part, err);
 	}
