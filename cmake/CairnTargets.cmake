@@ -4,7 +4,7 @@
 
 find_package(PkgConfig REQUIRED)
 foreach(dep libuv libprotobuf-c lmdb openssl lua5.4 yaml-0.1 libpcre2-8 jansson zlib cmocka
-    simdjson libcurl htslib libdeflate)
+    simdjson libcurl htslib libdeflate libxml-2.0)
   string(MAKE_C_IDENTIFIER ${dep} id)
   pkg_check_modules(${id} REQUIRED IMPORTED_TARGET ${dep})
   add_library(dep::${dep} ALIAS PkgConfig::${id})
