@@ -173,7 +173,7 @@ accept_plugin(const struct cli *cli, const char *name, const char *path,
 	int code = node_config_load(cli->home, &node, err);
 
 	if (code == 0) {
-		node->development = true;
+		node->development = node->asking = true;
 		code = plugin_admit(node, name, path, &a.plugin, err);
 	}
 	if (code == 0 && strcmp(a.plugin.manifest->name, name) != 0)

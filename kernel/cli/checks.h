@@ -28,6 +28,9 @@ extern const struct conformance_check conformance_checks[];
 /* cmd_test.c, for all that runs a plugin alone: its manifest, its settings (NULL: the defaults),
  * and the end of its folder. */
 int test_read_plugin(const char *file, struct manifest **ret, struct cairn_error *err);
+/* The bytes of a script as they are run; `*ret` stays NULL for a shared object. */
+int test_open_script(
+    const struct manifest *manifest, struct provenance **ret, struct cairn_error *err);
 int test_load_values(const char *dir, const char *settings, const struct manifest *manifest,
     struct config_values *ret, struct cairn_error *err);
 void test_remove(const char *dir);

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "cli/checks.h"
 #include "cli/cli.h"
+#include "config/script.h"
 
 #define PATIENCE_MS (24u * 3600 * 1000) /* a person is slower than a kernel */
 #define ANSWER_MAX 65536
@@ -45,14 +46,16 @@ find_plugin(struct cli *cli, const char *name, struct foreground *foreground,
 	char path[PATH_MAX];
 	int code;
 
-	if (strchr(name, '/') != NULL || strstr(name, ".so") != NULL)
+	if (strchr(name, '/') != NULL || strstr(name, ".so") != NULL || script_is_manifest(name))
 		return test_read_plugin(name, ret, err);
 	code = node_config_load(cli->home, &node, err);
 	if (code != 0)
 		return code;
-	if (snprintf(path, sizeof path, "%s/%s.so", node->plugin_dir, name) >= (int)sizeof path ||
-	    snprintf(settings, PATH_MAX, "%s/plugins/available/%s.yaml", cli->home, name) >=
-		PATH_MAX)
+	if (plugin_object_find(node, name, path, sizeof path) != 0)
+		code = cairn_error_set(
+		    err, CAIRN_ENOTFOUND, "there is no plugin '%.64s' (cairn plugin list)", name);
+	else if (snprintf(settings, PATH_MAX, "%s/plugins/available/%s.yaml", cli->home, name) >=
+	    PATH_MAX)
 		code = cairn_error_set(err, CAIRN_ELIMIT, "the path is too long");
 	else
 		code = test_read_plugin(path, ret, err);
@@ -120,20 +123,25 @@ run_in(struct cli *cli, struct foreground *foreground, const char *name, const c
 	struct config_values values = {0};
 	struct manifest *manifest = NULL;
 	struct tested_options options = {.dir = dir, .timeout_ms = PATIENCE_MS};
+	struct provenance *object = NULL;
 	char settings[PATH_MAX];
 	int code = find_plugin(cli, name, foreground, settings, &manifest, &err);
 
+	if (code == 0)
+		code = test_open_script(manifest, &object, &err);
 	if (code == 0)
 		code = test_load_values(dir, foreground->settings, manifest, &values, &err);
 	if (code == 0) {
 		options.manifest = manifest;
 		options.values = &values;
+		options.object_fd = object == NULL ? 0 : object->fd;
 		if (cli->timeout_ms != 0)
 			options.timeout_ms = cli->timeout_ms;
 		catch_signals();
 		code = run_plugin(cli, foreground, &options, &err);
 	}
 	config_values_fini(&values);
+	provenance_free(object);
 	manifest_free(manifest);
 	return code == 0 ? CLI_DONE : cli_fail(cli, &err);
 }

@@ -25,8 +25,10 @@ struct change {
 	const char *name, *version;
 	char before[STORE_VERSION_MAX + 1]; /* what `current` was; "" for the plugin_dir's */
 	char previous[STORE_VERSION_MAX + 1];
-	unsigned drain_ms; /* 0: the node's own limit */
-	json_t *reply;     /* of a node that runs it */
+	struct trust trust; /* before the change */
+	bool added;         /* FILE's bytes were not in the store */
+	unsigned drain_ms;  /* 0: the node's own limit */
+	json_t *reply;      /* of a node that runs it */
 };
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -42,13 +44,9 @@ read_file(struct change *change, const char *path, struct cairn_error *err)
 	/* The name that the file gives itself; it is checked again in the bytes that are kept. */
 	if (code == 0)
 		code = manifest_read(path, &manifest, err);
-	if (code == 0 && manifest->script != NULL)
-		code = cairn_error_set(err, CAIRN_EUNSUPPORTED,
-		    "%s: only shared objects can be installed; put the script and its manifest in "
-		    "%s",
-		    path, node->plugin_dir);
 	if (code == 0) {
-		node->development = true; /* to read it; whether it may run is asked below */
+		node->development = node->asking =
+		    true; /* to read it; whether it may run is asked below */
 		code = plugin_admit(node, manifest->name, path, &config, err);
 	}
 	manifest_free(manifest);
@@ -68,6 +66,7 @@ change_fini(struct change *change)
 {
 	manifest_free(change->plugin.manifest);
 	provenance_free(change->plugin.object);
+	trust_fini(&change->trust);
 	json_decref(change->reply);
 }
 
@@ -233,18 +232,31 @@ keep_and_accept(struct change *change, const char *file, const struct accept_opt
 {
 	const char *home = change->cli->home;
 	char path[PATH_MAX];
-	bool added = false;
-	int code = store_add(home, &change->plugin, file, &added, err);
+	int code = trust_load(home, &change->trust, err);
 
+	if (code == 0)
+		code = store_add(home, &change->plugin, file, &change->added, err);
 	if (code == 0)
 		code = store_path(home, change->name, change->version, path, err);
 	if (code == 0)
 		code = accept_plugin(change->cli, change->name, path, options, err);
 	if (code == 0)
 		code = available_write(home, path, err);
-	if (code != 0 && added)
-		store_remove_version(home, change->name, change->version);
 	return code;
+}
+
+/* What was not taken into service leaves nothing: neither bytes, so that a mended build may have
+ * the same version, nor a pin or a grant. */
+static void
+take_back(const struct change *change)
+{
+	char current[STORE_VERSION_MAX + 1];
+
+	store_link_get(change->cli->home, change->name, "current", current);
+	if (!change->added || strcmp(current, change->version) == 0)
+		return; /* it was there before, or the node did switch after all */
+	store_remove_version(change->cli->home, change->name, change->version);
+	trust_save(change->cli->home, &change->trust, NULL);
 }
 
 static int
@@ -286,6 +298,8 @@ install_or_upgrade(struct cli *cli, int argc, char **argv, bool upgrade)
 		code = keep_and_accept(&change, argv[0], &accept, &err);
 	if (code == 0)
 		code = switch_to(&change, change.version, "upgrade", &err);
+	if (code != 0 && change.name != NULL)
+		take_back(&change);
 	code = code == 0 ? report(&change, upgrade ? "upgraded" : "installed", change.version)
 			 : cli_fail(cli, &err);
 	change_fini(&change);
@@ -391,6 +405,7 @@ run_remove(struct cli *cli, int argc, char **argv)
 
 const struct cli_command cli_install_commands[] = {
     {"plugin install", "FILE [--grant CAP,... | --yes]", "install a plugin from a file",
+	"FILE is NAME.so, or NAME.plugin.yaml with its script beside it.\n"
 	"Shows what it asks for, asks on a terminal, and keeps a copy in the home by version.\n"
 	"  --yes             grant all that it asks for\n"
 	"  --grant CAP,...   grant these\n"

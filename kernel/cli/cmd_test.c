@@ -154,6 +154,14 @@ test_read_plugin(const char *file, struct manifest **ret, struct cairn_error *er
 	return manifest_read(path, ret, err);
 }
 
+int
+test_open_script(const struct manifest *manifest, struct provenance **ret, struct cairn_error *err)
+{
+	return manifest->script == NULL
+	    ? 0
+	    : provenance_open(manifest->path, manifest->script, ret, err);
+}
+
 static int
 run_test(struct cli *cli, int argc, char **argv)
 {
@@ -165,35 +173,42 @@ run_test(struct cli *cli, int argc, char **argv)
 	struct manifest *manifest = NULL;
 	struct config_values values = {0};
 	struct suite suite = {0};
+	struct provenance *object = NULL;
 	int status;
 
 	argc = cli_options(cli, options, argc, argv);
 	if (argc != 1)
-		return argc < 0 ? CLI_USAGE : cli_usage(cli, "name one shared object");
+		return argc < 0
+		    ? CLI_USAGE
+		    : cli_usage(cli, "name one plugin's file: NAME.so or NAME.plugin.yaml");
 	if (only != NULL && !is_check(only))
 		return cli_usage(cli, "there is no check '%s'", only);
 	if (mkdtemp(dir) == NULL)
 		return cli_failf(cli, CAIRN_EIO, "cannot make a folder in /tmp");
 	if (test_read_plugin(argv[0], &manifest, &err) != 0 ||
+	    test_open_script(manifest, &object, &err) != 0 ||
 	    test_load_values(dir, settings, manifest, &values, &err) != 0) {
 		status = cli_fail(cli, &err);
 	} else {
 		suite.base.manifest = manifest;
 		suite.base.values = &values;
+		suite.base.object_fd = object == NULL ? 0 : object->fd;
 		suite.base.dir = dir;
 		suite.base.timeout_ms = cli->timeout_ms == 0 ? TIMEOUT_MS : cli->timeout_ms;
 		status = run_suite(cli, &suite, only);
 	}
 	config_values_fini(&values);
+	provenance_free(object);
 	manifest_free(manifest);
 	test_remove(dir);
 	return status;
 }
 
 const struct cli_command cli_test_commands[] = {
-    {"plugin test", "FILE.so [--settings FILE] [--check NAME]", "hold a plugin against the rules",
+    {"plugin test", "FILE [--settings FILE] [--check NAME]", "hold a plugin against the rules",
 	"  --settings FILE   its settings; without, the defaults of its manifest\n"
 	"  --check NAME      this one only\n"
+	"FILE is NAME.so or NAME.plugin.yaml, of which memory is not looked at.\n"
 	"Runs the plugin in a host of its own, without a node. A wait is over after --timeout\n"
 	"seconds (10). Exit status 0: it conforms.\n",
 	"cairn plugin test build/plugins/word-count.so", run_test},

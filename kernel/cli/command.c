@@ -31,7 +31,8 @@ int
 command_fill(struct command *command, const struct tested_options *options, const char *socket,
     struct cairn_error *err)
 {
-	const char *path = options->manifest->path;
+	const struct manifest *manifest = options->manifest;
+	const char *path = manifest->script == NULL ? manifest->path : manifest->script;
 	size_t count = 0;
 	int wrote;
 
@@ -46,14 +47,17 @@ command_fill(struct command *command, const struct tested_options *options, cons
 	snprintf(command->fail_variable, sizeof command->fail_variable, "CAIRN_CONFORMANCE_FAIL=%u",
 	    options->fail_allocation);
 	for (; options->tool != NULL && options->tool[count] != NULL; count++) {
-		if (count >= COMMAND_ARGUMENTS_MAX - 6)
+		if (count >= COMMAND_ARGUMENTS_MAX - 7)
 			return cairn_error_set(err, CAIRN_ELIMIT, "too many words for the tool");
 		command->arguments[count] = (char *)(uintptr_t)options->tool[count];
 	}
 	command->arguments[count++] = command->host;
 	command->arguments[count++] = command->url;
-	command->arguments[count++] = options->watched ? command->shim : (char *)(uintptr_t)path;
-	command->arguments[count] = options->manifest->name;
+	command->arguments[count++] = options->watched && options->manifest->script == NULL
+	    ? command->shim
+	    : (char *)(uintptr_t)path;
+	command->arguments[count++] = options->manifest->name;
+	command->arguments[count] = options->manifest->interpreter;
 	return command_environment(command) != 0
 	    ? cairn_error_set(err, CAIRN_ENOMEM, "out of memory")
 	    : 0;

@@ -161,8 +161,7 @@ ask_health(struct doctor *doctor)
 		{
 			waits = waits ||
 			    (json_is_true(json_object_get(plugin, "asked")) &&
-				!json_is_true(json_object_get(plugin, "answered")) &&
-				!json_is_true(json_object_get(plugin, "script")));
+				!json_is_true(json_object_get(plugin, "answered")));
 		}
 		waits = waits && clock_monotonic_ms() < end_ms;
 	}

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/checks.h"
+#include "cli/paths.h"
 #include "cli/tested.h"
 #include "depth.h"
 #include "node/access.h"
@@ -87,7 +88,7 @@ probe_check(const struct node_config *node, const struct plugin_config *config, 
     unsigned timeout_ms, Cairn__Findings **ret, struct cairn_error *err)
 {
 	struct sandbox_policy policy;
-	char dir[] = "/tmp/cairn-check-XXXXXX";
+	char dir[] = "/tmp/cairn-check-XXXXXX", bin_dir[PATH_MAX];
 	struct tested_check check = {
 	    .node = node, .policy = &policy, .object_fd = config->object->fd, .serving = serving};
 	struct tested_options options = {.manifest = config->manifest,
@@ -97,10 +98,10 @@ probe_check(const struct node_config *node, const struct plugin_config *config, 
 	    .check = &check};
 	int code;
 
-	if (config->manifest->script != NULL)
-		return cairn_error_set(err, CAIRN_EUNSUPPORTED,
-		    "a plugin in another language has no check of its own");
-	code = access_check_policy(node, config->manifest, &policy, err);
+	if (paths_program("cairn-host", bin_dir) != 0)
+		return cairn_error_set(err, CAIRN_EIO, "cannot tell where this program lies");
+	*strrchr(bin_dir, '/') = 0;
+	code = access_check_policy(node, config->manifest, bin_dir, &policy, err);
 	if (code != 0)
 		return code;
 	if (mkdtemp(dir) == NULL)

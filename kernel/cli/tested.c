@@ -17,6 +17,7 @@
 #include "cli/confined.h"
 #include "cli/welcome.h"
 #include "runtime/channel.h"
+#include "runtime/runtime.h"
 
 #define ANSWERS_MAX 16384
 #define OWED_MAX 1024
@@ -31,7 +32,7 @@ struct tested {
 	struct tested_options options;
 	struct welcome welcome;
 	char socket[PATH_MAX], log[PATH_MAX];
-	bool spawned, exited, ready, stopped, down;
+	bool spawned, exited, ready, stop_asked, stopped, down;
 	int64_t status;
 	int signal;
 	int ready_code;
@@ -360,6 +361,7 @@ tested_answer_late(struct tested *tested)
 	for (size_t i = 0; i < tested->owed_count; i++)
 		reply(tested, tested->owed[i], 0, "", false);
 	tested->owed_count = 0;
+	tested->options.peer = TESTED_POLITE; /* it has caught up with what is still to come */
 }
 
 size_t
@@ -422,6 +424,11 @@ spawn(struct tested *tested, struct cairn_error *err)
 	int code = command == NULL ? cairn_error_set(err, CAIRN_ENOMEM, "out of memory")
 				   : command_fill(command, &tested->options, tested->socket, err);
 
+	if (code == 0 && tested->options.object_fd > 0) {
+		options.stdio_count = RUNTIME_OBJECT_FD + 1;
+		command->stdio[RUNTIME_OBJECT_FD].flags = UV_INHERIT_FD;
+		command->stdio[RUNTIME_OBJECT_FD].data.fd = tested->options.object_fd;
+	}
 	if (code == 0 && tested->options.check != NULL && tested->options.check->policy != NULL) {
 		options.stdio_count = COMMAND_STDIO_MAX;
 		code = confined_begin(
@@ -527,6 +534,7 @@ tested_ask_stop(struct tested *tested)
 {
 	Cairn__Envelope envelope = CAIRN__ENVELOPE__INIT;
 
+	tested->stop_asked = true;
 	envelope.kind = CAIRN__ENVELOPE__KIND__STOP;
 	channel_answer(tested->channel, &envelope);
 }
@@ -537,7 +545,7 @@ tested_stop(struct tested *tested, struct cairn_error *err)
 	unsigned timeout_ms = tested->options.timeout_ms;
 	int code;
 
-	if (!tested->stopped)
+	if (!tested->stop_asked) /* a second one says that STOPPED was read */
 		tested_ask_stop(tested);
 	code = wait_until(tested, has_stopped, 0, timeout_ms, err);
 	if (code != 0)

@@ -31,6 +31,7 @@ struct tested_options {
 	const char *dir;      /* a folder of ours: state, socket, log */
 	const char *override; /* the key of a setting that has its smallest or largest value */
 	bool override_max;
+	int object_fd;            /* a script's bytes, sealed (runtime/bundle.h); 0: none */
 	const char *const *tool;  /* what the host runs under (valgrind), NULL-terminated */
 	bool foreground;          /* standard input and output are ours */
 	bool watched;             /* by the conformance shim */

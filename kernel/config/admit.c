@@ -71,7 +71,8 @@ check_grants(const struct node_config *node, struct plugin_config *config, struc
 	size_t count;
 	int code;
 
-	if (object->verdict == PROVENANCE_REFUSED || object->verdict == PROVENANCE_DEVELOPMENT)
+	if (node->asking || object->verdict == PROVENANCE_REFUSED ||
+	    object->verdict == PROVENANCE_DEVELOPMENT)
 		return 0;
 	code = trust_load(node->home, &trust, err);
 	if (code != 0)

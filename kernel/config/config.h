@@ -137,6 +137,7 @@ struct node_config {
 	char **interpreters;  /* that may run plugins, NULL-terminated */
 	bool
 	    development; /* not in node.yaml: `cairn run --dev`, plugins need no signature or pin */
+	bool asking;     /* nor this: a plugin is read to ask for what it was not granted yet */
 };
 
 int node_config_load(const char *home, struct node_config **ret, struct cairn_error *err);

@@ -104,12 +104,18 @@ plugin_file_find(const char *plugin_dir, const char *name, char *ret, size_t siz
 int
 plugin_object_find(const struct node_config *node, const char *name, char *ret, size_t size)
 {
-	int wrote =
-	    snprintf(ret, size, "%s/" PLUGIN_STORE "/%s/current/%s.so", node->home, name, name);
+	static const char *const suffixes[] = {".so", SCRIPT_SUFFIX};
 
-	if (wrote < 0 || (size_t)wrote >= size)
-		return CAIRN_ELIMIT;
-	return file_exists(ret) ? 0 : plugin_file_find(node->plugin_dir, name, ret, size);
+	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+		int wrote = snprintf(ret, size, "%s/" PLUGIN_STORE "/%s/current/%s%s", node->home,
+		    name, name, suffixes[i]);
+
+		if (wrote < 0 || (size_t)wrote >= size)
+			return CAIRN_ELIMIT;
+		if (file_exists(ret))
+			return 0;
+	}
+	return plugin_file_find(node->plugin_dir, name, ret, size);
 }
 
 static int

@@ -6,6 +6,7 @@
  * The home's store of installed plugins:
  *
  *     HOME/state/kernel/plugins/NAME/VERSION/NAME.so     and NAME.so.sig where it was signed
+ *     HOME/state/kernel/plugins/NAME/VERSION/NAME.plugin.yaml   of a script, which lies beside it
  *     HOME/state/kernel/plugins/NAME/current  -> VERSION  what the node runs
  *     HOME/state/kernel/plugins/NAME/previous -> VERSION  what `rollback` goes back to
  *
@@ -29,8 +30,8 @@ int store_link_set(const char *home, const char *name, const char *link, const c
     struct cairn_error *err);
 
 /* Copies the bytes that were admitted, and the signature beside `path` if there is one.
- * `*ret_added` says whether the version was not there before.  CAIRN_EEXIST when the same version
- * lies there with other bytes. */
+ * `*ret_added` says whether they were not there before.  CAIRN_EEXIST when the same version is
+ * `current` or `previous` with other bytes; others of that version are replaced. */
 int store_add(const char *home, const struct plugin_config *plugin, const char *path,
     bool *ret_added, struct cairn_error *err);
 int store_path(const char *home, const char *name, const char *version, char ret[PATH_MAX],

@@ -120,6 +120,29 @@ set_files(const struct bundle *bundle)
 										   : CAIRN_ENOMEM;
 }
 
+/* For the words of what fails: the manifest's line `version: X`. */
+static int
+set_version(const struct bundle *bundle)
+{
+	static const char key[] = "version:";
+	const char *text = (const char *)bundle->manifest;
+	size_t at = 0, length = bundle->manifest_length;
+	char version[80] = "";
+
+	while (at < length &&
+	    (length - at < sizeof key || memcmp(text + at, key, sizeof key - 1) != 0)) {
+		const char *end = memchr(text + at, '\n', length - at);
+
+		at = end == NULL ? length : (size_t)(end - text) + 1;
+	}
+	for (at += sizeof key - 1; at < length && (text[at] == ' ' || text[at] == '"');)
+		at++;
+	for (size_t i = 0;
+	     at < length && i + 1 < sizeof version && strchr(" \"\r\n#", text[at]) == NULL;)
+		version[i++] = text[at++];
+	return setenv("CAIRN_PLUGIN_VERSION", version, 1) == 0 ? 0 : CAIRN_ENOMEM;
+}
+
 /* `ret` is what the interpreter is given. */
 static int
 take_script(const struct exec_options *options, char *ret, size_t size, struct cairn_error *err)
@@ -132,7 +155,9 @@ take_script(const struct exec_options *options, char *ret, size_t size, struct c
 
 	if (code == 0)
 		code = bundle_unpack(bundle, err);
-	if (code == 0 && (setenv("CAIRN_SCRIPT", name, 1) != 0 || set_files(bundle) != 0))
+	if (code == 0 &&
+	    (setenv("CAIRN_SCRIPT", name, 1) != 0 || set_files(bundle) != 0 ||
+		set_version(bundle) != 0))
 		code = cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	if (code == 0 && bundle->folder)
 		snprintf(ret, size, "%s", name);

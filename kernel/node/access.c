@@ -120,12 +120,13 @@ access_policy(const struct node_config *config, const struct manifest *manifest,
 /* What it has, to look at: neither state nor objects can be written, nothing can be connected. */
 int
 access_check_policy(const struct node_config *config, const struct manifest *manifest,
-    struct sandbox_policy *ret, struct cairn_error *err)
+    const char *bin_dir, struct sandbox_policy *ret, struct cairn_error *err)
 {
 	struct sandbox_policy policy = {.require = config->sandbox_require,
 	    .listen = manifest_has(manifest, "listen:tcp"),
 	    .memory_mb = config->plugin_memory_mb,
-	    .files = FILES_MAX};
+	    .files = FILES_MAX,
+	    .processes = PROCESSES_MAX};
 	char state[64];
 	int code;
 
@@ -135,7 +136,9 @@ access_check_policy(const struct node_config *config, const struct manifest *man
 	    (manifest_has(manifest, "objects:write") || manifest_has(manifest, "objects:read")))
 		code = add_in_home(&policy, config->home, "objects", SANDBOX_READ, err);
 	if (code == 0)
-		code = sandbox_policy_add(&policy, manifest->path, SANDBOX_RUN, err);
+		code = manifest->interpreter != NULL
+		    ? add_interpreter(manifest, bin_dir, &policy, err)
+		    : sandbox_policy_add(&policy, manifest->path, SANDBOX_RUN, err);
 	if (code == 0)
 		code = sandbox_policy_add_system(&policy, err);
 	if (code != 0) {

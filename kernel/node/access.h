@@ -13,6 +13,6 @@ int access_policy(const struct node_config *config, const struct manifest *manif
 
 /* What its check() may do, beside the one that may be serving. */
 int access_check_policy(const struct node_config *config, const struct manifest *manifest,
-    struct sandbox_policy *ret, struct cairn_error *err);
+    const char *bin_dir, struct sandbox_policy *ret, struct cairn_error *err);
 
 #endif

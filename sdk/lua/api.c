@@ -87,14 +87,48 @@ on_event(lua_State *lua)
 }
 
 static int
-on_stop(lua_State *lua)
+register_function(lua_State *lua, int *reference)
 {
-	struct host *host = host_of(lua);
-
 	luaL_checktype(lua, 1, LUA_TFUNCTION);
 	lua_settop(lua, 1);
-	luaL_unref(lua, LUA_REGISTRYINDEX, host->stop);
-	host->stop = luaL_ref(lua, LUA_REGISTRYINDEX);
+	luaL_unref(lua, LUA_REGISTRYINDEX, *reference);
+	*reference = luaL_ref(lua, LUA_REGISTRYINDEX);
+	return 0;
+}
+
+static int
+on_stop(lua_State *lua)
+{
+	return register_function(lua, &host_of(lua)->stop);
+}
+
+static int
+on_check(lua_State *lua)
+{
+	return register_function(lua, &host_of(lua)->check);
+}
+
+static int
+on_health(lua_State *lua)
+{
+	return register_function(lua, &host_of(lua)->health);
+}
+
+/* cairn.finding(severity, what, why, advice) */
+static int
+finding_call(lua_State *lua)
+{
+	static const char *const severities[] = {"fine", "warning", "fault", NULL};
+	struct host *host = host_of(lua);
+	struct cairn_finding finding = {
+	    .severity = (enum cairn_severity)luaL_checkoption(lua, 1, NULL, severities),
+	    .what = luaL_checkstring(lua, 2),
+	    .why = luaL_optstring(lua, 3, ""),
+	    .advice = luaL_optstring(lua, 4, "")};
+
+	if (host->findings == NULL)
+		return luaL_error(lua, "findings are of on_check and on_health");
+	cairn_finding(host->findings, &finding);
 	return 0;
 }
 
@@ -409,11 +443,11 @@ secret_call(lua_State *lua)
 /* ---- the table -------------------------------------------------------------------------- */
 
 static const luaL_Reg functions[] = {{"on_call", on_call}, {"on_job", on_job},
-    {"on_event", on_event}, {"on_stop", on_stop}, {"call", call_call}, {"put", put_call},
-    {"publish", publish_call}, {"fail", fail_call}, {"log", log_call}, {"now", now_call},
-    {"config", config_call}, {"list", list_call}, {"secret", secret_call},
-    {"read_file", file_read_call}, {"write_file", file_write_call}, {"after", timer_after},
-    {"every", timer_every}, {NULL, NULL}};
+    {"on_event", on_event}, {"on_stop", on_stop}, {"on_check", on_check}, {"on_health", on_health},
+    {"finding", finding_call}, {"call", call_call}, {"put", put_call}, {"publish", publish_call},
+    {"fail", fail_call}, {"log", log_call}, {"now", now_call}, {"config", config_call},
+    {"list", list_call}, {"secret", secret_call}, {"read_file", file_read_call},
+    {"write_file", file_write_call}, {"after", timer_after}, {"every", timer_every}, {NULL, NULL}};
 
 static int
 new_reference(lua_State *lua)

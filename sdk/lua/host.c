@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "runtime/private.h"
+#include "runtime/script.h"
 
 #define TEXT_MAX 400
 
@@ -110,15 +111,16 @@ task_done(struct task *task)
 static void
 task_failed(struct task *task)
 {
-	char text[TEXT_MAX];
+	char text[TEXT_MAX], work[SCRIPT_WORK_MAX];
 	int code = error_read(task->co, text);
 
+	script_work(task->host->cairn, task->request, task->job, work);
 	if (task->request != NULL)
 		cairn_fail(task->request, code, "%s", text);
 	if (task->job != NULL)
 		cairn_job_retry(task->job, text);
 	if (code == CAIRN_EINTERNAL || task->kind == TASK_OTHER)
-		cairn_log(CAIRN_LOG_ERROR, "a handler failed: %s", text);
+		cairn_log(CAIRN_LOG_ERROR, "%s: %s", work, text);
 }
 
 void
@@ -410,7 +412,7 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 	if (host == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	host->cairn = cairn;
-	host->stop = LUA_NOREF;
+	host->stop = host->check = host->health = LUA_NOREF;
 	host->lua = lua_newstate(allocate, host);
 	if (host->lua == NULL) {
 		free(host);
@@ -463,6 +465,70 @@ stop(void *self)
 	host_settle(host);
 }
 
+/* ---- check and health ------------------------------------------------------------------- */
+
+struct asking {
+	struct host *host;
+	int function;
+};
+
+static int
+ask_script(lua_State *lua)
+{
+	struct asking *asking = lua_touserdata(lua, 1);
+
+	lua_rawgeti(lua, LUA_REGISTRYINDEX, asking->function);
+	lua_pushboolean(lua, cairn_serving(asking->host->cairn));
+	lua_call(lua, 1, 0);
+	return 0;
+}
+
+static void
+ask(struct host *host, int function, const char *name, struct cairn_findings *findings)
+{
+	struct asking asking = {host, function};
+	struct cairn_finding fault = {.severity = CAIRN_FAULT,
+	    .why = "nobody knows how it is",
+	    .advice = "correct the script; its log says where it failed"};
+	char text[TEXT_MAX], what[64];
+
+	if (function == LUA_NOREF) {
+		findings_unsupported(findings);
+		return;
+	}
+	host->findings = findings;
+	if (!host_protected(host, ask_script, &asking, text, sizeof text)) {
+		snprintf(what, sizeof what, "%s failed", name);
+		fault.what = what;
+		cairn_finding(findings, &fault);
+		cairn_log(CAIRN_LOG_ERROR, "%s failed: %s", name, text);
+	}
+	host->findings = NULL;
+}
+
+/* In a process of its own: the script runs, and is asked. */
+static void
+check(struct cairn *cairn, struct cairn_findings *findings)
+{
+	struct cairn_error err = {0};
+	struct cairn_finding fault = {
+	    .severity = CAIRN_FAULT, .what = err.text, .advice = "correct the script"};
+	void *host = NULL;
+
+	if (start(cairn, &host, &err) != 0)
+		cairn_finding(findings, &fault);
+	else
+		ask(host, ((struct host *)host)->check, "on_check", findings);
+}
+
+static void
+health(void *self, struct cairn_findings *findings)
+{
+	struct host *host = self;
+
+	ask(host, host->health, "on_health", findings);
+}
+
 const struct cairn_plugin lua_plugin = {.size = sizeof(struct cairn_plugin),
     .abi = CAIRN_ABI,
     .start = start,
@@ -470,4 +536,6 @@ const struct cairn_plugin lua_plugin = {.size = sizeof(struct cairn_plugin),
     .job = job,
     .event = event,
     .stop = stop,
-    .cancel = cancel};
+    .cancel = cancel,
+    .check = check,
+    .health = health};

@@ -48,7 +48,9 @@ struct host {
 	struct task *tasks;
 	size_t task_count;
 	size_t timers;
-	int calls, jobs, events, stop; /* registry references: tables by name, a list, a function */
+	/* Registry references: tables by name, a list, functions. */
+	int calls, jobs, events, stop, check, health;
+	struct cairn_findings *findings; /* during on_check and on_health */
 	bool stopping;
 	bool stop_called;
 };

@@ -58,6 +58,12 @@ cairn_finding(struct cairn_findings *findings, const struct cairn_finding *findi
 	findings->message.n_findings++;
 }
 
+void
+findings_unsupported(struct cairn_findings *findings)
+{
+	findings->message.supported = false;
+}
+
 bool
 cairn_serving(const struct cairn *cairn)
 {

@@ -124,6 +124,8 @@ const Cairn__Envelope *request_envelope(const struct cairn_request *req);
 /* findings.c: READY of a host that only checks, and the answer to HEALTH. */
 void runtime_check(struct cairn *cairn, Cairn__Envelope *ready);
 void runtime_health(struct cairn *cairn, uint64_t id);
+/* By a callback that found out that its script has none. */
+void findings_unsupported(struct cairn_findings *findings);
 
 /* metrics.c */
 void metrics_flush(struct cairn *cairn);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "runtime/private.h"
 
 int
 script_options(struct runtime_options *options, char url[SCRIPT_URL_MAX], const char *script,
@@ -27,4 +28,31 @@ script_options(struct runtime_options *options, char url[SCRIPT_URL_MAX], const 
 		return cairn_error_set(err, CAIRN_ELIMIT, "CAIRN_SOCKET is too long");
 	options->url = url;
 	return 0;
+}
+
+void
+script_work(struct cairn *cairn, const struct cairn_request *request, const struct cairn_job *job,
+    char ret[SCRIPT_WORK_MAX])
+{
+	const char *version = getenv("CAIRN_PLUGIN_VERSION");
+	const Cairn__Context *context = request == NULL ? NULL : request_envelope(request)->context;
+	int wrote;
+
+	if (version == NULL)
+		version = "";
+	if (request != NULL)
+		wrote = snprintf(ret, SCRIPT_WORK_MAX,
+		    "%.40s%s%.64s failed at a call of %.120s (request %.40s)", cairn->name,
+		    version[0] == 0 ? "" : " ", version, cairn_request_subject(request),
+		    context == NULL ? "" : context->request_id);
+	else if (job != NULL)
+		wrote = snprintf(ret, SCRIPT_WORK_MAX,
+		    "%.40s%s%.64s failed at a job of %.120s (attempt %u)", cairn->name,
+		    version[0] == 0 ? "" : " ", version, cairn_job_queue(job),
+		    cairn_job_attempt(job));
+	else
+		wrote = snprintf(ret, SCRIPT_WORK_MAX, "%.40s%s%.64s failed in a handler",
+		    cairn->name, version[0] == 0 ? "" : " ", version);
+	if (wrote < 0)
+		ret[0] = 0;
 }

@@ -159,6 +159,9 @@ environment_make(
 	code = add_node(&ret->text, host->cairn, &host->files);
 	if (code == 0)
 		code = add(&ret->text, "CAIRN_CALLBACK", callback);
+	if (code == 0 && turn == NULL)
+		code =
+		    add(&ret->text, "CAIRN_SERVING", cairn_serving(host->cairn) ? "true" : "false");
 	if (code == 0 && turn != NULL && turn->request != NULL)
 		code = add_request(&ret->text, turn->request);
 	if (code == 0 && turn != NULL && turn->job != NULL)

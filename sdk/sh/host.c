@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/private.h"
+#include "runtime/script.h"
 
 /* What a program's exit status says, where it is not 0. */
 static int
@@ -89,7 +90,13 @@ turn_end(struct turn *turn, int code, const char *text)
 	static const char *const names[] = {"call", "job", "event", "stop"};
 	struct host *host = turn->host;
 	bool stopped = turn->kind == TURN_STOP;
+	char work[SCRIPT_WORK_MAX];
 
+	/* The program's words may be about a patient: they go to who asked, not to the log. */
+	script_work(host->cairn, turn->request, turn->job, work);
+	if (code != 0 && code != CAIRN_ECANCELLED)
+		cairn_log(CAIRN_LOG_WARNING, "%s: %s: %s", work, names[turn->kind],
+		    cairn_code_text(code));
 	if (turn->request != NULL && code == 0)
 		cairn_reply(turn->request, turn->body.data, turn->body.length);
 	else if (turn->request != NULL)
@@ -98,10 +105,6 @@ turn_end(struct turn *turn, int code, const char *text)
 		cairn_job_done(turn->job);
 	else if (turn->job != NULL)
 		cairn_job_retry(turn->job, text);
-	/* The program's words may be about a patient: they go to who asked, not to the log. */
-	if (code != 0 && code != CAIRN_ECANCELLED)
-		cairn_log(
-		    CAIRN_LOG_WARNING, "%s failed: %s", names[turn->kind], cairn_code_text(code));
 	turn->request = NULL;
 	turn->job = NULL;
 	turn_free(turn);
@@ -300,35 +303,39 @@ cancel(void *self, struct cairn_request *req)
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-struct start {
+struct alone {
+	unsigned timeout_ms;
+	struct cairn_findings *findings; /* where its output goes; or NULL */
 	int code;
 	char text[HOST_TEXT_MAX];
 };
 
 static void
-start_done(void *arg, const struct run_result *result)
+alone_done(void *arg, const struct run_result *result)
 {
-	struct start *start = arg;
+	struct alone *alone = arg;
 
-	start->code = result_read(result, start->text);
+	alone->code = result_read(result, alone->text);
+	if (alone->code == 0 && alone->findings != NULL && result->output->length > 0)
+		alone->code = findings_read(
+		    buf_text(result->output), alone->findings, alone->text, HOST_TEXT_MAX);
 }
 
-/* On a loop of its own, because READY must not be said before it has ended. */
+/* On a loop of its own, because nothing else may happen before it has ended. */
 static int
-run_start(struct host *host, const char *script, struct cairn_error *err)
+run_alone(struct host *host, const char *callback, const char *script, struct alone *alone)
 {
-	struct start start = {CAIRN_EIO, "it could not be run"};
 	struct environment environment;
 	struct run *run;
 	uv_loop_t loop;
-	int code = environment_make(&environment, host, NULL, "start");
+	int code = environment_make(&environment, host, NULL, callback);
 	const struct run_options options = {.program = host->program,
 	    .script = script,
 	    .environment = environment.list,
 	    .body = "",
-	    .timeout_ms = HOST_START_MS,
-	    .done = start_done,
-	    .arg = &start};
+	    .timeout_ms = alone->timeout_ms,
+	    .done = alone_done,
+	    .arg = alone};
 
 	if (code == 0 && uv_loop_init(&loop) != 0)
 		code = CAIRN_EIO;
@@ -338,9 +345,18 @@ run_start(struct host *host, const char *script, struct cairn_error *err)
 		uv_loop_close(&loop);
 	}
 	environment_free(&environment);
-	if (code == 0)
-		code = start.code;
-	return code == 0 ? 0 : cairn_error_set(err, code, "start: %s", start.text);
+	if (code != 0)
+		snprintf(alone->text, sizeof alone->text, "it could not be run");
+	return code == 0 ? alone->code : code;
+}
+
+static int
+run_start(struct host *host, const char *script, struct cairn_error *err)
+{
+	struct alone alone = {.timeout_ms = HOST_START_MS};
+	int code = run_alone(host, "start", script, &alone);
+
+	return code == 0 ? 0 : cairn_error_set(err, code, "start: %s", alone.text);
 }
 
 static void
@@ -359,11 +375,11 @@ read_timeout(struct host *host)
 	}
 }
 
+/* All but the program `start`. */
 static int
-start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
+open_host(struct cairn *cairn, struct host **ret, struct cairn_error *err)
 {
 	struct host *host = calloc(1, sizeof *host);
-	const char *program;
 	ssize_t length;
 	int code;
 
@@ -377,16 +393,81 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 		    err, CAIRN_EIO, "cannot read /proc/self/exe: %s", strerror(errno));
 	else
 		code = files_find(&host->files, getenv("CAIRN_FILES"), cairn->path, err);
-	program = files_program(&host->files, "start");
-	if (code == 0 && program != NULL)
-		code = run_start(host, program, err);
 	if (code != 0) {
 		files_free(&host->files);
 		free(host);
 	} else {
-		*ret_self = host;
+		*ret = host;
 	}
 	return code;
+}
+
+static int
+start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
+{
+	struct host *host;
+	const char *program;
+	int code = open_host(cairn, &host, err);
+
+	if (code != 0)
+		return code;
+	program = files_program(&host->files, "start");
+	if (program != NULL)
+		code = run_start(host, program, err);
+	if (code != 0) {
+		files_free(&host->files);
+		free(host);
+		return code;
+	}
+	*ret_self = host;
+	return 0;
+}
+
+/* ---- check and health ------------------------------------------------------------------- */
+
+static void
+ask(struct host *host, const char *callback, unsigned timeout_ms, struct cairn_findings *findings)
+{
+	const char *program = files_program(&host->files, callback);
+	struct alone alone = {.timeout_ms = timeout_ms, .findings = findings};
+	char what[HOST_TEXT_MAX + 32];
+	const struct cairn_finding fault = {.severity = CAIRN_FAULT,
+	    .what = what,
+	    .why = "nobody knows how it is",
+	    .advice = "correct the program; its log may say more"};
+
+	if (program == NULL) {
+		findings_unsupported(findings);
+		return;
+	}
+	if (run_alone(host, callback, program, &alone) == 0)
+		return;
+	snprintf(what, sizeof what, "the program '%s' failed: %.200s", callback, alone.text);
+	cairn_finding(findings, &fault);
+	cairn_log(CAIRN_LOG_WARNING, "%s failed", callback);
+}
+
+static void
+check(struct cairn *cairn, struct cairn_findings *findings)
+{
+	struct cairn_error err = {0};
+	const struct cairn_finding fault = {.severity = CAIRN_FAULT, .what = err.text};
+	struct host *host;
+
+	if (open_host(cairn, &host, &err) != 0) {
+		cairn_finding(findings, &fault);
+		return;
+	}
+	ask(host, "check", HOST_START_MS, findings);
+	files_free(&host->files);
+	free(host);
+}
+
+/* The loop waits for it, hence the short time. */
+static void
+health(void *self, struct cairn_findings *findings)
+{
+	ask(self, "health", HOST_HEALTH_MS, findings);
 }
 
 static void
@@ -405,4 +486,6 @@ const struct cairn_plugin sh_plugin = {.size = sizeof(struct cairn_plugin),
     .job = job,
     .event = event,
     .stop = stop,
-    .cancel = cancel};
+    .cancel = cancel,
+    .check = check,
+    .health = health};

@@ -19,6 +19,7 @@
 #define HOST_WAITING_MAX 1024
 #define HOST_TIMEOUT_MS 30000
 #define HOST_START_MS 8000 /* the kernel waits 10 s for READY */
+#define HOST_HEALTH_MS 1500
 #define HOST_TEXT_MAX 400
 
 /* The callbacks that need a run. */
@@ -60,6 +61,10 @@ struct environment {
 int environment_make(struct environment *ret, const struct host *host, const struct turn *turn,
     const char *callback);
 void environment_free(struct environment *environment);
+
+/* findings.c: what `check` and `health` print, a line each: `warning WHAT | WHY | ADVICE`.
+ * CAIRN_EINVAL and words for a line that is none. */
+int findings_read(const char *output, struct cairn_findings *findings, char *ret_text, size_t size);
 
 /* commands.c: the lines of descriptor 3.  CAIRN_EINVAL and words for a line it does not know.
  * `*ret_put` is the number of jobs that were put; then `done` is called once they are on disk. */

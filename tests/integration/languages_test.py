@@ -76,6 +76,94 @@ def test_jobs_are_done_and_events_heard_in_each():
         equal(heard.read_text(), "job-of-hello-py", "what the shell heard")
 
 
+def test_check_and_doctor_hear_what_each_says_of_itself():
+    with Languages() as node:
+        node.enable()
+        said = node.cairn("doctor", status=None)
+        for name in NAMES:
+            contains(said, "greets with 'hello'", name)
+        equal(said.count("greets with 'hello'"), 3, "each")
+        for name in NAMES:
+            node.set(f"plugins/available/{name}.yaml", "greeting", "nothing")
+        said = node.cairn("check", status=None)
+        equal(said.count("the greeting is 'nothing'"), 3, f"each\n{said}{node.stderr}")
+
+
+def test_what_fails_is_named_with_version_and_request():
+    with Languages() as node:
+        for file, old, new in (("hello-py.py", "def list_done(request):\n", "    int('no')\n"),
+                               ("hello-lua.lua", 'cairn.on_call("hello-lua.last", function(request)\n',
+                                "    error('no')\n"), ("hello-sh/call", "hello-sh.last)\n", "exit 1\n")):
+            path = node.plugins_dir / file
+            path.write_text(path.read_text().replace(old, old + new))
+        node.enable()
+        for name, subject in (("hello-py", "done"), ("hello-lua", "last"), ("hello-sh", "last")):
+            node.ask(f"{name}.{subject}", status=1)
+            log = (node.home / f"log/{name}.log").read_text()
+            contains(log, f"{name} 0.1.0 failed at a call of {name}.{subject} (request ", name)
+
+
+def test_each_conforms_and_a_bad_one_does_not():
+    for language, name in (("python", "hello-py"), ("lua", "hello-lua"), ("sh", "hello-sh")):
+        with Languages() as node:
+            node.cairn("plugin", "test", str(node.plugins_dir / f"{name}.plugin.yaml"))
+    with Languages() as node:
+        script = node.plugins_dir / "hello-lua.lua"
+        script.write_text(script.read_text() + "cairn.on_stop(function() while true do end end)\n")
+        said = node.cairn("plugin", "test", str(node.plugins_dir / "hello-lua.plugin.yaml"),
+                          "--check", "life", "--timeout", "2", status=1)
+        contains(said, "did not call cairn_stopped()", "why")
+
+
+def test_each_is_installed_upgraded_rolled_back_and_removed():
+    with Languages() as node:
+        node.set("node.yaml", "plugin_dir", str(node.dir / "empty"))
+        (node.dir / "empty").mkdir()
+        for name in NAMES:
+            node.cairn("plugin", "install", str(node.plugins_dir / f"{name}.plugin.yaml"), "--yes")
+        node.cairn("plugin", "enable", *NAMES)
+        node.start()
+        for name, file in (("hello-py", "hello-py.py"), ("hello-lua", "hello-lua.lua"),
+                           ("hello-sh", "hello-sh/call")):
+            manifest = node.plugins_dir / f"{name}.plugin.yaml"
+            manifest.write_text(manifest.read_text().replace("0.1.0", "0.2.0"))
+            script = node.plugins_dir / file
+            good = script.read_text()
+            equal(node.ask(f"{name}.greet"), "hello you", f"{name} as installed")
+            script.write_text("this is no script (\n")
+            if name != "hello-sh":  # one that cannot start leaves nothing
+                node.cairn("plugin", "upgrade", str(manifest), status=1)
+                equal((node.home / f"state/kernel/plugins/{name}/0.2.0").exists(), False, name)
+            script.write_text(good.replace("%s %s", "2 %s %s")
+                              .replace("return cairn.config", 'return "2 " .. cairn.config')
+                              .replace('return f"', 'return f"2 '))
+            node.cairn("plugin", "upgrade", str(manifest))
+            equal(node.ask(f"{name}.greet"), "2 hello you", f"{name} upgraded")
+            node.cairn("plugin", "rollback", name)
+            equal(node.ask(f"{name}.greet"), "hello you", f"{name} rolled back")
+            node.cairn("plugin", "security", name)
+            node.cairn("plugin", "disable", name)
+            node.cairn("plugin", "remove", name)
+            equal((node.home / f"state/kernel/plugins/{name}").exists(), False, f"{name} removed")
+
+
+def test_a_signed_script_needs_no_pin_and_no_change():
+    with Languages() as node:
+        key = node.dir / "acme.key"
+        node.cairn("key", "new", str(key))
+        node.cairn("key", "trust", str(key.with_suffix(".pub")))
+        manifest = node.plugins_dir / "hello-sh.plugin.yaml"
+        node.cairn("plugin", "sign", str(manifest), "--key", str(key))
+        contains(node.cairn("plugin", "install", str(manifest), "--yes"), "signed by acme", "who")
+        words = node.plugins_dir / "hello-sh/words.sh"
+        words.write_text("x=1\n")
+        node.cairn("plugin", "upgrade", str(manifest), status=1)
+        contains(node.stderr, "installed already", "the same version")
+        manifest.write_text(manifest.read_text().replace("0.1.0", "0.2.0"))
+        node.cairn("plugin", "upgrade", str(manifest), status=1)
+        contains(node.stderr, "was changed after it was signed", "why")
+
+
 def test_a_killed_one_is_back_at_once():
     with Languages() as node:
         node.enable()

@@ -34,3 +34,13 @@ cairn.on_call("hello-lua.last", function(request)
 end)
 
 cairn.on_event("hello-py.*", function(subject, body) heard = body end)
+
+cairn.on_check(function(serving)
+    if cairn.config("greeting") == "nothing" then
+        cairn.finding("warning", "the greeting is 'nothing'", "callers will wonder", "set greeting")
+    end
+end)
+
+cairn.on_health(function()
+    cairn.finding("fine", "greets with '" .. cairn.config("greeting") .. "'")
+end)

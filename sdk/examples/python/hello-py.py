@@ -44,4 +44,16 @@ def list_done(request):
     return b" ".join(done)
 
 
+@plugin.on_check
+def check():
+    if plugin.config["greeting"] == "nothing":
+        yield cairn.Finding("warning", "the greeting is 'nothing'", "callers will wonder",
+                            "set greeting")
+
+
+@plugin.on_health
+def health():
+    yield cairn.Finding("fine", f"greets with '{plugin.config['greeting']}'")
+
+
 plugin.run()

@@ -18,6 +18,6 @@ Beside it lies hello-py.plugin.yaml, the manifest; PLUGINS.md, "In other languag
 
 from .errors import CODES, Error, Retry
 from .plugin import Plugin
-from .requests import Job, Request
+from .requests import Finding, Job, Request
 
-__all__ = ["CODES", "Error", "Job", "Plugin", "Request", "Retry"]
+__all__ = ["CODES", "Error", "Finding", "Job", "Plugin", "Request", "Retry"]

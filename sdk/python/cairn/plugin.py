@@ -15,7 +15,7 @@ import sys
 from . import bus as bus_module
 from . import log, wire
 from .errors import CODES, Error, Retry
-from .requests import ANSWER_MAX, Job, Request
+from .requests import ANSWER_MAX, Finding, Job, Request
 
 WIRE = 1
 VERSION = "0.1.0"
@@ -27,6 +27,8 @@ LEAVE_S = 2
 SUBJECT_MAX = 256
 PUT_JOBS_MAX = 4096
 KEY_MAX = 128
+VERSION_WORDS = (" " + os.environ.get("CAIRN_PLUGIN_VERSION", "")).rstrip()
+FINDINGS_MAX = 32
 
 
 def matches(pattern, subject):
@@ -42,7 +44,8 @@ class Plugin:
         self.node_id = self.project = ""
         self.state_dir = self.objects_dir = self.intake_dir = None
         self._calls, self._jobs, self._events = {}, {}, []
-        self._start = self._stop = None
+        self._start = self._stop = self._check = self._health = None
+        self.serving = False
         self._secrets = {}
         self._bus = None
         self._waiting = {}
@@ -79,6 +82,17 @@ class Plugin:
     def on_stop(self, function):
         """Runs when all that was under way has ended."""
         self._stop = function
+        return function
+
+    def on_check(self, function):
+        """Runs in place of everything else, for `cairn check`: a list of Finding that says what of
+        the settings would not work here; `plugin.serving` says whether the plugin runs now."""
+        self._check = function
+        return function
+
+    def on_health(self, function):
+        """For `cairn doctor`: a list of Finding that says how the plugin is, without waiting."""
+        self._health = function
         return function
 
     def _register(self, table, key):
@@ -169,6 +183,8 @@ class Plugin:
         reader = None
         try:
             await asyncio.wait_for(self._handshake(), HANDSHAKE_S)
+            if self._checking:
+                return await self._answer_check()
             if not await self._begin():
                 return await self._leave(1)
             reader = asyncio.create_task(self._read())
@@ -220,6 +236,7 @@ class Plugin:
             setattr(self, name, pathlib.Path(path) if path else None)
         self._secrets = {secret.name: secret.value for secret in welcome.secrets}
         self.config = Config(welcome.settings)
+        self._checking, self.serving = welcome.check, welcome.serving
 
     async def _begin(self):
         """on_start and READY; what on_start sends waits behind READY.  Calls it makes are answered
@@ -238,6 +255,28 @@ class Plugin:
         self._bus.uncork(wire.Envelope(kind=wire.READY, code=code, text=text[:500]))
         return code == 0
 
+    async def _ask_findings(self, function, name):
+        """Packed, as they go into READY and HEALTH."""
+        findings = []
+        try:
+            if function is not None:
+                findings = list(await _run(function) or ())
+        except Exception:
+            self.log.exception("%s failed", name)
+            findings = [Finding("fault", f"{name} failed", "nobody knows how it is",
+                                f"cairn plugin logs {self.name}")]
+        return wire.Findings(supported=function is not None, findings=[
+            finding._message() for finding in findings[:FINDINGS_MAX]]).pack()
+
+    async def _answer_check(self):
+        body = await self._ask_findings(self._check, "on_check")
+        self._send(wire.Envelope(kind=wire.READY, body=body))
+        return await self._leave(0)
+
+    async def _tell_health(self, envelope_id):
+        body = await self._ask_findings(self._health, "on_health")
+        self._answer(wire.Envelope(kind=wire.HEALTH, id=envelope_id, body=body))
+
     async def _read(self):
         while True:
             self._dispatch(await self._bus.receive())
@@ -250,6 +289,8 @@ class Plugin:
             self._stopping.set()
         elif kind == wire.LOG_LEVEL and envelope.text in ("error", "warning", "info", "debug"):
             self.log.setLevel(envelope.text.upper())
+        elif kind == wire.HEALTH and running:
+            self._spawn(self._tell_health(envelope.id))
         elif kind == wire.REPLY:
             self._replied(envelope)
         elif kind == wire.CALL and running:
@@ -351,8 +392,8 @@ class Plugin:
         except Error as error:
             request._reply(CODES[error.code], error.text)
         except Exception as error:
-            self.log.exception("the handler of %s failed (request %s)", request.subject,
-                               request.request_id)
+            self.log.exception("%s%s failed at a call of %s (request %s)", self.name, VERSION_WORDS,
+                               request.subject, request.request_id)
             request._reply(CODES["EINTERNAL"], f"the handler failed: {type(error).__name__}")
 
     async def _job(self, job):
@@ -366,7 +407,8 @@ class Plugin:
         except asyncio.CancelledError:
             return  # we are leaving: the kernel gives it to the next incarnation
         except Exception as error:
-            self.log.exception("the handler of the queue %s failed", job.queue)
+            self.log.exception("%s%s failed at a job of %s (attempt %s)", self.name, VERSION_WORDS,
+                               job.queue, job.attempt)
             reason = f"the handler failed: {type(error).__name__}"
         if reason is None:
             self._acknowledge(job.id)

@@ -8,6 +8,21 @@ FULFILMENTS_MAX = 64
 ANSWER_MAX = wire.MESSAGE_MAX - 65536  # leaves room for the fulfilments
 
 
+class Finding:
+    """One answer of on_check or on_health, for the operator at three in the morning."""
+
+    SEVERITIES = ("fine", "warning", "fault")
+
+    def __init__(self, severity, what, why="", advice=""):
+        if severity not in self.SEVERITIES or not what:
+            raise ValueError("a finding has a severity (fine, warning or fault) and words")
+        self.severity, self.what, self.why, self.advice = severity, what, why, advice
+
+    def _message(self):
+        return wire.Finding(severity=self.SEVERITIES.index(self.severity), what=self.what[:255],
+                            why=self.why[:255], advice=self.advice[:255])
+
+
 class Request:
     """A call that waits for our answer.  Who asks and for what is as the kernel verified it."""
 

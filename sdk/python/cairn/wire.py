@@ -14,7 +14,7 @@ MESSAGE_MAX = 16 << 20
 HEADER_BYTES = 9
 
 (NONE, HELLO, WELCOME, READY, PING, PONG, STOP, STOPPED, CALL, REPLY, PROGRESS, CANCEL, EVENT,
- JOB_PUT, JOB, JOB_DONE, JOB_RETRY, LOG_LEVEL) = range(18)
+ JOB_PUT, JOB, JOB_DONE, JOB_RETRY, LOG_LEVEL, HEALTH) = range(19)
 
 
 class WireError(Exception):
@@ -219,7 +219,17 @@ class Welcome(Message):
     fields = {"wire": Field(1, UINT32), "node_id": Field(2, TEXT), "project": Field(3, TEXT),
               "state_dir": Field(4, TEXT), "objects_dir": Field(5, TEXT),
               "intake_dir": Field(6, TEXT), "settings": Field(7, Setting, repeated=True),
-              "secrets": Field(8, Secret, repeated=True), "heartbeat_ms": Field(9, UINT32)}
+              "secrets": Field(8, Secret, repeated=True), "heartbeat_ms": Field(9, UINT32),
+              "check": Field(10, BOOL), "serving": Field(11, BOOL)}
+
+
+class Finding(Message):
+    fields = {"severity": Field(1, UINT32), "what": Field(2, TEXT), "why": Field(3, TEXT),
+              "advice": Field(4, TEXT)}
+
+
+class Findings(Message):
+    fields = {"supported": Field(1, BOOL), "findings": Field(2, Finding, repeated=True)}
 
 
 class Envelope(Message):
