@@ -297,9 +297,13 @@ next_member(int fd, struct member *ret, struct cairn_error *err)
 static int
 read_list(struct restoring *restoring, int fd, uint64_t size, struct cairn_error *err)
 {
-	BUF_AUTO text = {.max = (size_t)LIST_BYTES_MAX};
+	BUF_AUTO text = {.max = (size_t)LIST_BYTES_MAX + 1};
+	struct stat st;
 	int code;
 
+	/* Before so much memory is taken as a header says. */
+	if (fstat(fd, &st) != 0 || (S_ISREG(st.st_mode) && size > (uint64_t)st.st_size))
+		return damaged(err, "the file ends too early");
 	if (size > LIST_BYTES_MAX || buf_reserve(&text, (size_t)size + 1) != 0)
 		return cairn_error_set(err, CAIRN_ELIMIT, "its list is too large");
 	if (file_read_all(fd, text.data, (size_t)size) != 0)
