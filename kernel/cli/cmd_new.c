@@ -302,7 +302,7 @@ run_new(struct cli *cli, int argc, char **argv)
 const struct cli_command cli_sdk_commands[] = {
     {"plugin new", "NAME [--kind K] [--lang L] [--dir DIR]", "begin a plugin of your own",
 	"  --kind K    connector, engine (default), sink or policy\n"
-	"  --lang L    the language; default c\n"
+	"  --lang L    c (default), lua, python or sh\n"
 	"  --dir DIR   where; default ./NAME, which must not exist\n"
 	"Makes a project that builds, passes its tests and runs in a node as it is.\n",
 	"cairn plugin new word-count --kind engine", run_new},
