@@ -10,6 +10,8 @@
  *   plugins' state  then: what is no job any more is in it; what comes twice changes nothing
  *   segments        last: whatever the others speak of is in them; so is all that was
  *                   acknowledged before, for that was written before it was acknowledged
+ *   links           then: every pseudonym that the others use leads where it should, and moves of
+ *                   facts, which are kept for a week, are told again
  *   the ledger      after everything that it may speak of
  *
  * LMDB environments are copied as of one moment, through LMDB's own locks; other files grow at
@@ -45,11 +47,12 @@ struct taking {
 };
 
 static const char *const environments[] = {"objects/index", "state/kernel/jobs"};
+static const char links[] = "state/kernel/links";
 static const char ledger[] = "state/kernel/ledger";
 /* What a running node has for itself, or holds only for a moment. */
 static const char *const left_out[] = {"run", "log", "intake", "keys", "ledger.checkpoint",
     "objects/incoming", "objects/index", "objects/segments", "state/kernel/jobs",
-    "state/kernel/ledger", NULL};
+    "state/kernel/links", "state/kernel/ledger", NULL};
 
 static bool
 is_one_of(const char *const *names, const char *path)
@@ -402,6 +405,8 @@ take_all(struct taking *taking, const struct backup_options *options, struct cai
 	/* Whose plugins are trusted is no secret. */
 	if (code == 0)
 		code = take_entry(taking, options->keys ? "keys" : "keys/publishers", 0, err);
+	if (code == 0)
+		code = take_folder(taking, links, 0, err);
 	return code == 0 ? take_folder(taking, ledger, 0, err) : code;
 }
 

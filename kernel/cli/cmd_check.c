@@ -11,6 +11,7 @@
 #include "cli/probe.h"
 #include "config/config.h"
 #include "identity/identity.h"
+#include "link/link.h"
 
 #define PROBE_MS 10000u
 
@@ -62,6 +63,25 @@ check_keys(struct check *check)
 	report(check, "keys", code,
 	    code == 0 ? "node key and pseudonym key are readable by the owner only" : err.text);
 	identity_free(identity);
+}
+
+static void
+check_links(struct check *check)
+{
+	struct cairn_error err = {0};
+	struct link_counts counts = {0};
+	char path[PATH_MAX], text[200];
+	int code = file_join(path, sizeof path, check->cli->home, "state/kernel/links");
+
+	if (code == 0)
+		code = link_verify(path, &counts, &err);
+	if (code == CAIRN_ENOTFOUND)
+		return; /* the node has not run yet */
+	snprintf(text, sizeof text, "%llu identifiers of %llu patients are linked%s",
+	    (unsigned long long)counts.identifiers, (unsigned long long)counts.patients,
+	    counts.conflicts > 0 ? "; some statements contradict (cairn patient conflicts)" : "");
+	report(
+	    check, "links", code != 0 ? code : counts.conflicts > 0, code == 0 ? text : err.text);
 }
 
 static void
@@ -171,6 +191,7 @@ cli_check_run(struct cli *cli, int argc, char **argv)
 	code = node_config_load(cli->home, &node, &err);
 	report(&check, "node.yaml", code, code == 0 ? node->id : err.text);
 	check_keys(&check);
+	check_links(&check);
 	policy_check(cli, report_policy, &check);
 	if (code == 0)
 		check_plugins(&check, node);

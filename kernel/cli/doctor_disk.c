@@ -148,7 +148,7 @@ look_at_modes(struct doctor *doctor)
 {
 	static const char *const names[] = {"", "node.yaml", "plugins", "plugins/trust",
 	    "plugins/available", "plugins/enabled", "policies", "state", "state/kernel",
-	    "state/kernel/ledger", "state/kernel/jobs"};
+	    "state/kernel/ledger", "state/kernel/jobs", "state/kernel/links"};
 	static const char *const shared[] = {"objects", "intake"};
 	size_t before = doctor->counts[DOCTOR_FAULT];
 	struct stat st;

@@ -301,6 +301,20 @@ say_down(struct doctor *doctor, const struct cairn_error *err)
 		    "only what lies on the disk was looked at", advice, "the node has not run yet");
 }
 
+static void
+look_at_links(struct doctor *doctor, const json_t *links)
+{
+	long long conflicts = cli_json_number(links, "conflicts");
+
+	if (conflicts > 0)
+		doctor_say(doctor, "kernel", DOCTOR_WARNING,
+		    "by what connectors stated, identifiers of two patients are one's; nothing was "
+		    "linked by it",
+		    "cairn patient conflicts; then: cairn patient resolve ID --keep a|b|merge",
+		    "%lld %s between patients' identifiers", conflicts,
+		    conflicts == 1 ? "conflict" : "conflicts");
+}
+
 bool
 doctor_node(struct doctor *doctor)
 {
@@ -312,6 +326,7 @@ doctor_node(struct doctor *doctor)
 		return false;
 	}
 	look_at_node(doctor, status);
+	look_at_links(doctor, json_object_get(status, "links"));
 	look_at_healths(doctor);
 	json_decref(status);
 	return true;

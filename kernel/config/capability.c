@@ -18,6 +18,7 @@ static const struct {
     {"job:", "take durable jobs from the queue "},
     {"put:", "put durable jobs on the queue "},
     {"call:pseudonym.patient", "ask the kernel for patients' pseudonyms"},
+    {"call:pseudonym.merge", "say that two patients are one"},
     {"call:", "call "},
     {"publish:", "publish events: "},
     {"subscribe:", "hear events: "},

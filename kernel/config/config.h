@@ -134,6 +134,7 @@ struct node_config {
 	char *metrics;        /* where figures are shown, "" for nowhere */
 	bool log_json;        /* log_format: json */
 	bool core_files;      /* a crash may leave one */
+	char **issuers;       /* ALIAS=CANONICAL (link/issuers.h), NULL-terminated */
 	char **interpreters;  /* that may run plugins, NULL-terminated */
 	bool
 	    development; /* not in node.yaml: `cairn run --dev`, plugins need no signature or pin */

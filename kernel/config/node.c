@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "config/example.h"
 #include "config/schema.h"
+#include "link/issuers.h"
 #include "observe/address.h"
 
 static const char node_schema[] =
@@ -62,6 +63,11 @@ static const char node_schema[] =
     "plugin_user: {type: integer, default: 59900, min: 0, max: 2000000000, help: 'Where the node "
     "runs as root, each plugin runs as a user of its own, from this number on (64 of them). 0: all "
     "as root, without its privileges.'}\n"
+    "issuers: {type: list, default: [], max: 1000, help: 'Assigning authorities of patient "
+    "numbers, accessions and samples that are one and the same under several names, as "
+    "ALIAS=CANONICAL; =CANONICAL says whose the numbers without an authority are. Case does not "
+    "matter here. Set it before data come: what was received under an alias keeps the pseudonym "
+    "that it had.'}\n"
     "interpreters: {type: list, default: [/usr/bin/python3, lua, sh], max: 32, help: 'The programs "
     "that may run plugins which are no shared objects: absolute paths, and lua and sh for the "
     "hosts "
@@ -197,6 +203,11 @@ fill(struct node_config *config, struct config_values *values, struct cairn_erro
 	config->interpreters = take_list(values, "interpreters");
 	config->log_json = strcmp(config_find(values, "log_format")->text, "json") == 0;
 	config->core_files = config_find(values, "core_files")->boolean;
+	config->issuers = take_list(values, "issuers");
+	code = issuers_check(config->issuers, err);
+	if (code != 0)
+		return cairn_error_prefix(
+		    err, code, "node.yaml:%u", config_find(values, "issuers")->line);
 	code = take_metrics(config, values, err);
 	if (code != 0)
 		return code;
@@ -293,6 +304,9 @@ node_config_free(struct node_config *config)
 	for (char **at = config->import_dirs; at != NULL && *at != NULL; at++)
 		free(*at);
 	free(config->import_dirs);
+	for (char **at = config->issuers; at != NULL && *at != NULL; at++)
+		free(*at);
+	free(config->issuers);
 	for (char **at = config->interpreters; at != NULL && *at != NULL; at++)
 		free(*at);
 	free(config->interpreters);

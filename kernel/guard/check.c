@@ -318,7 +318,7 @@ check_subjects(struct findings *findings)
 	for (size_t i = 0; policy_rule(findings->guard->policy, i, &rule); i++)
 		check_rule_subjects(findings, i, &rule);
 	for (size_t i = 0; i < findings->count; i++) {
-		if (findings->served[i].guarded &&
+		if (findings->served[i].guarded && !findings->served[i].own &&
 		    !is_ruled(findings->guard, findings->served[i].subject))
 			finding_add(findings, false, &whole,
 			    "no rule is about '%s', so that it is always denied",

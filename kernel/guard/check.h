@@ -17,6 +17,7 @@
 struct guard_served {
 	const char *subject;
 	bool guarded;
+	bool own; /* the kernel's; a policy from before it was served need not know it */
 	const char *const *fulfils; /* obligations, ends in NULL; NULL when it does not say */
 	const ProtobufCMessageDescriptor *request; /* NULL: its message is nobody's to read */
 };

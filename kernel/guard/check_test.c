@@ -48,16 +48,20 @@ take(void *arg, const struct guard_finding *finding)
 	    finding->error ? "error: " : "", finding->text);
 }
 
-/* A cohort.count that carries out min_cell, and what the kernel serves. */
+/* A cohort.count that carries out min_cell, and what the kernel serves to plugins. */
 static void
 check(struct site *site)
 {
 	static const char *const fulfils[] = {"min_cell", NULL};
 	struct guard_served served[GUARD_SERVED_MAX];
-	size_t count = guard_served_kernel(served);
+	size_t count = 1;
 
-	served[count++] =
-	    (struct guard_served){"cohort.count", true, fulfils, &cairn__count_request__descriptor};
+	assert_true(guard_served_kernel(served) > 1);
+	assert_false(served[0].guarded);
+	served[count++] = (struct guard_served){.subject = "cohort.count",
+	    .guarded = true,
+	    .fulfils = fulfils,
+	    .request = &cairn__count_request__descriptor};
 	site->errors = guard_check(site->guard, served, count, take, site);
 }
 

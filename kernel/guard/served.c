@@ -1,13 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guard/check.h"
 
+#include "cairn/link.pb-c.h"
 #include "registry.h"
 
 size_t
 guard_served_kernel(struct guard_served *list)
 {
-	list[0] = (struct guard_served){.subject = "pseudonym.patient"};
-	return 1;
+	static const struct {
+		const char *subject;
+		const ProtobufCMessageDescriptor *request; /* NULL: for plugins, not guarded */
+	} served[] = {{"pseudonym.patient", NULL}, {"pseudonym.merge", NULL},
+	    {"patient.show", &cairn__patient_show__descriptor},
+	    {"patient.find", &cairn__patient_find__descriptor},
+	    {"patient.conflicts", &cairn__patient_conflicts_request__descriptor},
+	    {"patient.resolve", &cairn__patient_resolve__descriptor},
+	    {"patient.merge", &cairn__patient_merge__descriptor},
+	    {"patient.split", &cairn__patient_merge__descriptor},
+	    {"patient.link", &cairn__patient_link__descriptor}};
+	const size_t count = sizeof served / sizeof served[0];
+
+	for (size_t i = 0; i < count; i++)
+		list[i] = (struct guard_served){.subject = served[i].subject,
+		    .guarded = served[i].request != NULL,
+		    .own = true,
+		    .request = served[i].request};
+	return count;
 }
 
 size_t

@@ -289,13 +289,17 @@ link_apply_merge(struct link_writer *w, const struct link_statement *from,
     const struct link_statement *to, struct cairn_error *err)
 {
 	struct link_key ends, remains;
-	int code = link_apply_statement(w, from, false, err);
+	int16_t shift;
+	int code = link_apply_statement(w, to, false, err);
 
-	ends = w->out->patient;
+	remains = w->out->patient;
+	shift = w->out->shift;
 	if (code != 0 || w->out->conflict != 0)
 		return code;
-	code = link_apply_statement(w, to, false, err);
-	remains = w->out->patient;
+	code = link_apply_statement(w, from, false, err);
+	ends = w->out->patient;
+	w->out->patient = remains; /* who is answered, whatever becomes of the other */
+	w->out->shift = shift;
 	if (code != 0 || w->out->conflict != 0)
 		return code;
 	if (link_key_same(&ends, &remains))

@@ -116,6 +116,9 @@ int link_show(struct link *link, const struct link_key *key, struct link_key *re
 /* Open ones, or all, newest first, at most `max`; each for free_unpacked(). */
 size_t link_conflicts(struct link *link, bool resolved, Cairn__LinkConflict **ret, size_t max);
 
+/* One of them, for free_unpacked(). */
+int link_conflict(struct link *link, uint64_t id, Cairn__LinkConflict **ret);
+
 struct link_counts {
 	uint64_t identifiers, patients, conflicts; /* conflicts: open */
 };

@@ -136,6 +136,19 @@ link_conflicts(struct link *link, bool resolved, Cairn__LinkConflict **ret, size
 	return count;
 }
 
+int
+link_conflict(struct link *link, uint64_t id, Cairn__LinkConflict **ret)
+{
+	MDB_txn *txn = link_read(link);
+	int rc = MDB_READERS_FULL;
+
+	if (txn != NULL) {
+		*ret = linkstore_conflict(&link->store, txn, id, &rc);
+		link_read_done(link);
+	}
+	return rc == 0 ? 0 : apply_failed(rc, NULL);
+}
+
 void
 link_count_open(struct link *link)
 {

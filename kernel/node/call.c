@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "depth.h"
+#include "node/patients.h"
 #include "node/words.h"
 #include "observe/metrics.h"
 #include "registry.h"
@@ -89,7 +90,9 @@ call_serve(const struct call *call)
 	const struct manifest *manifest =
 	    call->handler == NULL ? NULL : call->handler->config.manifest;
 
-	for (size_t i = 0; manifest != NULL && i < manifest->serve_count; i++) {
+	if (manifest == NULL)
+		return patients_serve_find(call->subject);
+	for (size_t i = 0; i < manifest->serve_count; i++) {
 		if (strcmp(manifest->serves[i].subject, call->subject) == 0)
 			return &manifest->serves[i];
 	}
@@ -321,6 +324,13 @@ router_defer(struct router *router, const struct router_origin *origin, unsigned
 void
 router_finish(struct router *router, uint64_t id, int code, const char *text)
 {
+	router_finish_body(router, id, code, text, text, strlen(text));
+}
+
+void
+router_finish_body(
+    struct router *router, uint64_t id, int code, const char *text, const void *body, size_t length)
+{
 	struct call *call = call_find(router, id);
 	Cairn__Envelope reply = CAIRN__ENVELOPE__INIT;
 
@@ -330,8 +340,8 @@ router_finish(struct router *router, uint64_t id, int code, const char *text)
 	if (code != 0) {
 		reply.text = (char *)(uintptr_t)text;
 	} else {
-		reply.body.data = (uint8_t *)(uintptr_t)text;
-		reply.body.len = strlen(text);
+		reply.body.data = (uint8_t *)(uintptr_t)body;
+		reply.body.len = length;
 	}
 	call_end(router, call, &reply);
 }

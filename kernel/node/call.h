@@ -26,7 +26,7 @@ struct call {
 	uint64_t deadline_ms;
 	uint64_t started_ns;
 	struct router_origin origin;
-	struct node_plugin *handler;
+	struct node_plugin *handler; /* NULL: the kernel itself */
 	char *subject;
 	char *principal, *role, *via, *asked_by;
 	char *purpose, *permit;
@@ -53,7 +53,8 @@ struct call *call_find(struct router *router, uint64_t id);
 /* NULL when ROUTER_CALLS_MAX are under way. */
 struct call *call_new(struct router *router, const struct router_origin *origin);
 void call_free(struct router *router, struct call *call);
-/* What the handler's manifest says of the call's subject; NULL when it no longer does. */
+/* What the handler's manifest (without a handler: the kernel) says of the call's subject; NULL when
+ * it no longer does. */
 const struct manifest_serve *call_serve(const struct call *call);
 void call_drop_body(struct router *router, struct call *call);
 

@@ -21,6 +21,7 @@
 #include "node/health.h"
 #include "node/listeners.h"
 #include "node/policy.h"
+#include "node/pseudonyms.h"
 #include "node/router.h"
 #include "observe/notify.h"
 
@@ -28,12 +29,13 @@
 
 /*
  * The parts close in the order in which answers depend on them: control (nobody asks any more),
- * plugins, jobs, ledger.  Each step is called when the one before it is done; a part that was never
- * opened is skipped, so this is also the way out of a failed opening.
+ * plugins, links, jobs, ledger.  Each step is called when the one before it is done; a part that
+ * was never opened is skipped, so this is also the way out of a failed opening.
  */
 static void close_finish(void *arg);
 static void close_ledger(void *arg);
 static void close_jobs(void *arg);
+static void close_links(void *arg);
 static void close_supervisor(void *arg);
 
 void
@@ -57,7 +59,19 @@ close_supervisor(void *arg)
 
 	node->control = NULL;
 	if (node->supervisor != NULL)
-		supervisor_close(node->supervisor, close_jobs, node);
+		supervisor_close(node->supervisor, close_links, node);
+	else
+		close_links(node);
+}
+
+static void
+close_links(void *arg)
+{
+	struct node *node = arg;
+
+	node->supervisor = NULL;
+	if (node->link != NULL)
+		link_close(node->link, close_jobs, node);
 	else
 		close_jobs(node);
 }
@@ -67,7 +81,7 @@ close_jobs(void *arg)
 {
 	struct node *node = arg;
 
-	node->supervisor = NULL;
+	node->link = NULL;
 	handover_cancel(node);
 	confine_close(node);
 	/* What jobs and ledger still report is for nobody. */
@@ -224,6 +238,12 @@ open_jobs(struct node *node, struct cairn_error *err)
 			 : jobs_open(&node->jobs, node->loop, &options, dispatch_wake, node, err);
 }
 
+static int
+open_links(struct node *node, struct cairn_error *err)
+{
+	return pseudonyms_open(node, err);
+}
+
 /* cairn-host lies beside cairnd. */
 static int
 find_host(char ret[PATH_MAX], struct cairn_error *err)
@@ -347,7 +367,8 @@ node_open(
 	/* Everything that can be wrong with the configuration is found before anything starts. */
 	static int (*const steps[])(struct node *, struct cairn_error *) = {make_directories,
 	    take_lock, open_observers, open_identity, open_guard, open_router, open_supervisor,
-	    add_plugins, check_policies, open_ledger, open_jobs, open_control, start_plugins};
+	    add_plugins, check_policies, open_ledger, open_jobs, open_links, open_control,
+	    start_plugins};
 	struct node *node = calloc(1, sizeof *node);
 	int code;
 

@@ -14,6 +14,7 @@
  *   listeners.c the plugins' listening sockets, kept over their processes
  *   replace.c   what operators ask of it: upgrade, rollback, restart, reload
  *   services.c  the subjects that the kernel itself serves
+ *   pseudonyms.c  who a patient becomes; patients.c: what staff see of it and change
  *   policy.c    the policy: proven, exchanged while the node runs
  *   report.c    what plugins put into the ledger themselves
  *   access.c    what each host may do
@@ -66,6 +67,7 @@ struct endpoint;
 struct metrics;
 struct nodelog;
 struct notify;
+struct link;
 
 struct node_job {
 	uint64_t id;
@@ -113,6 +115,7 @@ struct node {
 	struct identity *identity;
 	struct ledger *ledger;
 	struct jobs *jobs;
+	struct link *link;
 	struct guard *guard;
 	struct supervisor *supervisor;
 	struct router *router;

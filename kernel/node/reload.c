@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "link/link.h"
 #include "node/figures.h"
 #include "node/handover.h"
 #include "node/policy.h"
@@ -144,6 +145,7 @@ exchange_config(struct reload *reload)
 	swap(&node->config->project, &config->project);
 	reload->config = node->config;
 	node->config = config;
+	link_set_issuers(node->link, config->issuers);
 	reload->installed = !reload->installed;
 }
 

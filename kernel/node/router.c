@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "depth.h"
 #include "node/call.h"
+#include "node/patients.h"
 #include "node/report.h"
 #include "node/services.h"
 #include "node/subjects.h"
@@ -194,12 +195,32 @@ send_request(struct router *router, struct call *call)
 	return node_plugin_send(call->handler, &request);
 }
 
+/* What the kernel serves itself; it carries out no obligation, so that none may be demanded. */
+static void
+serve_permitted(struct router *router, struct call *call)
+{
+	char text[CAIRN_ERROR_TEXT_MAX];
+
+	if (call->decision.obligation_count == 0) {
+		patients_call(router, call);
+		return;
+	}
+	snprintf(text, sizeof text,
+	    "the policy demands '%s' of %s, which the kernel cannot do; it was not carried out",
+	    call->decision.obligations[0].name, call->subject);
+	call_fail(router, call, CAIRN_EUNSUPPORTED, text, false);
+}
+
 static void
 deliver(struct router *router, struct call *call)
 {
 	char text[CAIRN_ERROR_TEXT_MAX];
 	int code;
 
+	if (call->handler == NULL) {
+		serve_permitted(router, call);
+		return;
+	}
 	if (call->handler->holding) {
 		call->held = true;
 		return;
@@ -417,7 +438,9 @@ router_call(struct router *router, const struct router_origin *origin,
 		return;
 	}
 	handler = subjects_handler(router->node, envelope->subject, &serve);
-	if (handler == NULL) {
+	if (handler == NULL)
+		serve = patients_serve_find(envelope->subject);
+	if (serve == NULL) {
 		refuse_unknown(router, origin, envelope->subject);
 		return;
 	}

@@ -66,6 +66,10 @@ uint64_t router_defer(
 /* `text` is the answer's JSON when `code` is 0. */
 void router_finish(struct router *router, uint64_t id, int code, const char *text);
 
+/* `text` says why where `code` is not 0. */
+void router_finish_body(struct router *router, uint64_t id, int code, const char *text,
+    const void *body, size_t length);
+
 size_t router_calls(const struct router *router);
 
 #endif

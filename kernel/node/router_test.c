@@ -7,6 +7,7 @@
 
 #include "base/test.h"
 #include "node/call.h"
+#include "node/patients.h"
 #include "node/report.h"
 #include "node/services.h"
 
@@ -131,6 +132,19 @@ void
 report_call(struct node *node, const struct router_origin *origin, const Cairn__Envelope *envelope)
 {
 	(void)node, (void)origin, (void)envelope;
+}
+
+const struct manifest_serve *
+patients_serve_find(const char *subject)
+{
+	(void)subject;
+	return NULL;
+}
+
+void
+patients_call(struct router *of, struct call *ended)
+{
+	(void)of, (void)ended;
 }
 
 const char *

@@ -10,13 +10,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "cairn/imaging.pb-c.h"
-#include "depth.h"
 #include "node/backup.h"
 #include "node/health.h"
 #include "node/node.h"
 #include "node/operate.h"
+#include "node/patients.h"
 #include "node/policy.h"
+#include "node/pseudonyms.h"
 #include "node/replace.h"
 #include "node/words.h"
 
@@ -73,9 +73,11 @@ serve_status(struct node *node, const json_t *request, json_t *reply, struct cai
 {
 	const struct node_config *config = node->config;
 	json_t *plugins = json_array();
+	struct link_counts links;
 
 	(void)request;
 	(void)err;
+	link_counts_get(node->link, &links);
 	memory_ask(node->memory);
 	for (size_t i = 0; i < node->plugin_count; i++) {
 		if (!node->plugins[i]->removed)
@@ -92,6 +94,9 @@ serve_status(struct node *node, const json_t *request, json_t *reply, struct cai
 	json_object_set_new(reply, "queues", queues_json(node));
 	json_object_set_new(
 	    reply, "ledger", json_pack("{s:I}", "records", (json_int_t)ledger_count(node->ledger)));
+	json_object_set_new(reply, "links",
+	    json_pack("{s:I, s:I, s:I}", "identifiers", (json_int_t)links.identifiers, "patients",
+		(json_int_t)links.patients, "conflicts", (json_int_t)links.conflicts));
 	json_object_set_new(reply, "policy", node_policy_json(node));
 	return 0;
 }
@@ -143,33 +148,6 @@ serve_rescan(struct node *node, const json_t *request, json_t *reply, struct cai
 	return code != 0 ? code : operate_counts(node, reply);
 }
 
-/* ---- pseudonym.patient ------------------------------------------------------------------ */
-
-static int
-serve_pseudonym(
-    struct node *node, const ProtobufCBinaryData *body, struct buf *reply, struct cairn_error *err)
-{
-	Cairn__PseudonymRequest *request = (Cairn__PseudonymRequest *)proto_unpack(
-	    &cairn__pseudonym_request__descriptor, NULL, body->data, body->len);
-	Cairn__PseudonymAnswer answer = CAIRN__PSEUDONYM_ANSWER__INIT;
-	char pseudonym[IDENTITY_PSEUDONYM_MAX];
-	int code;
-
-	if (request == NULL)
-		return cairn_error_set(err, CAIRN_EINVAL, "the body is no cairn.PseudonymRequest");
-	code = identity_pseudonym(node->identity, node->config->project, request->identifier_type,
-	    request->issuer, request->identifier, pseudonym, &answer.date_shift_days, err);
-	cairn__pseudonym_request__free_unpacked(request, NULL);
-	if (code != 0)
-		return code;
-	answer.pseudonym = pseudonym;
-	code = buf_reserve(reply, cairn__pseudonym_answer__get_packed_size(&answer));
-	if (code != 0)
-		return cairn_error_set(err, code, "out of memory");
-	reply->length = cairn__pseudonym_answer__pack(&answer, reply->data);
-	return 0;
-}
-
 /* ---- the table -------------------------------------------------------------------------- */
 
 static const struct {
@@ -189,12 +167,19 @@ static const struct {
     {"kernel.plugin.switch", replace_switch},
     {"kernel.reload", replace_reload},
     {"pseudonym.patient", NULL},
+    {"pseudonym.merge", NULL},
 };
 
 const char *
 services_subject(size_t index)
 {
-	return index < sizeof services / sizeof services[0] ? services[index].subject : NULL;
+	const size_t count = sizeof services / sizeof services[0];
+	const struct manifest_serve *serve;
+
+	if (index < count)
+		return services[index].subject;
+	serve = patients_serve_at(index - count);
+	return serve == NULL ? NULL : serve->subject;
 }
 
 static int
@@ -242,7 +227,7 @@ services_call(struct node *node, const char *subject, const struct router_origin
 		if (services[i].serve == NULL)
 			*ret_code = origin->plugin == NULL
 			    ? cairn_error_set(err, CAIRN_EDENIED, "%s is for plugins only", subject)
-			    : serve_pseudonym(node, body, reply, err);
+			    : pseudonyms_serve(node, subject, origin, body, reply, err);
 		else if (!is_operator(origin, principal))
 			*ret_code = cairn_error_set(err, CAIRN_EDENIED,
 			    "%s is for the local operator on the control socket only", subject);

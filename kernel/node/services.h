@@ -4,8 +4,8 @@
 
 /*
  * The subjects that the kernel itself serves.  kernel.* take and give JSON and are for the local
- * operator on the control socket; pseudonym.patient takes and gives protobuf and is for plugins
- * with the capability call:pseudonym.patient.
+ * operator on the control socket; pseudonym.* take and give protobuf and are for plugins with the
+ * capability call:pseudonym.patient or call:pseudonym.merge.  patient.* are guarded (patients.h).
  */
 
 #include "base/buf.h"
