@@ -189,6 +189,7 @@ handle(struct tested *tested, const Cairn__Envelope *envelope)
 	case CAIRN__ENVELOPE__KIND__EVENT:
 	case CAIRN__ENVELOPE__KIND__PROGRESS:
 	case CAIRN__ENVELOPE__KIND__CANCEL:
+	case CAIRN__ENVELOPE__KIND__METRICS:
 		break;
 	default:
 		asked(tested, envelope);
