@@ -158,3 +158,92 @@ testing_tree(uint64_t *seed, unsigned depth)
 		node->children[node->n_children] = testing_tree(seed, depth - 1);
 	return node;
 }
+
+static const char *
+random_code(uint64_t *seed, const struct cohort_attribute *field)
+{
+	static const char *const coded[] = {
+	    "icd10:C50", "icd10:C34.1", "snomed:254837009", "snomed:7", "http://x.org/y|Z"};
+	static const char *const free_text[] = {"SIEMENS%", "GE", "GE %", "A B", "x%y", "5", "MR"};
+	size_t count = 0;
+
+	if (field->coded)
+		return coded[testing_below(seed, 5)];
+	if (strcmp(field->name, "sop_class") == 0)
+		return "1.2.840.10008.5.1.4.1.1.2";
+	if (field->codes == NULL)
+		return free_text[testing_below(seed, 7)];
+	while (field->codes[count] != NULL)
+		count++;
+	return field->codes[testing_below(seed, count)];
+}
+
+static Cairn__Scalar *
+random_of(uint64_t *seed, const struct cohort_attribute *field)
+{
+	Cairn__Scalar *value = malloc(sizeof *value);
+	double span = field->max - field->min;
+
+	cairn__scalar__init(value);
+	if (field->type == COHORT_CODE) {
+		value->value_case = CAIRN__SCALAR__VALUE_TEXT;
+		value->text = strdup(random_code(seed, field));
+		return value;
+	}
+	cohort_range_end(field, field->min + (double)testing_below(seed, span > 9 ? 9 : 2), value);
+	return value;
+}
+
+/* A field of the table with values that it takes, in order where there are two. */
+static Cairn__Leaf *
+known_leaf(uint64_t *seed)
+{
+	const struct cohort_attribute *field;
+	Cairn__Leaf *leaf = malloc(sizeof *leaf);
+	size_t count = 1;
+
+	do
+		field = cohort_attribute_at(testing_below(seed, COHORT_ATTRIBUTES));
+	while (field->withheld);
+	cairn__leaf__init(leaf);
+	leaf->attribute = strdup(field->name);
+	do
+		leaf->operator_ = (Cairn__Leaf__Operator)testing_below(seed, 11);
+	while (!cohort_attribute_takes(field, leaf->operator_) ||
+	    leaf->operator_ == CAIRN__LEAF__OPERATOR__LE ||
+	    leaf->operator_ == CAIRN__LEAF__OPERATOR__GE);
+	if (leaf->operator_ == CAIRN__LEAF__OPERATOR__EXISTS)
+		count = 0;
+	if (leaf->operator_ == CAIRN__LEAF__OPERATOR__IN ||
+	    leaf->operator_ >= CAIRN__LEAF__OPERATOR__UNDER)
+		count += testing_below(seed, 3);
+	if (leaf->operator_ == CAIRN__LEAF__OPERATOR__BETWEEN)
+		count = 2;
+	leaf->values = calloc(count + 1, sizeof(void *));
+	for (; leaf->n_values < count; leaf->n_values++)
+		leaf->values[leaf->n_values] = random_of(seed, field);
+	if (leaf->operator_ == CAIRN__LEAF__OPERATOR__BETWEEN)
+		set_ends(leaf, seed);
+	return leaf;
+}
+
+Cairn__Expression *
+testing_lens_tree(uint64_t *seed, unsigned depth)
+{
+	Cairn__Expression *node = malloc(sizeof *node);
+	size_t count = 0;
+
+	cairn__expression__init(node);
+	node->operand = depth == 0 ? CAIRN__EXPRESSION__OPERAND__LEAF
+				   : (Cairn__Expression__Operand)testing_below(seed, 5);
+	if (node->operand == CAIRN__EXPRESSION__OPERAND__LEAF)
+		node->leaf = known_leaf(seed);
+	else
+		count = node->operand == CAIRN__EXPRESSION__OPERAND__NOT
+		    ? 1
+		    : 2 + testing_below(seed, 2);
+	node->children = calloc(count + 1, sizeof(void *));
+	for (; node->n_children < count; node->n_children++)
+		node->children[node->n_children] = testing_lens_tree(seed, depth - 1);
+	return node;
+}
