@@ -373,3 +373,9 @@ records_next(struct records *records, struct record *ret, struct cairn_error *er
 	return records->format == RECORDS_LINES ? next_line(records, ret, err)
 						: next_of_document(records, ret, err);
 }
+
+uint64_t
+records_position(const struct records *records)
+{
+	return records->offset + records->taken;
+}

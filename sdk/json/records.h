@@ -50,4 +50,7 @@ void records_end(struct records *records);
  * CAIRN_ELIMIT. */
 int records_next(struct records *records, struct record *ret, struct cairn_error *err);
 
+/* The stream's first byte that was not handed out: where reading may begin again (of lines). */
+uint64_t records_position(const struct records *records);
+
 #endif
