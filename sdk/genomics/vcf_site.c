@@ -111,9 +111,9 @@ check_filter(const struct vcf_header *header, struct vcf_text text, struct cairn
 		return 0;
 	code = check_parts("FILTER", text, err);
 	while (code == 0 && !vcf_text_is(text, ".") && vcf_next(&rest, ';', &part)) {
-		if (vcf_text_is(part, "0") || vcf_text_is(part, "PASS"))
-			code = wrong(err, "FILTER", text, "0, or PASS beside a filter");
-		else if (header->declared &&
+		if (vcf_text_is(part, "0"))
+			code = wrong(err, "FILTER", text, "0 is reserved");
+		else if (header->declared && !vcf_text_is(part, "PASS") &&
 		    vcf_find(header, VCF_FILTER, part.at, part.length) == NULL)
 			code = wrong(err, "FILTER", part, "the header declares no such filter");
 	}
