@@ -6,6 +6,8 @@
  *   forward   client - forwarder - echo over plain pair0 sockets, bytes passed on undecoded
  *   call      control socket - kernel - plugin and back, unguarded (hello.greet)
  *   guarded   the same with policy, ledger on disk before the answer, and outcome (cohort.count)
+ *   job       a call whose plugin puts a job, answered when that is on disk (bench.put, job_put.c);
+ *             the job is done meanwhile
  *
  * Rounds alternate; medians.  platform.py starts the node.
  *
@@ -38,7 +40,7 @@ struct line {
 	size_t length;
 };
 
-static struct line socket_line, call_line, guarded_line;
+static struct line socket_line, call_line, guarded_line, job_line;
 static uint32_t latency_ns[COUNT_MAX];
 
 static void
@@ -90,7 +92,7 @@ take_reply(const struct line *line)
 	cairn__envelope__free_unpacked(reply, NULL);
 }
 
-/* ---- the four --------------------------------------------------------------------------- */
+/* ---- the five --------------------------------------------------------------------------- */
 
 static void
 run_line(const struct line *line, const struct bus_bench_order *order, struct bus_bench_result *ret)
@@ -128,8 +130,14 @@ run_guarded(const struct bus_bench_order *order, struct bus_bench_result *ret)
 	run_line(&guarded_line, order, ret);
 }
 
+static void
+run_job(const struct bus_bench_order *order, struct bus_bench_result *ret)
+{
+	run_line(&job_line, order, ret);
+}
+
 static const struct bus_bench_kind kinds[] = {{"socket", run_socket}, {"forward", bus_forward_run},
-    {"call", run_call}, {"guarded", run_guarded}};
+    {"call", run_call}, {"guarded", run_guarded}, {"job", run_job}};
 
 /* ---- the other sides -------------------------------------------------------------------- */
 
@@ -185,6 +193,7 @@ main(int argc, char **argv)
 	call_line = (struct line){connect_to(argv[1]), "hello.greet", "", "", 0};
 	guarded_line = (struct line){
 	    connect_to(argv[1]), "cohort.count", "operations", everyone, sizeof everyone - 1};
+	job_line = (struct line){connect_to(argv[1]), "bench.put", "", "", 0};
 	bus_bench_table(
 	    kinds, sizeof kinds / sizeof *kinds, (size_t)rounds, WINDOW, (uint32_t)count);
 	bus_forward_stop();

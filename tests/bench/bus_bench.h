@@ -24,7 +24,7 @@ struct bus_bench_result {
 /* bus_table.c: `rounds` of every kind in turn, then a table of medians with ratios to the first.
  * Rates with `window` calls under way, latencies with one. */
 #define BUS_BENCH_ROUNDS_MAX 101
-#define BUS_BENCH_KINDS_MAX 4
+#define BUS_BENCH_KINDS_MAX 5
 struct bus_bench_kind {
 	const char *name;
 	void (*run)(const struct bus_bench_order *order, struct bus_bench_result *ret);
