@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Takes ADT and ORU messages of HL7 v2 over MLLP, makes facts of them under the patient's
- * pseudonym, and says AA once they are on disk as a job.  The message itself never leaves memory.
- * A message's way: received() -> read_message() -> ask() for each pseudonym -> put() -> finish().
+ * pseudonym, and says AA once they are on disk as a job.  The message itself never leaves memory:
+ * received() -> read_message() -> ask() for the pseudonym -> put() -> finish().
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,6 +14,7 @@
 
 #define ASK_TIMEOUT_MS 10000
 #define REPETITIONS_MAX 32
+#define IDENTIFIERS_MAX 8                         /* of a patient */
 #define OBSERVATIONS_MAX 4096                     /* in a message */
 #define OLD_DAYS (90 * 36525 / 100)               /* who is older has no birth date here */
 #define TEXT(literal) ((char *)(size_t)(literal)) /* protobuf-c knows no const */
@@ -22,6 +22,7 @@
 /* Why a message is not taken: it is wrong; or not here, or not now. */
 #define WRONG(...) ((struct hl7_problem){'E', __VA_ARGS__})
 #define REFUSED(...) ((struct hl7_problem){'R', __VA_ARGS__})
+#define NONE(name, field) WRONG(101, name, 1, field, "there is no identifier that this site takes")
 #define FINE ((struct hl7_problem){0})
 
 struct hl7v2 {
@@ -40,9 +41,10 @@ struct exchange {
 	struct mllp_connection *connection;
 	struct hl7 m;
 	struct hl7_span msh;
-	/* The patient's, and the one that becomes his. */
-	char *identifiers[2], *issuers[2], *pseudonyms[2];
-	size_t count, asked;
+	/* The patient's, and those of the one that becomes him; the site's own number first. */
+	Cairn__PatientIdentifier ids[2][IDENTIFIERS_MAX], *lists[2][IDENTIFIERS_MAX];
+	size_t counts[2];
+	Cairn__PseudonymAnswer *answer;
 	Cairn__PatientFacts patient;
 	Cairn__Fact facts[2], *fact_list[2];
 	Cairn__Observation *observations[OBSERVATIONS_MAX];
@@ -66,8 +68,7 @@ finish(struct exchange *x, struct hl7_problem problem)
 	hl7_acknowledge(x->connection, &x->m, problem);
 	for (size_t i = 0; i < x->patient.n_observations; i++)
 		free(x->observations[i]); /* the first of struct observation */
-	free(x->pseudonyms[0]);
-	free(x->pseudonyms[1]);
+	cairn__pseudonym_answer__free_unpacked(x->answer, NULL);
 	hl7_fini(&x->m);
 	free(x);
 }
@@ -79,16 +80,13 @@ not_now(struct exchange *x, const char *why)
 	finish(x, REFUSED(207, "MSH", 1, 0, "not now, send it again later"));
 }
 
-/* ---- the job, and before it the pseudonyms ------------------------------------------------ */
+/* ---- the job, and before it the pseudonym ------------------------------------------------- */
 
 static void
 put_done(void *arg, int code, const char *text, const void *body, size_t length)
 {
 	(void)body, (void)length;
-	if (code != 0)
-		not_now(arg, text);
-	else
-		finish(arg, FINE);
+	code != 0 ? not_now(arg, text) : finish(arg, FINE);
 }
 
 static void
@@ -101,9 +99,7 @@ put(struct exchange *x)
 	int code = CAIRN_ENOMEM;
 	uint8_t *body;
 
-	patient->patient = x->pseudonyms[0];
-	patient->replaces = &x->pseudonyms[1];
-	patient->n_replaces = x->count - 1;
+	patient->patient = x->answer->pseudonym;
 	batch.source = TEXT("hl7v2");
 	batch.patients = &patient;
 	batch.n_patients = 1;
@@ -131,41 +127,41 @@ shift(struct exchange *x, int32_t days)
 			x->observations[i]->day += days;
 }
 
-static void ask(struct exchange *x);
-
 static void
 got_pseudonym(void *arg, int code, const char *text, const void *body, size_t length)
 {
 	struct exchange *x = arg;
-	Cairn__PseudonymAnswer *answer =
-	    code == 0 ? cairn__pseudonym_answer__unpack(NULL, length, body) : NULL;
 
-	if (answer != NULL && answer->pseudonym[0] != 0)
-		x->pseudonyms[x->asked] = strdup(answer->pseudonym);
-	if (answer != NULL && x->asked == 0)
-		shift(x, answer->date_shift_days);
-	if (answer != NULL)
-		cairn__pseudonym_answer__free_unpacked(answer, NULL);
-	if (x->pseudonyms[x->asked] == NULL)
+	x->answer = code == 0 ? cairn__pseudonym_answer__unpack(NULL, length, body) : NULL;
+	if (code == CAIRN_EEXIST)
+		finish(x, WRONG(204, "MRG", 1, 1, "it was the other way round in another message"));
+	else if (x->answer == NULL || x->answer->pseudonym[0] == 0)
 		not_now(x, code != 0 ? text : "the kernel gave no pseudonym");
 	else
-		(++x->asked < x->count ? ask : put)(x);
+		shift(x, x->answer->date_shift_days), put(x);
 }
 
+/* Which of them lead where is the kernel's to say, and it has the facts of a merged patient moved.
+ */
 static void
 ask(struct exchange *x)
 {
-	Cairn__PseudonymRequest request = CAIRN__PSEUDONYM_REQUEST__INIT;
+	const Cairn__PatientIdentifier *first = &x->ids[0][0];
+	Cairn__PseudonymRequest one = CAIRN__PSEUDONYM_REQUEST__INIT;
+	Cairn__PseudonymMerge two = CAIRN__PSEUDONYM_MERGE__INIT;
+	bool merge = x->counts[1] > 0;
+	const ProtobufCMessage *request = merge ? &two.base : &one.base;
+	uint8_t body[16384]; /* 16 identifiers */
 	int code = CAIRN_ELIMIT;
-	uint8_t body[2048];
 
-	request.identifier_type = TEXT("patient-id");
-	request.identifier = x->identifiers[x->asked];
-	request.issuer = x->issuers[x->asked];
-	if (cairn__pseudonym_request__get_packed_size(&request) <= sizeof body)
-		code = cairn_call(x->cairn, "pseudonym.patient", body,
-		    cairn__pseudonym_request__pack(&request, body), ASK_TIMEOUT_MS, got_pseudonym,
-		    x);
+	one.identifier_type = first->identifier_type;
+	one.identifier = first->identifier, one.issuer = first->issuer;
+	one.also = &x->lists[0][1], one.n_also = x->counts[0] - 1;
+	two.to = x->lists[0], two.n_to = x->counts[0];
+	two.from = x->lists[1], two.n_from = x->counts[1];
+	if (protobuf_c_message_get_packed_size(request) <= sizeof body)
+		code = cairn_call(x->cairn, merge ? "pseudonym.merge" : "pseudonym.patient", body,
+		    protobuf_c_message_pack(request, body), ASK_TIMEOUT_MS, got_pseudonym, x);
 	if (code != 0)
 		not_now(x, cairn_code_text(code));
 }
@@ -178,20 +174,31 @@ value(const struct exchange *x, struct hl7_span segment, unsigned field, unsigne
 	return hl7_component(&x->m, hl7_field(&x->m, segment, field), component);
 }
 
+/* The site's own number, and beside it those whose types (CX-5, table 0203) the site lists. */
 static struct hl7_problem
-read_identifier(struct exchange *x, struct hl7_span segment, const char *name, unsigned number)
+read_identifiers(struct exchange *x, size_t who, struct hl7_span field, struct hl7_problem none)
 {
 	const char *authority = cairn_config_string(x->cairn, "authority");
-	struct hl7_span field = hl7_field(&x->m, segment, number), id, space;
+	const char *issuer = cairn_config_string(x->cairn, "issuer");
+	struct hl7_id ids[REPETITIONS_MAX], *id = ids;
+	size_t count = hl7_identifiers(&x->m, field, authority, ids, REPETITIONS_MAX);
 
-	if (!hl7_identifier(&x->m, field, authority, &id, &space))
-		return WRONG(101, name, 1, number, "there is no identifier that this site takes");
-	if (id.length + space.length > 512)
-		return WRONG(102, name, 1, number, "an identifier is too long");
-	x->identifiers[x->count] = hl7_text(&x->m, id);
-	x->issuers[x->count++] = authority[0] == 0 ? hl7_text(&x->m, space)
-						   : TEXT(cairn_config_string(x->cairn, "issuer"));
-	return FINE;
+	for (; id < ids + count && x->counts[who] < IDENTIFIERS_MAX; id++) {
+		Cairn__PatientIdentifier *to = &x->ids[who][x->counts[who]];
+		bool own = id == ids, national = id->type.length > 0 && id->type.at[0] == 'N';
+
+		if (!own && !is_listed(x->cairn, "link_types", id->type.at, id->type.length))
+			continue;
+		if (id->id.length + id->authority.length > 512)
+			return WRONG(102, none.segment, 1, none.field, "an identifier is too long");
+		cairn__patient_identifier__init(to);
+		to->identifier_type = TEXT(!own && national ? "national-id" : "patient-id");
+		to->identifier = hl7_text(&x->m, id->id);
+		to->issuer =
+		    own && authority[0] != 0 ? TEXT(issuer) : hl7_text(&x->m, id->authority);
+		x->lists[who][x->counts[who]++] = to;
+	}
+	return count == 0 ? none : FINE;
 }
 
 static void
@@ -200,9 +207,6 @@ read_person(struct exchange *x, struct hl7_span pid)
 	struct hl7_span sex = value(x, pid, 8, 1); /* table 0001 */
 	Cairn__Fact fact = CAIRN__FACT__INIT;
 
-	x->patient.facts = x->fact_list;
-	x->fact_list[0] = &x->facts[0];
-	x->fact_list[1] = &x->facts[1];
 	if (sex.length == 1 && strchr("FMOAN", sex.at[0]) != NULL) {
 		fact.attribute = TEXT("sex");
 		fact.value_case = CAIRN__FACT__VALUE_TEXT;
@@ -311,8 +315,8 @@ read_message(struct exchange *x)
 
 	if (!result &&
 	    !(hl7_is(value(x, x->msh, 9, 1), "ADT") && event.length == 3 &&
-		memmem("A01 A04 A08 A31 A40", 19, event.at, 3) != NULL))
-		return REFUSED(201, "MSH", 1, 9, "only ADT A01 A04 A08 A31 A40, ORU R01 are taken");
+		memmem("A01 A04 A08 A18 A31 A40", 23, event.at, 3) != NULL))
+		return REFUSED(201, "MSH", 1, 9, "only ADT A01 A04 A08 A18 A31 A40, ORU R01");
 	if (!is_listed(x->cairn, "processing", mode.at, mode.length))
 		return REFUSED(202, "MSH", 1, 11, "messages of this processing id are not taken");
 	if (value(x, x->msh, 12, 1).length < 3 || value(x, x->msh, 12, 1).at[0] != '2')
@@ -322,9 +326,10 @@ read_message(struct exchange *x)
 	/* With two patients, what is the second's must not become the first's. */
 	if (pid.length == 0 || hl7_segment(&x->m, pid, "PID").length > 0)
 		return WRONG(100, "PID", 1, 0, "a message is about one patient, with one PID");
-	problem = read_identifier(x, pid, "PID", 3);
-	if (problem.severity == 0 && hl7_is(event, "A40"))
-		problem = read_identifier(x, hl7_segment(&x->m, pid, "MRG"), "MRG", 1);
+	problem = read_identifiers(x, 0, hl7_field(&x->m, pid, 3), NONE("PID", 3));
+	if (problem.severity == 0 && (hl7_is(event, "A40") || hl7_is(event, "A18")))
+		problem = read_identifiers(
+		    x, 1, hl7_field(&x->m, hl7_segment(&x->m, pid, "MRG"), 1), NONE("MRG", 1));
 	read_person(x, pid);
 	return problem.severity == 0 && result ? read_results(x) : problem;
 }
@@ -342,6 +347,8 @@ received(void *arg, struct mllp_connection *connection, const char *text, size_t
 	x->cairn = ((struct hl7v2 *)arg)->cairn;
 	x->connection = connection;
 	cairn__patient_facts__init(&x->patient);
+	x->patient.facts = x->fact_list;
+	x->fact_list[0] = &x->facts[0], x->fact_list[1] = &x->facts[1];
 	problem = hl7_open(&x->m, text, length, cairn_config_string(x->cairn, "charset"));
 	if (problem.severity == 0) {
 		x->msh = hl7_segment(&x->m, (struct hl7_span){0}, "MSH");
@@ -384,14 +391,8 @@ stop(void *self)
 CAIRN_PLUGIN("hl7v2", "0.1.0",
     "kind: connector\n"
     "summary: Receives HL7 v2 messages (ADT, ORU) over MLLP and makes facts of them\n"
-    "capabilities: [listen:tcp, call:pseudonym.patient, put:facts]\n"
-    "config:\n" MLLP_CONFIG "  authority: {type: string, default: '', max: 200,\n"
-    "    help: 'Assigning authority (PID-3.4) whose numbers are taken; empty: the first number'}\n"
-    "  issuer: {type: string, default: '', max: 64,\n"
-    "    help: 'With authority: Issuer of Patient ID that images of the same patients carry'}\n"
-    "  charset: {type: string, default: UNICODE UTF-8,\n"
-    "    choices: [UNICODE UTF-8, ASCII, 8859/1, 8859/2, 8859/5, 8859/7, 8859/9, 8859/15],\n"
-    "    help: Character set of messages without MSH-18}\n"
+    "capabilities: [listen:tcp, call:pseudonym.patient, call:pseudonym.merge, put:facts]\n"
+    "config:\n" MLLP_CONFIG HL7_CONFIG
     "  processing: {type: list, default: [P], choices: [P, T, D], max: 3,\n"
     "    help: 'Processing ids (MSH-11) to take: production, training, debugging'}\n"
     "  text_codes: {type: list, default: [], max: 1000,\n"

@@ -74,8 +74,8 @@ set_up(void **state)
 {
 	static const char *const settings[] = {"address=127.0.0.1", "port=25751", "peers[]",
 	    "connections_max=2", "message_kb=64", "idle_s=60", "frame_s=10",
-	    "authority=", "issuer=", "charset=UNICODE UTF-8", "processing=P", "text_codes=NOTE",
-	    NULL};
+	    "authority=", "issuer=", "link_types=MR", "link_types=PI", "link_types=NI",
+	    "charset=UNICODE UTF-8", "processing=P", "text_codes=NOTE", NULL};
 	struct test *test = calloc(1, sizeof *test);
 	struct sender *s = &test->sender;
 	struct sockaddr_in address;
@@ -126,15 +126,21 @@ exchange(struct test *test, const char *message)
 }
 
 static void
-know(struct test *test, const char *pseudonym)
+know_by(struct test *test, const char *subject, const char *pseudonym)
 {
 	Cairn__PseudonymAnswer answer = CAIRN__PSEUDONYM_ANSWER__INIT;
 	uint8_t body[256];
 
 	answer.pseudonym = (char *)(size_t)pseudonym;
 	answer.date_shift_days = 10;
-	cairn_testing_answer(test->kernel, "pseudonym.patient", 0, body,
-	    cairn__pseudonym_answer__pack(&answer, body));
+	cairn_testing_answer(
+	    test->kernel, subject, 0, body, cairn__pseudonym_answer__pack(&answer, body));
+}
+
+static void
+know(struct test *test, const char *pseudonym)
+{
+	know_by(test, "pseudonym.patient", pseudonym);
 }
 
 /* What was put as a job; to be freed. */
@@ -206,20 +212,59 @@ numbers_codes_and_listed_texts_are_observations(void **state)
 }
 
 static void
-a_merge_names_the_pseudonym_that_is_replaced(void **state)
+a_merge_is_the_kernels_to_make(void **state)
 {
 	struct test *test = *state;
+	const struct cairn_testing_sent *sent;
+	Cairn__PseudonymMerge *merge;
 	Cairn__FactBatch *batch;
 
-	know(test, "new");
-	know(test, "old");
+	know_by(test, "pseudonym.merge", "new");
 	cairn_testing_answer(test->kernel, "facts", 0, "", 0);
 	exchange(test, MSH("ADT^A40^ADT_A39", "9") PID "\rMRG|4712^^^HOSP^MR");
+	sent = cairn_testing_take(test->kernel, "pseudonym.merge");
+	merge = cairn__pseudonym_merge__unpack(NULL, sent->length, sent->body);
+	assert_int_equal(merge->n_from, 1);
+	assert_string_equal(merge->from[0]->identifier, "4712");
+	assert_string_equal(merge->to[0]->identifier, "4711");
+	cairn__pseudonym_merge__free_unpacked(merge, NULL);
 	batch = job(test);
 	assert_string_equal(batch->patients[0]->patient, "new");
-	assert_string_equal(batch->patients[0]->replaces[0], "old");
 	assert_int_equal(batch->patients[0]->n_facts, 1); /* there was no 30th of February */
 	cairn__fact_batch__free_unpacked(batch, NULL);
+}
+
+static void
+further_identifiers_of_listed_types_are_said_with_their_authorities(void **state)
+{
+	struct test *test = *state;
+	const struct cairn_testing_sent *sent;
+	Cairn__PseudonymRequest *request;
+
+	know(test, "pseudo");
+	cairn_testing_answer(test->kernel, "facts", 0, "", 0);
+	exchange(test,
+	    MSH("ADT^A04",
+		"9") "\rPID|1||1^^^HOSP^MR~2^^^&1.2.3&ISO^PI~3^^^CARD^AN~4^^^DE^NI~5^^^X");
+	sent = cairn_testing_take(test->kernel, "pseudonym.patient");
+	request = cairn__pseudonym_request__unpack(NULL, sent->length, sent->body);
+	assert_string_equal(request->identifier, "1");
+	assert_int_equal(request->n_also, 2);
+	assert_string_equal(request->also[0]->identifier_type, "patient-id");
+	assert_string_equal(request->also[0]->issuer, "1.2.3");
+	assert_string_equal(request->also[1]->identifier_type, "national-id");
+	assert_string_equal(request->also[1]->identifier, "4");
+	cairn__pseudonym_request__free_unpacked(request, NULL);
+}
+
+static void
+a_merge_the_other_way_round_is_wrong(void **state)
+{
+	struct test *test = *state;
+
+	cairn_testing_answer(test->kernel, "pseudonym.merge", CAIRN_EEXIST, "", 0);
+	assert_non_null(strstr(exchange(test, MSH("ADT^A18", "9") PID "\rMRG|4712^^^HOSP^MR"),
+	    "MSA|AE|9\rERR||MRG^1^1|204^"));
 }
 
 static void
@@ -359,7 +404,9 @@ main(void)
 	    TEST(a_patient_is_known_by_pseudonym_sex_and_shifted_birth_date),
 	    TEST(nothing_of_the_name_or_the_number_is_in_the_job),
 	    TEST(numbers_codes_and_listed_texts_are_observations),
-	    TEST(a_merge_names_the_pseudonym_that_is_replaced),
+	    TEST(a_merge_is_the_kernels_to_make),
+	    TEST(further_identifiers_of_listed_types_are_said_with_their_authorities),
+	    TEST(a_merge_the_other_way_round_is_wrong),
 	    TEST(there_is_no_answer_before_the_job_is_on_disk),
 	    TEST(a_job_that_is_refused_is_a_rejection),
 	    TEST(what_is_wrong_is_said_with_its_place),

@@ -138,6 +138,30 @@ hl7_identifier(const struct hl7 *m, struct hl7_span field, const char *authority
 	return false;
 }
 
+size_t
+hl7_identifiers(const struct hl7 *m, struct hl7_span field, const char *authority,
+    struct hl7_id *ret, size_t max)
+{
+	struct hl7_span own, space;
+	size_t count = 1;
+
+	if (max == 0 || !hl7_identifier(m, field, authority, &own, &space))
+		return 0;
+	for (unsigned i = 0; i < REPETITIONS_MAX; i++) {
+		struct hl7_span one = hl7_part(field, m->repetition, i);
+		struct hl7_id id = {
+		    hl7_component(m, one, 1), hl7_component(m, one, 4), hl7_component(m, one, 5)};
+
+		if (id.authority.length == 0)
+			id.authority = hl7_part(hl7_part(one, m->component, 3), m->subcomponent, 1);
+		if (id.id.at != NULL && id.id.at == own.at)
+			ret[0] = (struct hl7_id){own, space, id.type};
+		else if (count < max && id.id.length > 0 && !hl7_is(id.id, "\"\""))
+			ret[count++] = id;
+	}
+	return count;
+}
+
 static unsigned long long
 fnv1a(const void *bytes, size_t length)
 {

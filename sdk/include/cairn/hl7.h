@@ -63,6 +63,13 @@ char *hl7_text(struct hl7 *m, struct hl7_span span);
  * id) is `authority`, or with "" the first; its namespace.  False when there is none. */
 bool hl7_identifier(const struct hl7 *m, struct hl7_span field, const char *authority,
     struct hl7_span *ret_id, struct hl7_span *ret_namespace);
+/* All of them, that one first: none where it is not there, else how many of `max`. */
+struct hl7_id {
+	struct hl7_span id, authority,
+	    type; /* CX-1, the namespace or else universal id of CX-4, CX-5 */
+};
+size_t hl7_identifiers(const struct hl7 *m, struct hl7_span field, const char *authority,
+    struct hl7_id *ret, size_t max);
 /* NM; false when it is no number. */
 bool hl7_number(struct hl7 *m, struct hl7_span span, double *ret);
 /* Days since 1970 of a time stamp; false without one, for a year alone, and the 30th of February.
@@ -95,6 +102,21 @@ struct mllp_connection;
 	"    help: A connection on which nothing comes for so long is closed (seconds)}\n" \
 	"  frame_s: {type: integer, default: 30, min: 1, max: 3600,\n"                     \
 	"    help: Time for one message from its first byte to its last (seconds)}\n"
+
+/* And what it says for hl7_open(), hl7_identifier() and hl7_identifiers(). */
+#define HL7_CONFIG                                                                                \
+	"  authority: {type: string, default: '', max: 200,\n"                                    \
+	"    help: 'Assigning authority (PID-3.4) whose numbers are taken; empty: the first "     \
+	"number'}\n"                                                                              \
+	"  issuer: {type: string, default: '', max: 64,\n"                                        \
+	"    help: 'With authority: Issuer of Patient ID that images of the same patients "       \
+	"carry'}\n"                                                                               \
+	"  link_types: {type: list, default: [MR, PI, NI], max: 20,\n"                            \
+	"    help: 'Types (PID-3.5) of further numbers that lead to the same patient from then "  \
+	"on'}\n"                                                                                  \
+	"  charset: {type: string, default: UNICODE UTF-8,\n"                                     \
+	"    choices: [UNICODE UTF-8, ASCII, 8859/1, 8859/2, 8859/5, 8859/7, 8859/9, 8859/15],\n" \
+	"    help: Character set of messages without MSH-18}\n"
 
 struct mllp_handler {
 	/* Takes a message, which lives until its mllp_answer(), now or later, exactly once.  A
