@@ -12,6 +12,9 @@
 #define NICE 10
 /* The loop hears of so many together, or of what there is when nothing is left to do. */
 #define TELL_EVERY 16
+/* Nothing for so long, and the burst is over. */
+#define PAUSE_NS ((uint64_t)3000000)
+#define REST_NS ((uint64_t)1000000000)
 
 static int
 use_segment(
@@ -62,6 +65,16 @@ sum_up_next(
 		uv_async_send(digest->async);
 }
 
+/* Is a burst on, that may be waited for? */
+static bool
+may_rest(const struct objects_digest *digest)
+{
+	uint64_t now = uv_hrtime();
+
+	return digest->bytes < DIGEST_REST_BYTES && now - digest->pushed_ns < PAUSE_NS &&
+	    now - digest->began_ns < REST_NS;
+}
+
 static void
 digest_main(void *arg)
 {
@@ -70,7 +83,10 @@ digest_main(void *arg)
 	(void)setpriority(PRIO_PROCESS, 0, NICE);
 	uv_mutex_lock(&digest->lock);
 	while (!digest->stop) {
-		if (digest->late.first != NULL)
+		digest->resting = digest->late.first != NULL && may_rest(digest);
+		if (digest->resting)
+			(void)uv_cond_timedwait(&digest->wake, &digest->lock, PAUSE_NS);
+		else if (digest->late.first != NULL)
 			sum_up_next(digest, &digest->worker, &digest->segment);
 		else
 			uv_cond_wait(&digest->wake, &digest->lock);
@@ -123,9 +139,13 @@ void
 objects_digest_push(struct objects_digest *digest, struct objects_put *put)
 {
 	uv_mutex_lock(&digest->lock);
+	digest->pushed_ns = uv_hrtime();
+	if (digest->late.first == NULL)
+		digest->began_ns = digest->pushed_ns;
 	objects_put_list_add(&digest->late, put);
 	digest->bytes += put->record.length;
-	uv_cond_signal(&digest->wake);
+	if (!digest->resting)
+		uv_cond_signal(&digest->wake);
 	uv_mutex_unlock(&digest->lock);
 }
 

@@ -9,8 +9,9 @@
  * from the log (from the page cache, as a rule), checks the CRC and hashes, in the order of the
  * log.
  *
- * A burst of DIGEST_LAG_BYTES is taken at full speed; whoever goes on after that is held back to
- * the speed of hashing, because the appender then does it itself.
+ * While objects keep coming it stays off the processor, for a second and DIGEST_REST_BYTES at most:
+ * so a burst is taken at full speed.  Whoever sends more than DIGEST_LAG_BYTES ahead of it is held
+ * back to the speed of hashing, because the appender then does it itself.
  */
 
 #include <uv.h>
@@ -18,8 +19,9 @@
 #include "objects/dirs.h"
 #include "objects/put_list.h"
 
-/* Also what is hashed again when the store is opened after a crash: half a second. */
-#define DIGEST_LAG_BYTES ((uint64_t)512 << 20)
+/* Also what is hashed again when the store is opened after a crash: less than a second. */
+#define DIGEST_LAG_BYTES ((uint64_t)1024 << 20)
+#define DIGEST_REST_BYTES ((uint64_t)768 << 20)
 #define DIGEST_LAG_ITEMS 16384
 
 /* The segment that a thread read last. */
@@ -35,7 +37,10 @@ struct objects_digest {
 	uv_mutex_t lock; /* over the lists, `bytes` and `stop` */
 	uv_cond_t wake;
 	struct put_list late;
-	uint64_t bytes; /* of `late` */
+	uint64_t bytes;     /* of `late` */
+	uint64_t began_ns;  /* when the first of `late` came after there was none */
+	uint64_t pushed_ns; /* when the last one came */
+	bool resting;       /* the thread looks again by itself */
 	struct put_list done;
 	bool stop;
 	struct scan_worker worker;     /* the thread's */
