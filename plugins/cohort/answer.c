@@ -102,8 +102,8 @@ answer_count(
 	request = (const Cairn__CountRequest *)message;
 	code = check_expression(request->expression, err);
 	if (code == 0)
-		code =
-		    index_count(index, request->expression, request->level, q->cancel, &count, err);
+		code = index_count(
+		    index, request->expression, request->level, &q->asking, &count, err);
 	if (code != 0)
 		return code;
 	answer.level = request->level;
@@ -160,7 +160,7 @@ fill_select(struct index *index, const Cairn__SelectRequest *request,
 	answer->instances = calloc(INDEX_PAGE_MAX, sizeof(void *));
 	if (answer->instances == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
-	code = index_select(index, request->expression, q->cancel, &page, &count, err);
+	code = index_select(index, request->expression, &q->asking, &page, &count, err);
 	if (code != 0)
 		return code;
 	answer->next = page.next;

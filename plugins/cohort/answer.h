@@ -27,7 +27,7 @@ struct answer_question {
 	const void *body; /* packed CountRequest or SelectRequest, from outside */
 	size_t length;
 	struct answer_rules rules;
-	const atomic_bool *cancel;
+	struct index_asking asking;
 };
 
 /* Packed CountAnswer into `ret`. */

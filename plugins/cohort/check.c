@@ -142,7 +142,7 @@ say_whole(const struct cohort_state *state, struct cairn_findings *findings)
 	    index_stats(state->index, &stats, &err) != 0)
 		return;
 	snprintf(what, sizeof what, "%llu images are held, and the index has %llu",
-	    (unsigned long long)source->held,
+	    (unsigned long long)source->images,
 	    (unsigned long long)stats.entities[CAIRN__LEVEL__INSTANCE]);
 	cairn_finding(findings,
 	    &(struct cairn_finding){CAIRN_WARNING, what, "counts are not those of the images held",

@@ -4,6 +4,7 @@
  * studies and its series, and what is folded to the patient.  Taken before and after a change, the
  * difference is what the change means, study_day included.
  */
+#include "entry.h"
 #include "write.h"
 
 #include <endian.h>
@@ -56,6 +57,7 @@ struct walk {
 	struct index_write *w;
 	struct collected *list;
 	uint32_t patient, study, series;
+	bool note_days;         /* the studies' column of days is brought up to date */
 	struct collected dates; /* (date's order key, study) pairs, in the shape of postings */
 };
 
@@ -135,6 +137,21 @@ walk_series(struct walk *walk)
 	return code == 0 && any ? add_presence(walk) : code;
 }
 
+static int
+note_day(struct walk *walk, uint32_t study, uint32_t day)
+{
+	struct index_write *w = walk->w;
+	uint32_t now;
+	int code = column_get(
+	    w->index, w->txn, &w->chunks[COLUMN_STUDY_DAY], COLUMN_STUDY_DAY, study, &now);
+
+	if (code != 0 || (day != STORE_NONE && now <= day))
+		return code;
+	return now == day ? 0
+			  : column_set(w->index, w->txn, &w->chunks[COLUMN_STUDY_DAY],
+				COLUMN_STUDY_DAY, study, day);
+}
+
 /* All series below `parent`, whose children are of `level`: studies of a patient, or series of a
  * study. */
 static int
@@ -146,8 +163,11 @@ walk_children(struct walk *walk, enum term_level level, uint32_t parent)
 
 	while (
 	    (code = name_each(walk->w->index, walk->w->txn, level, parent, &cursor, child)) == 0) {
-		code = level == TERM_STUDY ? walk_children(walk, TERM_SERIES, *child)
-					   : walk_series(walk);
+		code =
+		    level == TERM_STUDY && walk->note_days ? note_day(walk, *child, STORE_NONE) : 0;
+		if (code == 0)
+			code = level == TERM_STUDY ? walk_children(walk, TERM_SERIES, *child)
+						   : walk_series(walk);
 		if (code != 0)
 			break;
 	}
@@ -175,6 +195,9 @@ add_study_days(struct walk *walk)
 		    walk->list, &fact, TERM_STUDY, (uint32_t)walk->dates.postings[i].minor);
 		if (code == 0)
 			code = add_fact(walk->list, &fact, TERM_FOLDED, walk->patient);
+		if (code == 0 && walk->note_days)
+			code = note_day(walk, (uint32_t)walk->dates.postings[i].minor,
+			    column_day((int64_t)order_to_number(walk->dates.postings[i].major)));
 	}
 	return code;
 }
@@ -192,11 +215,47 @@ sort_once(struct collected *list)
 	list->count = kept;
 }
 
-int
-collect(struct index_write *w, uint32_t patient, struct collected *ret)
+/* The patient's own facts, and what its entries fold to it. */
+static int
+walk_row(struct walk *walk, const struct entry_key *key, const struct entry *entry)
 {
-	struct walk walk = {.w = w, .list = ret, .patient = patient};
+	enum term_level level = key->has_digest ? TERM_FOLDED : TERM_PATIENT;
+	struct posting posting = posting_make(TERM_UNIVERSE, TERM_PATIENT, 0, 0, walk->patient);
+	int code = add_posting(walk->list, &posting);
+
+	for (size_t i = 0; i < entry->count && code == 0; i++)
+		code = add_fact(walk->list, &entry->facts[i], level, walk->patient);
+	if (code != 0 || !key->has_digest)
+		return code;
+	posting = posting_make(TERM_UNIVERSE, TERM_FOLDED, 0, KIND_KEY(entry->kind), walk->patient);
+	return add_posting(walk->list, &posting);
+}
+
+static int
+walk_rows(struct walk *walk)
+{
+	struct entry_key key = {.patient = walk->patient};
+	struct entry entry;
+	bool first = true;
+	int code;
+
+	while ((code = entry_next(walk->w, &key, 0, first, &entry)) == 0) {
+		first = false;
+		code = walk_row(walk, &key, &entry);
+		if (code != 0)
+			return code;
+	}
+	return code == CAIRN_ENOTFOUND ? 0 : code;
+}
+
+int
+collect(struct index_write *w, uint32_t patient, bool note_days, struct collected *ret)
+{
+	struct walk walk = {.w = w, .list = ret, .patient = patient, .note_days = note_days};
 	int code = walk_children(&walk, TERM_STUDY, patient);
+
+	if (code == 0)
+		code = walk_rows(&walk);
 
 	if (code == 0)
 		code = add_study_days(&walk);
@@ -240,23 +299,19 @@ touched_room(struct index_write *w)
 	return 0;
 }
 
-int
-touch(struct index_write *w, uint32_t patient)
+static int
+remember(struct index_write *w, uint32_t patient)
 {
 	struct touched entry = {.patient = patient};
 	uint32_t *slot;
-	int code = 0;
+	int code = touched_room(w);
 
-	if (w->touched_count == TOUCHED_MAX || w->touched_bytes > TOUCHED_BYTES_MAX)
-		code = settle(w);
-	if (code == 0)
-		code = touched_room(w);
 	if (code != 0)
 		return code;
 	slot = slot_of(w, patient);
 	if (*slot != 0)
 		return 0;
-	code = collect(w, patient, &entry.before);
+	code = collect(w, patient, false, &entry.before);
 	if (code != 0) {
 		free(entry.before.postings);
 		return code;
@@ -265,6 +320,32 @@ touch(struct index_write *w, uint32_t patient)
 	w->touched[w->touched_count++] = entry;
 	*slot = (uint32_t)w->touched_count;
 	return 0;
+}
+
+static int
+settle_when_full(struct index_write *w)
+{
+	if (w->touched_count + 2 > TOUCHED_MAX || w->touched_bytes > TOUCHED_BYTES_MAX)
+		return settle(w);
+	return 0;
+}
+
+int
+touch(struct index_write *w, uint32_t patient)
+{
+	int code = settle_when_full(w);
+
+	return code != 0 ? code : remember(w, patient);
+}
+
+int
+touch_two(struct index_write *w, uint32_t a, uint32_t b)
+{
+	int code = settle_when_full(w);
+
+	if (code == 0)
+		code = remember(w, a);
+	return code != 0 ? code : remember(w, b);
 }
 
 /* Both lists ascend: what only one of them has is a change. */
@@ -300,7 +381,7 @@ settle(struct index_write *w)
 	for (size_t i = 0; i < w->touched_count; i++) {
 		after.count = 0;
 		if (code == 0)
-			code = collect(w, w->touched[i].patient, &after);
+			code = collect(w, w->touched[i].patient, true, &after);
 		if (code == 0)
 			code = post_difference(w, &w->touched[i].before, &after);
 		free(w->touched[i].before.postings);

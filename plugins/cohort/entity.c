@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "entity.h"
 
+#include "entry.h"
+#include "patients.h"
+
 int
 entity_find(struct index_write *w, const Cairn__InstanceFacts *facts, struct entity_path *ret)
 {
@@ -28,6 +31,21 @@ set_parent(struct index_write *w, enum term_level level, uint32_t id, uint32_t p
 	return column_set(w->index, w->txn, &w->chunks[column], column, id, parent);
 }
 
+/* So that the digest of a set of patients can be added up without looking at their names. */
+static int
+set_digest(struct index_write *w, uint32_t patient, const char *name)
+{
+	uint32_t words[2];
+	int code = patient_digest(name, words);
+
+	if (code == 0)
+		code = column_set(w->index, w->txn, &w->chunks[COLUMN_PATIENT_LOW],
+		    COLUMN_PATIENT_LOW, patient, words[0]);
+	return code != 0 ? code
+			 : column_set(w->index, w->txn, &w->chunks[COLUMN_PATIENT_HIGH],
+			       COLUMN_PATIENT_HIGH, patient, words[1]);
+}
+
 static int
 find_or_make(
     struct index_write *w, enum term_level level, uint32_t parent, const char *name, uint32_t *ret)
@@ -43,7 +61,15 @@ find_or_make(
 	code = name_put(w->index, w->txn, level, parent, name, *ret);
 	if (code == 0)
 		code = record_put(w->index, w->txn, level, *ret, &record, sizeof record, name);
+	if (code == 0 && level == TERM_PATIENT)
+		code = set_digest(w, *ret, name);
 	return code != 0 ? code : set_parent(w, level, *ret, parent);
+}
+
+int
+entity_make_patient(struct index_write *w, const char *name, uint32_t *ret)
+{
+	return find_or_make(w, TERM_PATIENT, 0, name, ret);
 }
 
 int
@@ -88,6 +114,8 @@ has_children(struct index_write *w, enum term_level level, uint32_t id, bool *re
 
 	if (cursor != NULL)
 		mdb_cursor_close(cursor);
+	if (code == CAIRN_ENOTFOUND && level == TERM_PATIENT)
+		return entry_any(w, id, ret);
 	if (code == 0 || code == CAIRN_ENOTFOUND)
 		*ret = code == 0;
 	return code == CAIRN_ENOTFOUND ? 0 : code;
@@ -129,4 +157,39 @@ entity_prune(struct index_write *w, uint32_t series)
 		code = has_children(w, (enum term_level)(level - 1), id, &inhabited);
 	}
 	return code;
+}
+
+int
+entity_prune_patient(struct index_write *w, uint32_t patient)
+{
+	uint32_t none;
+	bool inhabited = false;
+	int code = has_children(w, TERM_PATIENT, patient, &inhabited);
+
+	return code != 0 || inhabited ? code : remove_entity(w, TERM_PATIENT, patient, &none);
+}
+
+int
+entity_move(struct index_write *w, enum term_level level, uint32_t id, uint32_t parent)
+{
+	struct entity_record record;
+	char name[INDEX_NAME_MAX + 1];
+	int code = record_get(w->index, w->txn, level, id, &record, sizeof record, name);
+
+	if (code == 0)
+		code = name_delete(w->index, w->txn, level, record.parent, name);
+	record.parent = parent;
+	if (code == 0)
+		code = name_put(w->index, w->txn, level, parent, name, id);
+	if (code == 0)
+		code = record_put(w->index, w->txn, level, id, &record, sizeof record, name);
+	return code != 0 ? code : set_parent(w, level, id, parent);
+}
+
+int
+entity_remove(struct index_write *w, enum term_level level, uint32_t id)
+{
+	uint32_t parent;
+
+	return remove_entity(w, level, id, &parent);
 }

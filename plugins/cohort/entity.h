@@ -22,4 +22,13 @@ int entity_patient(struct index_write *write, uint32_t series, uint32_t *ret);
  * identifiers go with them. */
 int entity_prune(struct index_write *write, uint32_t series);
 
+/* A patient that need not be there yet. */
+int entity_make_patient(struct index_write *write, const char *name, uint32_t *ret);
+/* Removes the patient when it has no study and no source states anything of it. */
+int entity_prune_patient(struct index_write *write, uint32_t patient);
+/* Another parent, for studies and series, where none of its name is. */
+int entity_move(struct index_write *write, enum term_level level, uint32_t id, uint32_t parent);
+/* One without children. */
+int entity_remove(struct index_write *write, enum term_level level, uint32_t id);
+
 #endif

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Expressions over sets.  The tree has passed cohort_check(), which bounds the recursion. */
 #include "eval.h"
+#include "entry.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int
-eval_begin(struct eval *e, struct index *index, const atomic_bool *cancel, struct cairn_error *err)
+eval_begin(
+    struct eval *e, struct index *index, const struct index_asking *asking, struct cairn_error *err)
 {
 	int code, rc;
 
 	*e = (struct eval){
-	    .index = index, .cancel = cancel, .bytes_max = index->query_bytes, .err = err};
+	    .index = index, .asking = asking, .bytes_max = index->query_bytes, .err = err};
 	rc = mdb_txn_begin(index->env, NULL, MDB_RDONLY, &e->txn);
 	if (rc == 0)
 		rc = mdb_cursor_open(e->txn, index->postings, &e->postings);
@@ -41,9 +43,36 @@ eval_end(struct eval *e)
 int
 eval_cancelled(const struct eval *e)
 {
-	if (e->cancel == NULL || !atomic_load_explicit(e->cancel, memory_order_relaxed))
+	if (e->asking == NULL || e->asking->cancel == NULL ||
+	    !atomic_load_explicit(e->asking->cancel, memory_order_relaxed))
 		return 0;
 	return cairn_error_set(e->err, CAIRN_ECANCELLED, "the question was withdrawn");
+}
+
+void *
+eval_memory(struct eval *e, size_t count, size_t size)
+{
+	void *memory = NULL;
+
+	if (count + 1 > (e->bytes_max - e->bytes) / size) {
+		cairn_error_set(e->err, CAIRN_ELIMIT,
+		    "the question needs more than query_mb of memory; ask it in parts");
+		return NULL;
+	}
+	memory = calloc(count + 1, size);
+	if (memory == NULL)
+		cairn_error_set(e->err, CAIRN_ENOMEM, "out of memory");
+	else
+		e->bytes += (count + 1) * size;
+	return memory;
+}
+
+void
+eval_memory_free(struct eval *e, void *memory, size_t count, size_t size)
+{
+	if (memory != NULL)
+		e->bytes -= (count + 1) * size;
+	free(memory);
 }
 
 /* ---- sets -------------------------------------------------------------------------------- */
@@ -95,52 +124,74 @@ eval_set_free(struct eval *e, struct set *set)
 
 /* ---- levels ------------------------------------------------------------------------------ */
 
-static enum term_level
-entity_level(const Cairn__Expression *same)
+enum term_level
+eval_entity(const char *entity, int *ret_kind)
 {
-	return strcmp(same->entity, "study") == 0 ? TERM_STUDY : TERM_SERIES;
+	*ret_kind = kind_find(entity);
+	if (*ret_kind >= 0)
+		return TERM_ENTRY;
+	return strcmp(entity, "study") == 0 ? TERM_STUDY : TERM_SERIES;
+}
+
+static bool
+is_carried(const struct eval *e, const Cairn__Expression *node)
+{
+	for (size_t i = 0; i < e->variant_count; i++)
+		if (e->variants[i] == node)
+			return true;
+	return false;
 }
 
 /* The coarsest level at which the expression can be evaluated so that its answer at any finer level
  * is the descendants of the answer: membership is decided by facts at this level or above, and
- * every set operation commutes with taking the descendants. */
+ * every set operation commutes with taking the descendants.  Entries decide for patients. */
 static int
-deciding_level(struct eval *e, const Cairn__Expression *node, enum term_level *ret)
+deciding_level(
+    struct eval *e, const Cairn__Expression *node, enum term_level scope, enum term_level *ret)
 {
-	enum term_level level = TERM_PATIENT;
-	int code = 0;
+	enum term_level level = TERM_PATIENT, entity;
+	int code = 0, kind = KIND_ANY;
 
 	if (node->operand == CAIRN__EXPRESSION__OPERAND__LEAF)
 		return eval_leaf_level(e, node->leaf, ret);
+	if (node->operand == CAIRN__EXPRESSION__OPERAND__WITHIN)
+		return eval_within_level(e, node, ret);
+	if (node->operand == CAIRN__EXPRESSION__OPERAND__AT_LEAST) {
+		*ret = eval_at_least_level(node, scope);
+		return 0;
+	}
+	entity = TERM_INSTANCE;
+	if (node->operand == CAIRN__EXPRESSION__OPERAND__SAME) {
+		entity = eval_entity(node->entity, &kind);
+		scope = entity == TERM_STUDY ? TERM_STUDY : TERM_PATIENT;
+		/* A patient may have no study; a study has a series. */
+		level = TERM_STUDY;
+	}
 	for (size_t i = 0; i < node->n_children && code == 0; i++) {
 		enum term_level child;
 
-		code = deciding_level(e, node->children[i], &child);
+		code = deciding_level(e, node->children[i], scope, &child);
 		if (code == 0 && child > level)
 			level = child;
 	}
-	if (node->operand == CAIRN__EXPRESSION__OPERAND__SAME && level > entity_level(node))
-		level = entity_level(node);
 	if (code == 0)
-		*ret = level;
+		*ret = entity == TERM_ENTRY ? TERM_PATIENT : level < entity ? level : entity;
 	return code;
 }
 
 /* ---- operators --------------------------------------------------------------------------- */
 
-static int evaluate(
-    struct eval *e, const Cairn__Expression *node, enum term_level level, struct set *ret);
-
 static int
-evaluate_list(struct eval *e, const Cairn__Expression *node, enum term_level level, struct set *ret)
+evaluate_list(
+    struct eval *e, const Cairn__Expression *node, const struct context *at, struct set *ret)
 {
 	struct set all = {0};
-	int code = evaluate(e, node->children[0], level, &all);
+	int code = eval_in(e, node->children[0], at, &all);
 
 	for (size_t i = 1; i < node->n_children && code == 0; i++) {
 		struct set next = {0};
 
-		code = evaluate(e, node->children[i], level, &next);
+		code = eval_in(e, node->children[i], at, &next);
 		if (code != 0)
 			break;
 		if (node->operand == CAIRN__EXPRESSION__OPERAND__AND)
@@ -159,15 +210,16 @@ evaluate_list(struct eval *e, const Cairn__Expression *node, enum term_level lev
 }
 
 static int
-evaluate_not(struct eval *e, const Cairn__Expression *node, enum term_level level, struct set *ret)
+evaluate_not(
+    struct eval *e, const Cairn__Expression *node, const struct context *at, struct set *ret)
 {
 	struct set child = {0}, universe = {0};
-	int code = evaluate(e, node->children[0], level, &child);
+	int code = eval_in(e, node->children[0], at, &child);
 
 	if (code == 0)
-		code = eval_set_new(e, level, &universe);
+		code = eval_set_new(e, at->level, &universe);
 	if (code == 0)
-		code = eval_universe(e, &universe, level);
+		code = eval_universe(e, &universe, at->level);
 	if (code == 0) {
 		set_complement(&child, &universe);
 		*ret = child;
@@ -178,35 +230,37 @@ evaluate_not(struct eval *e, const Cairn__Expression *node, enum term_level leve
 	return code;
 }
 
+/* Only entries of the kind; what is inside speaks of others as well. */
 static int
-evaluate_same(struct eval *e, const Cairn__Expression *node, enum term_level level, struct set *ret)
+keep_kind(struct eval *e, struct set *set, int kind)
 {
-	struct set inside = {0};
-	enum term_level at;
-	int code = deciding_level(e, node, &at);
+	struct set entries = {0};
+	int code = eval_set_new(e, TERM_ENTRY, &entries);
 
 	if (code == 0)
-		code = evaluate(e, node->children[0], at, &inside);
+		code = eval_kind(e, &entries, kind);
 	if (code == 0)
-		code = eval_move(e, &inside, at, level);
-	if (code != 0)
-		eval_set_free(e, &inside);
-	else
-		*ret = inside;
+		set_and(set, &entries);
+	eval_set_free(e, &entries);
 	return code;
 }
 
+/* Entries of one kind say something of entries of another through their patient. */
 static int
-evaluate_simple(
-    struct eval *e, const Cairn__Expression *node, enum term_level level, struct set *ret)
+evaluate_same_entry(struct eval *e, const Cairn__Expression *node, const struct context *at,
+    int kind, struct set *ret)
 {
+	const struct context inside = {TERM_ENTRY, kind, TERM_PATIENT};
 	struct set set = {0};
-	int code = eval_set_new(e, level, &set);
+	int code = eval_in(e, node->children[0], &inside, &set);
 
-	if (code == 0 && node->operand == CAIRN__EXPRESSION__OPERAND__ALL)
-		code = eval_universe(e, &set, level);
-	else if (code == 0)
-		code = eval_leaf(e, node->leaf, level, &set);
+	if (code == 0)
+		code = keep_kind(e, &set, kind);
+	if (code == 0 && (at->level != TERM_ENTRY || (at->kind != KIND_ANY && at->kind != kind))) {
+		code = eval_move(e, &set, TERM_ENTRY, TERM_PATIENT);
+		if (code == 0)
+			code = eval_move(e, &set, TERM_PATIENT, at->level);
+	}
 	if (code != 0)
 		eval_set_free(e, &set);
 	else
@@ -215,7 +269,49 @@ evaluate_simple(
 }
 
 static int
-evaluate(struct eval *e, const Cairn__Expression *node, enum term_level level, struct set *ret)
+evaluate_same(
+    struct eval *e, const Cairn__Expression *node, const struct context *at, struct set *ret)
+{
+	struct context inside = {TERM_PATIENT, KIND_ANY, TERM_PATIENT};
+	struct set set = {0};
+	int kind, code;
+
+	if (eval_entity(node->entity, &kind) == TERM_ENTRY)
+		return evaluate_same_entry(e, node, at, kind, ret);
+	if (strcmp(node->entity, "study") == 0)
+		inside.scope = TERM_STUDY;
+	code = deciding_level(e, node, at->scope, &inside.level);
+	if (code == 0)
+		code = eval_in(e, node->children[0], &inside, &set);
+	if (code == 0)
+		code = eval_move(e, &set, inside.level, at->level);
+	if (code != 0)
+		eval_set_free(e, &set);
+	else
+		*ret = set;
+	return code;
+}
+
+static int
+evaluate_simple(
+    struct eval *e, const Cairn__Expression *node, const struct context *at, struct set *ret)
+{
+	struct set set = {0};
+	int code = eval_set_new(e, at->level, &set);
+
+	if (code == 0 && node->operand == CAIRN__EXPRESSION__OPERAND__ALL)
+		code = eval_universe(e, &set, at->level);
+	else if (code == 0)
+		code = eval_leaf(e, node->leaf, at, &set);
+	if (code != 0)
+		eval_set_free(e, &set);
+	else
+		*ret = set;
+	return code;
+}
+
+static int
+evaluate(struct eval *e, const Cairn__Expression *node, const struct context *at, struct set *ret)
 {
 	int code = eval_cancelled(e);
 
@@ -225,29 +321,48 @@ evaluate(struct eval *e, const Cairn__Expression *node, enum term_level level, s
 	case CAIRN__EXPRESSION__OPERAND__AND:
 	case CAIRN__EXPRESSION__OPERAND__OR:
 	case CAIRN__EXPRESSION__OPERAND__XOR:
-		return evaluate_list(e, node, level, ret);
+		return evaluate_list(e, node, at, ret);
 	case CAIRN__EXPRESSION__OPERAND__NOT:
-		return evaluate_not(e, node, level, ret);
+		return evaluate_not(e, node, at, ret);
 	case CAIRN__EXPRESSION__OPERAND__SAME:
-		return evaluate_same(e, node, level, ret);
+		return evaluate_same(e, node, at, ret);
+	case CAIRN__EXPRESSION__OPERAND__WITHIN:
+		return eval_within(e, node, at, ret);
+	case CAIRN__EXPRESSION__OPERAND__AT_LEAST:
+		return eval_at_least(e, node, at, ret);
 	default:
-		return evaluate_simple(e, node, level, ret);
+		return evaluate_simple(e, node, at, ret);
 	}
+}
+
+int
+eval_in(struct eval *e, const Cairn__Expression *node, const struct context *at, struct set *ret)
+{
+	struct set set = {0};
+	int code = evaluate(e, node, at, &set);
+
+	if (code == 0 && is_carried(e, node))
+		code = eval_carriers(e, node, at->level, &set);
+	if (code != 0)
+		eval_set_free(e, &set);
+	else
+		*ret = set;
+	return code;
 }
 
 int
 eval_expression(struct eval *e, const Cairn__Expression *expression, enum term_level level,
     enum term_level *ret_level, struct set *ret)
 {
-	enum term_level deciding;
-	int code = deciding_level(e, expression, &deciding);
+	struct context at = {TERM_PATIENT, KIND_ANY, TERM_PATIENT};
+	int code = deciding_level(e, expression, TERM_PATIENT, &at.level);
 
 	if (code != 0)
 		return code;
-	if (deciding > level)
-		deciding = level;
-	code = evaluate(e, expression, deciding, ret);
+	if (at.level > level)
+		at.level = level;
+	code = eval_in(e, expression, &at, ret);
 	if (code == 0)
-		*ret_level = deciding;
+		*ret_level = at.level;
 	return code;
 }

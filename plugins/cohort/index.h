@@ -15,6 +15,10 @@
  * to an entity that has one, or contain one that has.  and, or, xor and not are set operations
  * among the L-entities; `same study (...)` is evaluated among studies and then carried over to L.
  *
+ * A patient is there with its first instance, or when a source states facts or entries of it.  The
+ * facts of the patient are kept for each source; entries (conditions, observations, ...) are
+ * entities below the patient, each with one statement of its source.
+ *
  * One writer at a time, from any thread; readers run beside it, from any thread, and see the state
  * of the last commit.
  */
@@ -42,10 +46,17 @@ struct index_options {
 	const char *dir;    /* made when absent */
 	size_t map_size;    /* bytes the index may grow to; 0 means 16 GiB */
 	size_t query_bytes; /* memory one query may use; 0 means 256 MiB */
+	/* Files that say which codes are below which (cohort/hierarchy.h), beside what is built in.
+	 */
+	const char *const *hierarchies;
+	size_t hierarchy_count;
 };
 
 int index_open(struct index **ret, const struct index_options *options, struct cairn_error *err);
 void index_close(struct index *index);
+/* The format of the index that was found by index_open() and, because this build cannot read it,
+ * discarded; 0 when there was none.  Its facts have to be handed over again. */
+unsigned index_discarded(const struct index *index);
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
@@ -63,7 +74,8 @@ int index_begin(struct index *index, struct index_write **ret, struct cairn_erro
 int index_apply(struct index_write *write, const Cairn__FactBatch *batch,
     struct index_applied *applied, struct cairn_error *err);
 
-/* CAIRN_ENOTFOUND when there is no such thing; the transaction goes on. */
+/* CAIRN_ENOTFOUND when there is no such thing; the transaction goes on.  With a patient go all
+ * images, entries and facts, whoever stated them, and the pseudonyms it had before. */
 int index_erase_instance(struct index_write *write, const char *instance, struct cairn_error *err);
 int index_erase_patient(struct index_write *write, const char *patient, struct cairn_error *err);
 
@@ -73,6 +85,12 @@ void index_abort(struct index_write *write);
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
+/* What else a question needs; all of it may be absent, and so may the struct. */
+struct index_asking {
+	const atomic_bool *cancel;       /* setting it ends the query soon with CAIRN_ECANCELLED */
+	const struct carriers *carriers; /* carriers.h */
+};
+
 struct index_count {
 	uint64_t count;    /* entities of the level asked for */
 	uint64_t patients; /* distinct patients they belong to */
@@ -81,10 +99,9 @@ struct index_count {
 	size_t criteria_count;
 };
 
-/* `expression` has passed cohort_check().  `cancel` may be NULL; setting it ends the query soon
- * with CAIRN_ECANCELLED. */
+/* `expression` has passed cohort_check(). */
 int index_count(struct index *index, const Cairn__Expression *expression, Cairn__Level level,
-    const atomic_bool *cancel, struct index_count *ret, struct cairn_error *err);
+    const struct index_asking *asking, struct index_count *ret, struct cairn_error *err);
 void index_count_fini(struct index_count *count);
 
 struct index_instance {
@@ -109,11 +126,12 @@ struct index_page {
 /* The instances for which the expression holds at the level of instances, in the order in which
  * they came.  `ret->criteria` as above; `ret->count` and `ret->patients` of the whole selection. */
 int index_select(struct index *index, const Cairn__Expression *expression,
-    const atomic_bool *cancel, struct index_page *page, struct index_count *ret,
+    const struct index_asking *asking, struct index_page *page, struct index_count *ret,
     struct cairn_error *err);
 
 struct index_stats {
 	uint64_t entities[4]; /* present now, by level */
+	uint64_t entries;     /* of patients' records */
 	uint64_t used_bytes;  /* of the map */
 };
 

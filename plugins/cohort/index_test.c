@@ -55,6 +55,7 @@ assert_equals_search(struct fixture *f, const struct population *p, const char *
 		if (count.criteria_count > 0)
 			for (size_t i = 0; i < count.criteria_count; i++)
 				assert_true(strcmp(count.criteria[i], "lesion") == 0 ||
+				    strcmp(count.criteria[i], "marker") == 0 ||
 				    strcmp(count.criteria[i], "volume") == 0);
 		index_count_fini(&count);
 	}
@@ -77,6 +78,12 @@ grow(struct fixture *f, struct population *p, uint64_t *seed)
 		population_put(p, &items[i]);
 	}
 	fixture_put(f, items, count);
+	for (size_t i = random_below(seed, 12); i > 0; i--) {
+		struct statement statement = random_statement(seed);
+
+		population_state(p, &statement);
+		fixture_put_batch(f, batch_of_statement(&statement));
+	}
 	if (p->count > 0 && random_below(seed, 3) == 0) {
 		unsigned instance = p->items[random_below(seed, p->count)].path[3];
 		char name[32];
@@ -356,8 +363,8 @@ a_withdrawn_question_ends(void **state)
 
 	(void)state;
 	fixture_open(&f);
-	assert_int_equal(
-	    index_count(f.index, expression, CAIRN__LEVEL__PATIENT, &(struct index_asking){.cancel = &cancel}, &count, NULL),
+	assert_int_equal(index_count(f.index, expression, CAIRN__LEVEL__PATIENT,
+			     &(struct index_asking){.cancel = &cancel}, &count, NULL),
 	    CAIRN_ECANCELLED);
 	cairn__expression__free_unpacked(expression, NULL);
 	fixture_close(&f);

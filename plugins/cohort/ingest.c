@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "entity.h"
+#include "entry.h"
+#include "merge.h"
 
 /* Errors from the tables come without words. */
 static int
@@ -28,20 +30,14 @@ static int
 post_instance(struct index_write *w, uint32_t id, const uint8_t *bytes, size_t length, bool set)
 {
 	struct fact_reader levels[4];
-	struct posting expanded[TERM_SHIFTS] = {
-	    posting_make(TERM_UNIVERSE, TERM_INSTANCE, 0, 0, id)};
+	struct posting presence = posting_make(TERM_UNIVERSE, TERM_INSTANCE, 0, 0, id);
 	struct fact fact;
 	int code = statement_read(bytes, length, levels);
 
 	if (code == 0)
-		code = postings_change(w, &expanded[0], set);
-	while (code == 0 && fact_next(&levels[TERM_INSTANCE], &fact)) {
-		unsigned count =
-		    posting_expand(fact.attribute, TERM_INSTANCE, fact.key, id, expanded);
-
-		for (unsigned i = 0; i < count && code == 0; i++)
-			code = postings_change(w, &expanded[i], set);
-	}
+		code = postings_change(w, &presence, set);
+	while (code == 0 && fact_next(&levels[TERM_INSTANCE], &fact))
+		code = postings_change_fact(w, &fact, TERM_INSTANCE, id, set);
 	return code;
 }
 
@@ -103,6 +99,35 @@ attach(struct index_write *w, uint32_t id, const struct entity_path *path,
 	if (code == 0)
 		code = post_instance(w, id, statement->data, statement->length, true);
 	return code != 0 ? code : add_to_series(w, path->series, 1);
+}
+
+int
+instance_move(struct index_write *w, uint32_t id, const struct entity_path *to)
+{
+	struct instance_record record;
+	BUF_AUTO bytes = {.max = STATEMENT_MAX};
+	const uint8_t *stored;
+	size_t length;
+	uint32_t references;
+	char name[INDEX_NAME_MAX + 1];
+	int code = record_get(w->index, w->txn, TERM_INSTANCE, id, &record, sizeof record, name);
+
+	if (code == 0)
+		code = statement_get(
+		    w, record.series, record.statement, &references, &stored, &length);
+	if (code == 0)
+		code = buf_append(&bytes, stored, length);
+	if (code == 0)
+		code = detach(w, id, &record);
+	if (code == 0)
+		code = attach(w, id, to, &bytes, &record.statement);
+	if (code != 0)
+		return code;
+	record.series = to->series;
+	code = record_put(w->index, w->txn, TERM_INSTANCE, id, &record, sizeof record, name);
+	return code != 0 ? code
+			 : column_set(w->index, w->txn, &w->chunks[COLUMN_INSTANCE_SERIES],
+			       COLUMN_INSTANCE_SERIES, id, to->series);
 }
 
 static void
@@ -208,8 +233,21 @@ apply_one(struct index_write *w, const Cairn__InstanceFacts *facts, const struct
 	return code != 0 ? code : entity_prune(w, old_series);
 }
 
-int
-index_apply(struct index_write *w, const Cairn__FactBatch *batch, struct index_applied *applied,
+/* Of a pseudonym that was replaced everything goes to its successor. */
+static int
+apply_resolved(struct index_write *w, const Cairn__InstanceFacts *facts,
+    const struct buf *statement, bool *ret_changed)
+{
+	Cairn__InstanceFacts copy = *facts;
+	char patient[INDEX_NAME_MAX + 1];
+	int code = alias_resolve(w, facts->patient, patient);
+
+	copy.patient = patient;
+	return code != 0 ? code : apply_one(w, &copy, statement, ret_changed);
+}
+
+static int
+apply_instances(struct index_write *w, const Cairn__FactBatch *batch, struct index_applied *applied,
     struct cairn_error *err)
 {
 	const Cairn__InstanceFacts *last = NULL;
@@ -229,11 +267,50 @@ index_apply(struct index_write *w, const Cairn__FactBatch *batch, struct index_a
 			code = statement_encode(w, facts, &w->statement, err);
 		last = facts;
 		if (code == 0)
-			code = apply_one(w, facts, &w->statement, &changed);
+			code = apply_resolved(w, facts, &w->statement, &changed);
 		w->changed |= changed;
 		applied->changed += changed;
 		applied->unchanged += !changed;
 	}
+	return code;
+}
+
+static int
+apply_patients(struct index_write *w, uint16_t source, const Cairn__FactBatch *batch,
+    struct index_applied *applied, struct cairn_error *err)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < batch->n_patients && code == 0; i++) {
+		const char *problem = patient_problem(batch->patients[i]);
+		bool changed = false;
+
+		if (problem != NULL) {
+			if (applied->refused++ == 0)
+				snprintf(applied->reason, sizeof applied->reason, "%s", problem);
+			continue;
+		}
+		code = patient_apply(w, source, batch->patients[i], &changed, err);
+		w->changed |= changed;
+		applied->changed += changed;
+		applied->unchanged += !changed;
+	}
+	return code;
+}
+
+int
+index_apply(struct index_write *w, const Cairn__FactBatch *batch, struct index_applied *applied,
+    struct cairn_error *err)
+{
+	uint16_t source = 0;
+	int code = batch->n_instances + batch->n_patients == 0
+	    ? 0
+	    : source_number(w, batch->source, batch->n_instances > 0, &source, err);
+
+	if (code == 0)
+		code = apply_instances(w, batch, applied, err);
+	if (code == 0)
+		code = apply_patients(w, source, batch, applied, err);
 	return explain(code, err);
 }
 
@@ -277,8 +354,11 @@ int
 index_erase_patient(struct index_write *w, const char *patient, struct cairn_error *err)
 {
 	uint32_t id, series, owner;
-	int code = name_find(w->index, w->txn, TERM_PATIENT, 0, patient, &id);
+	char name[INDEX_NAME_MAX + 1];
+	int code = alias_resolve(w, patient, name);
 
+	if (code == 0)
+		code = name_find(w->index, w->txn, TERM_PATIENT, 0, name, &id);
 	if (code == CAIRN_ENOTFOUND)
 		return cairn_error_set(err, code, "no such patient");
 	for (uint32_t i = 0; code == 0 && i < w->counters.entities[TERM_INSTANCE]; i++) {
@@ -290,6 +370,8 @@ index_erase_patient(struct index_write *w, const char *patient, struct cairn_err
 		if (code == 0 && owner == id)
 			code = erase(w, i);
 	}
+	if (code == 0)
+		code = patient_forget(w, id, name);
 	return explain(code, err);
 }
 
@@ -324,6 +406,8 @@ index_begin(struct index *index, struct index_write **ret, struct cairn_error *e
 	rc = mdb_txn_begin(index->env, NULL, 0, &w->txn);
 	if (rc == 0)
 		rc = mdb_cursor_open(w->txn, index->statements, &w->statements);
+	if (rc == 0)
+		rc = mdb_cursor_open(w->txn, index->entries, &w->entries);
 	if (rc != 0)
 		code = store_error(rc, "beginning to write the cohort index", err);
 	if (code == 0)
@@ -350,13 +434,21 @@ free_write(struct index_write *w)
 	free(w);
 }
 
+static void
+close_cursors(struct index_write *w)
+{
+	if (w->statements != NULL)
+		mdb_cursor_close(w->statements);
+	if (w->entries != NULL)
+		mdb_cursor_close(w->entries);
+}
+
 void
 index_abort(struct index_write *w)
 {
 	if (w == NULL)
 		return;
-	if (w->statements != NULL)
-		mdb_cursor_close(w->statements);
+	close_cursors(w);
 	if (w->txn != NULL)
 		mdb_txn_abort(w->txn);
 	free_write(w);
@@ -382,7 +474,7 @@ index_commit(struct index_write *w, struct cairn_error *err)
 		index_abort(w);
 		return explain(code, err);
 	}
-	mdb_cursor_close(w->statements);
+	close_cursors(w);
 	rc = mdb_txn_commit(w->txn);
 	free_write(w);
 	return rc == 0 ? 0 : store_error(rc, "committing the cohort index", err);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a criterion to ranges of posting keys to a set. */
+#include "entry.h"
 #include "eval.h"
 
 #include <endian.h>
 #include <string.h>
+
+#include "cohort/expr.h"
 
 /* Adds every container between two values at one coarseness: they lie side by side. */
 static int
@@ -80,7 +83,19 @@ eval_range(struct eval *e, struct set *set, uint16_t attribute, enum term_level 
 int
 eval_universe(struct eval *e, struct set *set, enum term_level level)
 {
+	if (level == TERM_ENTRY)
+		return eval_kind(e, set, KIND_ANY);
 	return scan_keys(e, set, TERM_UNIVERSE, level, (uint64_t[]){0, 0}, 0);
+}
+
+int
+eval_kind(struct eval *e, struct set *set, int kind)
+{
+	unsigned low = kind == KIND_ANY ? 0 : (unsigned)kind;
+	unsigned high = kind == KIND_ANY ? ENTRY_KINDS_MAX : (unsigned)kind;
+
+	return scan_keys(
+	    e, set, TERM_UNIVERSE, TERM_ENTRY, (uint64_t[]){KIND_KEY(low), KIND_KEY(high)}, 0);
 }
 
 /* ---- one criterion ----------------------------------------------------------------------- */
@@ -90,7 +105,7 @@ eval_universe(struct eval *e, struct set *set, enum term_level level)
 #define KEY_MAX 0xffefffffffffffffU
 
 static int
-value_key(struct eval *e, uint16_t attribute, const Cairn__Scalar *value, uint64_t *ret)
+scalar_key(struct eval *e, uint16_t attribute, const Cairn__Scalar *value, uint64_t *ret)
 {
 	uint32_t number;
 	int code;
@@ -147,7 +162,7 @@ add_value(struct eval *e, struct set *set, const Cairn__Leaf *leaf, size_t i,
 	struct range ranges[2];
 	uint64_t key;
 	size_t count = 1;
-	int code = value_key(e, attribute->id, leaf->values[i], &key);
+	int code = scalar_key(e, attribute->id, leaf->values[i], &key);
 
 	if (code == CAIRN_ENOTFOUND) {
 		/* Nobody has this code, so that every code is another one. */
@@ -173,9 +188,9 @@ add_between(struct eval *e, struct set *set, const Cairn__Leaf *leaf,
 	int code = 0;
 
 	if (leaf->values[0]->value_case != CAIRN__SCALAR__VALUE__NOT_SET)
-		code = value_key(e, attribute->id, leaf->values[0], &low);
+		code = scalar_key(e, attribute->id, leaf->values[0], &low);
 	if (code == 0 && leaf->values[1]->value_case != CAIRN__SCALAR__VALUE__NOT_SET)
-		code = value_key(e, attribute->id, leaf->values[1], &high);
+		code = scalar_key(e, attribute->id, leaf->values[1], &high);
 	return code != 0 ? code : eval_range(e, set, attribute->id, level, low, high);
 }
 
@@ -190,24 +205,51 @@ add_level(struct eval *e, struct set *set, const Cairn__Leaf *leaf,
 		return eval_range(e, set, attribute->id, level, KEY_MIN, KEY_MAX);
 	if (leaf->operator_ == CAIRN__LEAF__OPERATOR__BETWEEN)
 		return add_between(e, set, leaf, attribute, level);
+	if (leaf->operator_ == CAIRN__LEAF__OPERATOR__UNDER)
+		return eval_under(e, set, leaf, attribute->id, level);
+	if (leaf->operator_ == CAIRN__LEAF__OPERATOR__LIKE)
+		return eval_like(e, set, leaf, attribute->id, level);
 	for (size_t i = 0; i < leaf->n_values && code == 0; i++)
 		code = add_value(e, set, leaf, i, attribute, level);
 	return code;
 }
 
-/* The patients' own facts and the folded ones answer for patients; other levels take what each
- * level states and carry it over. */
+/* The patients' own facts and the folded ones answer for patients. */
 static int
-add_attribute(struct eval *e, struct set *set, const Cairn__Leaf *leaf,
+add_patients(struct eval *e, struct set *set, const Cairn__Leaf *leaf,
+    const struct attribute_record *attribute)
+{
+	int code = add_level(e, set, leaf, attribute, TERM_PATIENT);
+
+	return code != 0 ? code : add_level(e, set, leaf, attribute, TERM_FOLDED);
+}
+
+/* What patients have, carried to a level that is below them. */
+static int
+add_from_patients(struct eval *e, struct set *set, const Cairn__Leaf *leaf,
+    const struct attribute_record *attribute, enum term_level level)
+{
+	struct set patients = {0};
+	int code = eval_set_new(e, TERM_PATIENT, &patients);
+
+	if (code == 0)
+		code = add_patients(e, &patients, leaf, attribute);
+	if (code == 0)
+		code = eval_move(e, &patients, TERM_PATIENT, level);
+	if (code == 0)
+		set_or(set, &patients);
+	eval_set_free(e, &patients);
+	return code;
+}
+
+/* What each level states, carried over to `level`. */
+static int
+add_every_level(struct eval *e, struct set *set, const Cairn__Leaf *leaf,
     const struct attribute_record *attribute, enum term_level level)
 {
 	int code = 0;
 
-	if (level == TERM_PATIENT) {
-		code = add_level(e, set, leaf, attribute, TERM_PATIENT);
-		return code != 0 ? code : add_level(e, set, leaf, attribute, TERM_FOLDED);
-	}
-	for (int at = TERM_PATIENT; at <= TERM_INSTANCE && code == 0; at++) {
+	for (int at = TERM_PATIENT; at <= TERM_ENTRY && code == 0; at++) {
 		struct set stated = {0};
 
 		if ((attribute->levels >> at & 1) == 0)
@@ -228,9 +270,34 @@ add_attribute(struct eval *e, struct set *set, const Cairn__Leaf *leaf,
 	return code;
 }
 
-/* exists asks for any type, every other operator for that of its values. */
-static bool
-asks_for(const Cairn__Leaf *leaf, enum term_type type)
+#define IMAGE_LEVELS (1U << TERM_STUDY | 1U << TERM_SERIES | 1U << TERM_INSTANCE)
+
+static int
+add_attribute(struct eval *e, struct set *set, const Cairn__Leaf *leaf,
+    const struct attribute_record *attribute, const struct context *at)
+{
+	int kind = at->level == TERM_ENTRY ? eval_attribute_kind(leaf->attribute) : KIND_ANY;
+
+	if (at->level == TERM_PATIENT)
+		return add_patients(e, set, leaf, attribute);
+	/* Of another kind of entry, or stated for patients only: the patient decides. */
+	if (at->level == TERM_ENTRY && kind != KIND_ANY && at->kind != KIND_ANY && kind != at->kind)
+		return add_from_patients(e, set, leaf, attribute, at->level);
+	if (at->level != TERM_ENTRY && (attribute->levels & IMAGE_LEVELS) == 0)
+		return add_from_patients(e, set, leaf, attribute, at->level);
+	return add_every_level(e, set, leaf, attribute, at->level);
+}
+
+int
+eval_attribute_kind(const char *name)
+{
+	const struct cohort_attribute *known = cohort_attribute_find(name);
+
+	return known == NULL ? KIND_ANY : kind_find(cohort_entity_name(known->entity));
+}
+
+bool
+eval_asks_for(const Cairn__Leaf *leaf, enum term_type type)
 {
 	static const Cairn__Scalar__ValueCase cases[] = {
 	    [TERM_CODE] = CAIRN__SCALAR__VALUE_TEXT,
@@ -245,19 +312,19 @@ asks_for(const Cairn__Leaf *leaf, enum term_type type)
 }
 
 int
-eval_leaf(struct eval *e, const Cairn__Leaf *leaf, enum term_level level, struct set *set)
+eval_leaf(struct eval *e, const Cairn__Leaf *leaf, const struct context *at, struct set *set)
 {
 	int code = 0;
 
 	for (int type = TERM_CODE; type <= TERM_DAY && code == 0; type++) {
 		struct attribute_record attribute;
 
-		if (!asks_for(leaf, (enum term_type)type))
+		if (!eval_asks_for(leaf, (enum term_type)type))
 			continue;
 		code = attribute_find(
 		    e->index, e->txn, (enum term_type)type, leaf->attribute, &attribute);
 		if (code == 0)
-			code = add_attribute(e, set, leaf, &attribute, level);
+			code = add_attribute(e, set, leaf, &attribute, at);
 		else if (code == CAIRN_ENOTFOUND)
 			code = 0;
 	}
@@ -274,7 +341,7 @@ eval_leaf_level(struct eval *e, const Cairn__Leaf *leaf, enum term_level *ret)
 	for (int type = TERM_CODE; type <= TERM_DAY; type++) {
 		struct attribute_record attribute;
 
-		if (!asks_for(leaf, (enum term_type)type))
+		if (!eval_asks_for(leaf, (enum term_type)type))
 			continue;
 		code = attribute_find(
 		    e->index, e->txn, (enum term_type)type, leaf->attribute, &attribute);

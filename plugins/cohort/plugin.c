@@ -306,7 +306,7 @@ ask_index(struct cohort *cohort, struct cairn_request *req, bool counts, struct 
 	question->req = req;
 	question->answer = counts ? answer_count : answer_select;
 	question->began_ns = uv_hrtime();
-	question->question.cancel = &question->cancel;
+	question->question.asking.cancel = &question->cancel;
 	question->question.body = cairn_request_body(req, &question->question.length);
 	buf_init(&question->reply, ANSWER_BYTES_MAX);
 	code = fulfil_rules(req, counts, &question->question.rules, err);
@@ -390,6 +390,11 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 		return cairn_error_prefix(err, code, "cohort");
 	}
 	figures_applied(cairn, cohort->index, NULL, &cohort->figures_ms);
+	if (index_discarded(cohort->index) != 0)
+		cairn_log(CAIRN_LOG_WARNING,
+		    "the index was of format %u, which this build does not read: it was discarded "
+		    "and is made anew from what the connectors hold; no count is given until then",
+		    index_discarded(cohort->index));
 	*ret_self = cohort;
 	return 0;
 }

@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "population.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* ---- attributes -------------------------------------------------------------------------- */
 
-enum kind { CODE, NUMBER, DAY };
-
-static const struct {
-	const char *name;
-	enum kind kind;
-	unsigned level; /* where it is usually stated */
-	const char *texts[5];
-	const char *unseen; /* may be asked for, and nobody has it */
-} attributes[] = {
+const struct population_attribute attributes[] = {
     {"modality", CODE, 2, {"CT", "MR", "mr", "MG", "ct"}, "US"},
     {"body_part", CODE, 2, {"CHEST", "BREAST", "HEAD", "chest", "LEG"}, "unseen"},
     {"sex", CODE, 0, {"female", "male", "FEMALE", "female", "male"}, "other"},
@@ -25,12 +15,38 @@ static const struct {
     {"slice_thickness", NUMBER, 2, {0}, NULL}, {"age", NUMBER, 1, {0}, NULL},
     {"volume", NUMBER, 3, {0}, NULL}, {"study_date", DAY, 1, {0}, NULL},
     {"study_day", NUMBER, 1, {0}, NULL}, /* never stated: follows from study_date */
+    {"diagnosis", CODE, 4, {"icd10:C34", "icd10:C34.1", "icd10:C50", "icd10:C50.1", "icd10:c34.9"},
+	"icd10:C61"},
+    {"laterality", CODE, 4, {"left", "right", "LEFT", "bilateral", "left"}, "right"},
+    {"diagnosis_date", DAY, 4, {0}, NULL}, {"observation_value", NUMBER, 4, {0}, NULL},
+    {"observation_date", DAY, 4, {0}, NULL},
+    {"procedure_kind", CODE, 4, {"surgery", "biopsy", "surgery", "radiotherapy", "other"},
+	"imaging"},
+    {"procedure_date", DAY, 4, {0}, NULL},
+    {"gene", CODE, 4, {"BRCA1", "BRCA2", "EGFR", "brca1", "KRAS"}, "TP53"},
+    {"marker", CODE, 4, {"a", "ab", "B", "bb", "abc"}, "unseen"}, /* of entries of any kind */
 };
 
 #define STATED 8
-#define ATTRIBUTES 9
-#define STUDY_DATE 7
-#define STUDY_DAY 8
+#define ATTRIBUTES 18
+
+/* Of entries: kind and attributes. */
+static const struct {
+	const char *name;
+	unsigned attributes[4];
+	size_t count;
+} kinds[RECORD_KINDS] = {
+    {"condition", {9, 10, 11, 17}, 4},
+    {"observation", {12, 13, 17}, 3},
+    {"procedure", {14, 15, 17}, 3},
+    {"variant", {16, 17}, 2},
+};
+
+const char *
+record_kind(unsigned kind)
+{
+	return kinds[kind].name;
+}
 
 uint64_t
 random_next(uint64_t *seed)
@@ -61,12 +77,21 @@ random_number(uint64_t *seed, unsigned attribute)
 		return ((double)random_below(seed, 4000) - 2000) / 7;
 	case STUDY_DAY:
 		return (double)random_below(seed, 40);
+	case 12:
+		return (double)random_below(seed, 8);
 	default:
 		return 18000 + (double)random_below(seed, 40);
 	}
 }
 
 /* ---- items ------------------------------------------------------------------------------- */
+
+static void
+random_fact(uint64_t *seed, struct item_fact *fact)
+{
+	fact->text = (unsigned)random_below(seed, 5);
+	fact->number = random_number(seed, fact->attribute);
+}
 
 struct item
 random_item(uint64_t *seed)
@@ -84,8 +109,7 @@ random_item(uint64_t *seed)
 		fact->level = attributes[fact->attribute].level;
 		if (random_below(seed, 10) == 0)
 			fact->level = (unsigned)random_below(seed, 4);
-		fact->text = (unsigned)random_below(seed, 5);
-		fact->number = random_number(seed, fact->attribute);
+		random_fact(seed, fact);
 	}
 	return item;
 }
@@ -101,6 +125,9 @@ population_remove(struct population *population, unsigned instance)
 void
 population_put(struct population *population, const struct item *item)
 {
+	struct item copy = *item;
+
+	copy.path[0] = population_resolve(population, item->path[0]);
 	population_remove(population, item->path[3]);
 	if (population->count == population->capacity) {
 		population->capacity = population->capacity * 2 + 16;
@@ -109,14 +136,171 @@ population_put(struct population *population, const struct item *item)
 		if (population->items == NULL)
 			return;
 	}
-	population->items[population->count++] = *item;
+	population->items[population->count++] = copy;
 }
 
 void
 population_fini(struct population *population)
 {
 	free(population->items);
+	free(population->records);
 	*population = (struct population){0};
+}
+
+/* ---- records ----------------------------------------------------------------------------- */
+
+struct statement
+random_statement(uint64_t *seed)
+{
+	struct statement s = {.patient = (unsigned)random_below(seed, 12),
+	    .source = (unsigned)random_below(seed, 3),
+	    .withdrawn = random_below(seed, 6) == 0,
+	    .replaces = NOBODY};
+
+	if (random_below(seed, 12) == 0)
+		s.replaces = (unsigned)random_below(seed, 12);
+	if (random_below(seed, 2) == 0) {
+		s.facts[0].attribute = random_below(seed, 2) == 0 ? 2 : 3;
+		random_fact(seed, &s.facts[0]);
+		s.fact_count = 1;
+	}
+	s.record_count = random_below(seed, STATEMENT_RECORDS + 1);
+	for (size_t i = 0; i < s.record_count; i++) {
+		struct record *r = &s.records[i];
+
+		r->kind = (unsigned)random_below(seed, RECORD_KINDS);
+		r->id = (unsigned)random_below(seed, 6);
+		r->withdrawn = random_below(seed, 8) == 0;
+		r->fact_count = random_below(seed, 5);
+		for (size_t f = 0; f < r->fact_count; f++) {
+			r->facts[f].level = 4;
+			r->facts[f].attribute =
+			    kinds[r->kind].attributes[random_below(seed, kinds[r->kind].count)];
+			random_fact(seed, &r->facts[f]);
+		}
+	}
+	return s;
+}
+
+unsigned
+population_resolve(const struct population *population, unsigned patient)
+{
+	while (patient < PATIENTS && population->alias[patient] != 0)
+		patient = population->alias[patient] - 1;
+	return patient;
+}
+
+static struct record *
+find_record(struct population *p, unsigned patient, unsigned source, unsigned kind, unsigned id)
+{
+	for (size_t i = 0; i < p->record_count; i++) {
+		struct record *r = &p->records[i];
+
+		if (r->patient == patient && r->source == source && r->kind == kind && r->id == id)
+			return r;
+	}
+	return NULL;
+}
+
+static struct record *
+add_record(struct population *p, unsigned patient, unsigned source, unsigned kind, unsigned id)
+{
+	struct record *r = find_record(p, patient, source, kind, id);
+
+	if (r != NULL)
+		return r;
+	p->records = realloc(p->records, (p->record_count + 1) * sizeof *p->records);
+	r = &p->records[p->record_count++];
+	*r = (struct record){.patient = patient, .source = source, .kind = kind, .id = id};
+	return r;
+}
+
+static void
+drop_record(struct population *p, struct record *r)
+{
+	*r = p->records[--p->record_count];
+}
+
+/* Facts of `from` whose attribute `to` does not have. */
+static void
+add_missing(struct record *to, const struct record *from)
+{
+	size_t own = to->fact_count;
+
+	for (size_t i = 0; i < from->fact_count; i++) {
+		bool has = false;
+
+		for (size_t j = 0; j < own; j++)
+			has |= to->facts[j].attribute == from->facts[i].attribute;
+		if (!has && to->fact_count < ITEM_FACTS_MAX)
+			to->facts[to->fact_count++] = from->facts[i];
+	}
+}
+
+static void
+merge(struct population *p, unsigned old, unsigned patient)
+{
+	old = population_resolve(p, old);
+	if (old == patient)
+		return;
+	p->alias[old] = patient + 1;
+	for (size_t i = 0; i < p->count; i++)
+		if (p->items[i].path[0] == old)
+			p->items[i].path[0] = patient;
+	for (size_t i = 0; i < p->record_count; i++) {
+		struct record *r = &p->records[i], *has;
+
+		if (r->patient != old)
+			continue;
+		has = find_record(p, patient, r->source, r->kind, r->id);
+		if (has == NULL) {
+			r->patient = patient;
+			continue;
+		}
+		if (r->kind == NO_KIND)
+			add_missing(has, r);
+		drop_record(p, r);
+		i--;
+	}
+}
+
+static void
+state_facts(struct population *p, const struct statement *s, unsigned patient)
+{
+	bool bare = !s->withdrawn && s->fact_count + s->record_count == 0 && s->replaces == NOBODY;
+	struct record *r, before;
+
+	if (s->fact_count == 0 && !bare)
+		return;
+	r = add_record(p, patient, s->source, NO_KIND, 0);
+	before = *r;
+	memcpy(r->facts, s->facts, sizeof s->facts);
+	r->fact_count = s->fact_count;
+	add_missing(r, &before);
+}
+
+void
+population_state(struct population *p, const struct statement *s)
+{
+	unsigned patient = population_resolve(p, s->patient);
+
+	if (s->replaces != NOBODY)
+		merge(p, s->replaces, patient);
+	for (size_t i = 0; s->withdrawn && i < p->record_count; i++)
+		if (p->records[i].patient == patient && p->records[i].source == s->source)
+			drop_record(p, &p->records[i--]);
+	state_facts(p, s, patient);
+	for (size_t i = 0; i < s->record_count; i++) {
+		struct record *r =
+		    add_record(p, patient, s->source, s->records[i].kind, s->records[i].id);
+
+		if (s->records[i].withdrawn) {
+			drop_record(p, r);
+			continue;
+		}
+		memcpy(r->facts, s->records[i].facts, sizeof r->facts);
+		r->fact_count = s->records[i].fact_count;
+	}
 }
 
 /* ---- messages ---------------------------------------------------------------------------- */
@@ -199,6 +383,46 @@ batch_new(const struct item *items, size_t count)
 	return batch;
 }
 
+static Cairn__EntryFacts *
+new_entry(const struct record *record)
+{
+	Cairn__EntryFacts *entry = malloc(sizeof *entry);
+
+	cairn__entry_facts__init(entry);
+	entry->kind = strdup(kinds[record->kind].name);
+	entry->id = numbered("id", record->id);
+	entry->withdrawn = record->withdrawn;
+	entry->facts = calloc(ITEM_FACTS_MAX, sizeof(void *));
+	for (; entry->n_facts < record->fact_count; entry->n_facts++)
+		entry->facts[entry->n_facts] = new_fact(&record->facts[entry->n_facts]);
+	return entry;
+}
+
+Cairn__FactBatch *
+batch_of_statement(const struct statement *s)
+{
+	Cairn__FactBatch *batch = batch_new(NULL, 0);
+	Cairn__PatientFacts *facts = malloc(sizeof *facts);
+
+	cairn__patient_facts__init(facts);
+	batch->source = numbered("source", s->source);
+	batch->patients = calloc(1, sizeof(void *));
+	batch->patients[batch->n_patients++] = facts;
+	facts->patient = numbered("patient-", s->patient);
+	facts->withdrawn = s->withdrawn;
+	facts->facts = calloc(ITEM_FACTS_MAX, sizeof(void *));
+	for (; facts->n_facts < s->fact_count; facts->n_facts++)
+		facts->facts[facts->n_facts] = new_fact(&s->facts[facts->n_facts]);
+	facts->entries = calloc(STATEMENT_RECORDS, sizeof(void *));
+	for (; facts->n_entries < s->record_count; facts->n_entries++)
+		facts->entries[facts->n_entries] = new_entry(&s->records[facts->n_entries]);
+	if (s->replaces != NOBODY) {
+		facts->replaces = calloc(1, sizeof(char *));
+		facts->replaces[facts->n_replaces++] = numbered("patient-", s->replaces);
+	}
+	return batch;
+}
+
 void
 batch_free(Cairn__FactBatch *batch)
 {
@@ -233,6 +457,14 @@ random_leaf(uint64_t *seed, char *ret, size_t size)
 	const char *name = attributes[attribute].name;
 	char a[64], b[64];
 
+	if (random_below(seed, 12) == 0) {
+		static const char *const manies[] = {"gene like \"brca%\"", "marker like \"%b\"",
+		    "diagnosis in icd10:C34", "diagnosis in icd10:C50, icd10:C34.1",
+		    "diagnosis like \"icd10:C%\"", "diagnosis in icd10:C61"};
+
+		snprintf(ret, size, "%s", manies[random_below(seed, 6)]);
+		return;
+	}
 	random_value(seed, attribute, a, sizeof a);
 	random_value(seed, attribute, b, sizeof b);
 	switch (random_below(seed, code ? 4 : 6)) {
@@ -259,6 +491,35 @@ random_leaf(uint64_t *seed, char *ret, size_t size)
 	}
 }
 
+static size_t
+random_group(uint64_t *seed, char *ret, size_t size)
+{
+	static const char *const same[] = {
+	    "study", "series", "condition", "observation", "procedure", "variant"};
+	static const char *const many[] = {
+	    "studies", "series", "conditions", "observations", "procedures", "variants"};
+	size_t which = random_below(seed, 6);
+
+	return random_below(seed, 3) == 0 ? (size_t)snprintf(ret, size, "at least %zu %s (",
+						1 + random_below(seed, 3), many[which])
+					  : (size_t)snprintf(ret, size, "same %s (", same[which]);
+}
+
+static void
+random_within(uint64_t *seed, unsigned depth, char *ret, size_t size)
+{
+	static const char *const words[] = {"before", "after", "of"};
+	size_t used = (size_t)snprintf(ret, size, "((");
+
+	random_expression(seed, depth - 1, ret + used, size - used);
+	used += strlen(ret + used);
+	used += (size_t)snprintf(ret + used, size - used, ") within %u days %s (",
+	    (unsigned)random_below(seed, 12), words[random_below(seed, 3)]);
+	random_expression(seed, depth - 1, ret + used, size - used);
+	used += strlen(ret + used);
+	snprintf(ret + used, size - used, "))");
+}
+
 void
 random_expression(uint64_t *seed, unsigned depth, char *ret, size_t size)
 {
@@ -273,16 +534,19 @@ random_expression(uint64_t *seed, unsigned depth, char *ret, size_t size)
 			random_leaf(seed, ret, size);
 		return;
 	}
-	switch (random_below(seed, 4)) {
+	switch (random_below(seed, 6)) {
 	case 0:
 		used = (size_t)snprintf(ret, size, "not (");
 		children = 1;
 		break;
 	case 1:
-		used = (size_t)snprintf(
-		    ret, size, "same %s (", random_below(seed, 2) == 0 ? "study" : "series");
+	case 2:
+		used = random_group(seed, ret, size);
 		children = 1;
 		break;
+	case 3:
+		random_within(seed, depth, ret, size);
+		return;
 	default:
 		used = (size_t)snprintf(ret, size, "(");
 	}
@@ -293,147 +557,4 @@ random_expression(uint64_t *seed, unsigned depth, char *ret, size_t size)
 		used += strlen(ret + used);
 	}
 	snprintf(ret + used, size - used, ")");
-}
-
-/* ---- the naive answer -------------------------------------------------------------------- */
-
-static bool
-shares(const struct item *a, const struct item *b, unsigned level)
-{
-	for (unsigned i = 0; i <= level; i++)
-		if (a->path[i] != b->path[i])
-			return false;
-	return true;
-}
-
-/* -1, 0, 1; text that differs is 1. */
-static int
-compare(const struct item_fact *fact, const Cairn__Scalar *value)
-{
-	double number = value->value_case == CAIRN__SCALAR__VALUE_DAY ? value->day : value->number;
-
-	if (value->value_case == CAIRN__SCALAR__VALUE_TEXT)
-		return strcasecmp(attributes[fact->attribute].texts[fact->text], value->text) != 0;
-	return fact->number < number ? -1 : fact->number > number;
-}
-
-static bool
-satisfies(const struct item_fact *fact, const Cairn__Leaf *leaf)
-{
-	if (strcmp(attributes[fact->attribute].name, leaf->attribute) != 0)
-		return false;
-	switch (leaf->operator_) {
-	case CAIRN__LEAF__OPERATOR__EXISTS:
-		return true;
-	case CAIRN__LEAF__OPERATOR__IN:
-		for (size_t i = 0; i < leaf->n_values; i++)
-			if (compare(fact, leaf->values[i]) == 0)
-				return true;
-		return false;
-	case CAIRN__LEAF__OPERATOR__BETWEEN:
-		return (leaf->values[0]->value_case == CAIRN__SCALAR__VALUE__NOT_SET ||
-			   compare(fact, leaf->values[0]) >= 0) &&
-		    (leaf->values[1]->value_case == CAIRN__SCALAR__VALUE__NOT_SET ||
-			compare(fact, leaf->values[1]) <= 0);
-	case CAIRN__LEAF__OPERATOR__EQ:
-		return compare(fact, leaf->values[0]) == 0;
-	case CAIRN__LEAF__OPERATOR__NE:
-		return compare(fact, leaf->values[0]) != 0;
-	case CAIRN__LEAF__OPERATOR__LT:
-		return compare(fact, leaf->values[0]) < 0;
-	case CAIRN__LEAF__OPERATOR__LE:
-		return compare(fact, leaf->values[0]) <= 0;
-	case CAIRN__LEAF__OPERATOR__GT:
-		return compare(fact, leaf->values[0]) > 0;
-	default:
-		return compare(fact, leaf->values[0]) >= 0;
-	}
-}
-
-/* Whether the item states a matching fact, and at which levels; study_day is worked out here. */
-static unsigned
-matching_levels(const struct population *p, const struct item *item, const Cairn__Leaf *leaf)
-{
-	unsigned levels = 0;
-
-	for (size_t i = 0; i < item->fact_count; i++) {
-		struct item_fact day = item->facts[i];
-		double first = day.number;
-
-		if (satisfies(&item->facts[i], leaf))
-			levels |= 1U << item->facts[i].level;
-		if (day.attribute != STUDY_DATE || day.level != 1)
-			continue;
-		for (size_t j = 0; j < p->count; j++)
-			for (size_t k = 0; k < p->items[j].fact_count; k++)
-				if (p->items[j].path[0] == item->path[0] &&
-				    p->items[j].facts[k].attribute == STUDY_DATE &&
-				    p->items[j].facts[k].level == 1 &&
-				    p->items[j].facts[k].number < first)
-					first = p->items[j].facts[k].number;
-		day.attribute = STUDY_DAY;
-		day.number -= first;
-		if (satisfies(&day, leaf))
-			levels |= 1U << 1;
-	}
-	return levels;
-}
-
-/* ret[i]: is the entity of this level to which item i belongs in the set? */
-static void
-search(const struct population *p, const Cairn__Expression *node, unsigned level, bool *ret)
-{
-	bool *child = calloc(p->count + 1, sizeof *child);
-	unsigned inner = strcmp(node->entity, "study") == 0 ? 1 : 2;
-
-	for (size_t i = 0; i < p->count; i++)
-		ret[i] = node->operand == CAIRN__EXPRESSION__OPERAND__ALL;
-	for (size_t j = 0; node->leaf != NULL && j < p->count; j++) {
-		unsigned levels = matching_levels(p, &p->items[j], node->leaf);
-
-		for (size_t i = 0; i < p->count; i++)
-			for (unsigned at = 0; at < 4; at++)
-				if ((levels >> at & 1) != 0 &&
-				    shares(&p->items[i], &p->items[j], at < level ? at : level))
-					ret[i] = true;
-	}
-	for (size_t c = 0; c < node->n_children; c++) {
-		bool same = node->operand == CAIRN__EXPRESSION__OPERAND__SAME;
-
-		search(p, node->children[c], same ? inner : level, child);
-		for (size_t i = 0; i < p->count; i++) {
-			if (node->operand == CAIRN__EXPRESSION__OPERAND__NOT)
-				ret[i] = !child[i];
-			else if (node->operand == CAIRN__EXPRESSION__OPERAND__AND)
-				ret[i] = child[i] && (c == 0 || ret[i]);
-			else if (node->operand == CAIRN__EXPRESSION__OPERAND__OR)
-				ret[i] |= child[i];
-			else if (node->operand == CAIRN__EXPRESSION__OPERAND__XOR)
-				ret[i] ^= child[i];
-			for (size_t j = 0; same && j < p->count; j++)
-				if (child[j] &&
-				    shares(
-					&p->items[i], &p->items[j], inner < level ? inner : level))
-					ret[i] = true;
-		}
-	}
-	free(child);
-}
-
-size_t
-population_count(const struct population *p, const Cairn__Expression *expression, unsigned level)
-{
-	bool *in = calloc(p->count + 1, sizeof *in);
-	size_t count = 0;
-
-	search(p, expression, level, in);
-	for (size_t i = 0; i < p->count; i++) {
-		bool first = true;
-
-		for (size_t j = 0; j < i; j++)
-			first &= !shares(&p->items[i], &p->items[j], level);
-		count += in[i] && first;
-	}
-	free(in);
-	return count;
 }

@@ -27,6 +27,19 @@ postings_change(struct index_write *w, const struct posting *posting, bool set)
 	return 0;
 }
 
+int
+postings_change_fact(
+    struct index_write *w, const struct fact *fact, enum term_level level, uint32_t id, bool set)
+{
+	struct posting expanded[TERM_SHIFTS];
+	unsigned count = posting_expand(fact->attribute, level, fact->key, id, expanded);
+	int code = 0;
+
+	for (unsigned i = 0; i < count && code == 0; i++)
+		code = postings_change(w, &expanded[i], set);
+	return code;
+}
+
 static int
 compare_changes(const void *a, const void *b)
 {

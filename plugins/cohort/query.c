@@ -26,12 +26,22 @@ add_criterion(struct index_count *count, const char *attribute)
 	return 0;
 }
 
+/* A connector that keeps genotypes says who carries a variant, not how many of them. */
+static bool
+counts_here(const struct eval *e, const Cairn__Expression *node)
+{
+	return node->number <= 1 || strcmp(node->entity, "variant") != 0 || e->asking == NULL ||
+	    e->asking->carriers == NULL || e->asking->carriers->none;
+}
+
 int
 eval_criteria(struct eval *e, const Cairn__Expression *node, struct index_count *ret)
 {
 	enum term_level level;
 	int code = 0;
 
+	if (node->operand == CAIRN__EXPRESSION__OPERAND__AT_LEAST && !counts_here(e, node))
+		return add_criterion(ret, "at least");
 	if (node->operand == CAIRN__EXPRESSION__OPERAND__LEAF) {
 		code = eval_leaf_level(e, node->leaf, &level);
 		return code == CAIRN_EUNSUPPORTED ? add_criterion(ret, node->leaf->attribute)
@@ -53,8 +63,8 @@ index_count_fini(struct index_count *count)
 
 /* ---- counting ---------------------------------------------------------------------------- */
 
-static int
-count_patients(struct eval *e, const struct set *set, enum term_level at, uint64_t *ret)
+int
+eval_patients(struct eval *e, const struct set *set, enum term_level at, uint64_t *ret)
 {
 	struct set patients = {0};
 	int code;
@@ -87,8 +97,8 @@ count_members(
 	return 0;
 }
 
-static int
-finish(struct eval *e, int code, struct index_count *ret)
+int
+eval_finish(struct eval *e, int code, struct index_count *ret)
 {
 	struct cairn_error *err = e->err;
 
@@ -103,7 +113,7 @@ finish(struct eval *e, int code, struct index_count *ret)
 
 int
 index_count(struct index *index, const Cairn__Expression *expression, Cairn__Level level,
-    const atomic_bool *cancel, struct index_count *ret, struct cairn_error *err)
+    const struct index_asking *asking, struct index_count *ret, struct cairn_error *err)
 {
 	struct index_count count = {0};
 	struct set set = {0};
@@ -113,19 +123,20 @@ index_count(struct index *index, const Cairn__Expression *expression, Cairn__Lev
 
 	if ((unsigned)level > TERM_INSTANCE)
 		return cairn_error_set(err, CAIRN_EINVAL, "unknown level %d", (int)level);
-	code = eval_begin(&e, index, cancel, err);
+	code = eval_begin(&e, index, asking, err);
 	if (code != 0)
 		return code;
+	eval_use_carriers(&e, expression);
 	code = eval_criteria(&e, expression, &count);
 	if (code == 0 && count.criteria_count == 0) {
 		code = eval_expression(&e, expression, (enum term_level)level, &at, &set);
 		if (code == 0)
-			code = count_patients(&e, &set, at, &count.patients);
+			code = eval_patients(&e, &set, at, &count.patients);
 		if (code == 0)
 			code = count_members(&e, &set, at, (enum term_level)level, &count.count);
 		eval_set_free(&e, &set);
 	}
-	code = finish(&e, code, &count);
+	code = eval_finish(&e, code, &count);
 	if (code == 0)
 		*ret = count;
 	return code;
@@ -217,7 +228,7 @@ select_page(struct eval *e, const Cairn__Expression *expression, struct index_pa
 	int code = eval_expression(e, expression, TERM_INSTANCE, &at, &set);
 
 	if (code == 0)
-		code = count_patients(e, &set, at, &count->patients);
+		code = eval_patients(e, &set, at, &count->patients);
 	if (code == 0)
 		code = eval_move(e, &set, at, TERM_INSTANCE);
 	if (code == 0) {
@@ -231,8 +242,9 @@ select_page(struct eval *e, const Cairn__Expression *expression, struct index_pa
 }
 
 int
-index_select(struct index *index, const Cairn__Expression *expression, const atomic_bool *cancel,
-    struct index_page *page, struct index_count *ret, struct cairn_error *err)
+index_select(struct index *index, const Cairn__Expression *expression,
+    const struct index_asking *asking, struct index_page *page, struct index_count *ret,
+    struct cairn_error *err)
 {
 	struct index_count count = {0};
 	struct eval e;
@@ -241,15 +253,16 @@ index_select(struct index *index, const Cairn__Expression *expression, const ato
 	if (page->limit == 0 || page->limit > INDEX_PAGE_MAX)
 		return cairn_error_set(
 		    err, CAIRN_EINVAL, "a page has 1 to %d instances", INDEX_PAGE_MAX);
-	code = eval_begin(&e, index, cancel, err);
+	code = eval_begin(&e, index, asking, err);
 	if (code != 0)
 		return code;
 	page->next = 0;
 	page->too_few = false;
+	eval_use_carriers(&e, expression);
 	code = eval_criteria(&e, expression, &count);
 	if (code == 0 && count.criteria_count == 0)
 		code = select_page(&e, expression, page, &count);
-	code = finish(&e, code, &count);
+	code = eval_finish(&e, code, &count);
 	if (code == 0)
 		*ret = count;
 	return code;
@@ -267,20 +280,21 @@ index_stats(struct index *index, struct index_stats *ret, struct cairn_error *er
 
 	if (code != 0)
 		return code;
-	for (int level = TERM_PATIENT; level <= TERM_INSTANCE && code == 0; level++) {
+	for (int level = TERM_PATIENT; level <= TERM_ENTRY && code == 0; level++) {
 		struct set set = {0};
 
 		code = eval_set_new(&e, (enum term_level)level, &set);
 		if (code == 0)
 			code = eval_universe(&e, &set, (enum term_level)level);
 		if (code == 0)
-			stats.entities[level] = set_count(&set);
+			*(level == TERM_ENTRY ? &stats.entries : &stats.entities[level]) =
+			    set_count(&set);
 		eval_set_free(&e, &set);
 	}
 	mdb_env_info(index->env, &info);
 	mdb_env_stat(index->env, &stat);
 	stats.used_bytes = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
-	code = finish(&e, code, &unused);
+	code = eval_finish(&e, code, &unused);
 	if (code == 0)
 		*ret = stats;
 	return code;

@@ -2,17 +2,26 @@
 #ifndef COHORT_SOURCE_H
 #define COHORT_SOURCE_H
 
-/* The connector whose facts are indexed: what it says that it holds and has handed over, and
+/* The connectors whose facts are indexed: what each says that it holds and has handed over, and
  * whether, by that, the index is whole.  On the plugin's loop. */
 
 #include "base/buf.h"
 #include "identity.h"
 
+#define SOURCES_MAX 64 /* connectors that say what they hold */
+
+struct holding {
+	char name[INDEX_NAME_MAX + 1];
+	uint64_t said_ms; /* monotonic, when it last said something */
+	uint64_t held;    /* instances, or patients where it has no images */
+	bool behind;      /* it has not yet handed over all to this index */
+};
+
 struct source {
-	uint64_t said_ms; /* monotonic, when it last said something; 0: never */
-	uint64_t held;
-	bool behind;               /* it has not yet handed over all to this index */
-	uint64_t differs_since_ms; /* monotonic; 0: the index has as many instances as it holds */
+	struct holding list[SOURCES_MAX];
+	size_t count;
+	uint64_t images;           /* that those with images hold */
+	uint64_t differs_since_ms; /* monotonic; 0: the index has as many instances as they hold */
 };
 
 /* Answers an IndexRequest with a packed IndexAnswer. */

@@ -39,7 +39,7 @@ fact_type(const Cairn__Fact *fact)
 							     : TERM_CODE;
 }
 
-static const char *
+const char *
 fact_problem(const Cairn__Fact *fact)
 {
 	const struct cohort_attribute *known;
@@ -71,6 +71,12 @@ is_identifier(const char *name)
 		if (name[i] <= ' ' || name[i] == 127)
 			return false;
 	return true;
+}
+
+const char *
+identifier_problem(const char *name)
+{
+	return is_identifier(name) ? NULL : "an identifier is missing, too long or not plain ASCII";
 }
 
 const char *
@@ -171,8 +177,8 @@ number_value(struct index_write *w, uint16_t attribute, const char *text, uint64
 	return code;
 }
 
-static int
-encode_fact(struct index_write *w, enum term_level level, const Cairn__Fact *fact, struct fact *ret,
+int
+fact_encode(struct index_write *w, enum term_level level, const Cairn__Fact *fact, struct fact *ret,
     struct cairn_error *err)
 {
 	int code = number_attribute(w, level, fact, &ret->attribute, err);
@@ -196,6 +202,19 @@ compare_facts(const void *a, const void *b)
 	return x->key < y->key ? -1 : x->key > y->key;
 }
 
+size_t
+facts_sort(struct fact *facts, size_t count)
+{
+	size_t kept = 0;
+
+	if (count > 0)
+		qsort(facts, count, sizeof facts[0], compare_facts);
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || compare_facts(&facts[i - 1], &facts[i]) != 0)
+			facts[kept++] = facts[i];
+	return kept;
+}
+
 /* Sorted, each once.  study_day is ours to compute; what others say of it is not taken. */
 static int
 encode_level(struct index_write *w, const Cairn__InstanceFacts *facts, enum term_level level,
@@ -203,20 +222,17 @@ encode_level(struct index_write *w, const Cairn__InstanceFacts *facts, enum term
 {
 	struct fact list[INDEX_FACTS_MAX];
 	struct fact_list source = facts_at(facts, level);
-	uint16_t count = 0, kept = 0;
+	uint16_t count = 0, kept;
 	int code = 0;
 
 	for (size_t i = 0; i < source.count && code == 0; i++) {
 		if (strcmp(source.facts[i]->attribute, "study_day") == 0)
 			continue;
-		code = encode_fact(w, level, source.facts[i], &list[count++], err);
+		code = fact_encode(w, level, source.facts[i], &list[count++], err);
 	}
 	if (code != 0)
 		return code;
-	qsort(list, count, sizeof list[0], compare_facts);
-	for (uint16_t i = 0; i < count; i++)
-		if (i == 0 || compare_facts(&list[i - 1], &list[i]) != 0)
-			list[kept++] = list[i];
+	kept = (uint16_t)facts_sort(list, count);
 	code = buf_append(ret, &kept, sizeof kept);
 	for (uint16_t i = 0; i < kept && code == 0; i++) {
 		code = buf_append(ret, &list[i].attribute, 2);

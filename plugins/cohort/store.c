@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "cohort/expr.h"
+#include "cohort/hierarchy.h"
 
 #define MAP_SIZE_DEFAULT ((size_t)16 << 30)
 #define QUERY_BYTES_DEFAULT ((size_t)256 << 20)
@@ -82,10 +83,6 @@ counters_read(
 	if (value.mv_size != sizeof *ret)
 		return store_corrupt("counters", err);
 	memcpy(ret, value.mv_data, sizeof *ret);
-	if (ret->format != STORE_FORMAT)
-		return cairn_error_set(err, CAIRN_EUNSUPPORTED,
-		    "the cohort index has format %u, this build reads %u", ret->format,
-		    STORE_FORMAT);
 	return 0;
 }
 
@@ -123,31 +120,75 @@ put_known_attributes(struct index *index, MDB_txn *txn, struct counters *counter
 	return 0;
 }
 
+#define TABLES 11
+
+/* An index of another format cannot be read, and need not be: what it had can be handed over again.
+ * All of it goes, and that it went is noted with its successor's identity. */
 static int
-open_tables(struct index *index, struct cairn_error *err)
+discard_other_format(
+    struct index *index, MDB_txn *txn, const MDB_dbi tables[TABLES], struct cairn_error *err)
+{
+	MDB_val value;
+	uint32_t format;
+	int code = store_get(txn, index->meta, "counters", 8, &value, err), rc = 0;
+
+	if (code != 0)
+		return code == CAIRN_ENOTFOUND ? 0 : code;
+	if (value.mv_size < sizeof format)
+		return store_corrupt("counters", err);
+	memcpy(&format, value.mv_data, sizeof format);
+	if (format == STORE_FORMAT)
+		return 0;
+	for (size_t i = 0; rc == 0 && i < TABLES; i++)
+		rc = mdb_drop(txn, tables[i], 0);
+	if (rc != 0)
+		return store_error(rc, "discarding an index of another format", err);
+	index->discarded = format;
+	return identity_lost(index, txn, err);
+}
+
+static int
+open_tables(struct index *index, MDB_txn *txn, struct cairn_error *err)
 {
 	const struct {
 		const char *name;
 		MDB_dbi *dbi;
-	} tables[] = {{"names", &index->names}, {"records", &index->records},
-	    {"statements", &index->statements}, {"columns", &index->columns},
+	} tables[TABLES] = {{"names", &index->names}, {"records", &index->records},
+	    {"statements", &index->statements}, {"entries", &index->entries},
+	    {"aliases", &index->aliases}, {"columns", &index->columns},
 	    {"postings", &index->postings}, {"attributes", &index->attributes},
-	    {"values", &index->values}, {"meta", &index->meta}};
+	    {"values", &index->values}, {"sources", &index->sources}, {"meta", &index->meta}};
+	MDB_dbi opened[TABLES];
 	struct counters counters;
-	MDB_txn *txn;
-	int rc = mdb_txn_begin(index->env, NULL, 0, &txn), code = 0;
+	int rc = 0, code;
 
-	for (size_t i = 0; rc == 0 && i < sizeof tables / sizeof tables[0]; i++)
+	for (size_t i = 0; rc == 0 && i < TABLES; i++) {
 		rc = mdb_dbi_open(txn, tables[i].name, MDB_CREATE, tables[i].dbi);
+		opened[i] = *tables[i].dbi;
+	}
 	if (rc != 0)
 		return store_error(rc, "opening the cohort index", err);
-	code = counters_read(index, txn, &counters, err);
+	code = discard_other_format(index, txn, opened, err);
+	if (code == 0)
+		code = counters_read(index, txn, &counters, err);
 	if (code == 0)
 		code = put_known_attributes(index, txn, &counters);
 	if (code == 0)
 		code = counters_write(index, txn, &counters, err);
 	if (code == 0)
 		code = identity_ensure(index, txn, err);
+	return code;
+}
+
+static int
+open_or_make(struct index *index, struct cairn_error *err)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(index->env, NULL, 0, &txn), code;
+
+	if (rc != 0)
+		return store_error(rc, "opening the cohort index", err);
+	code = open_tables(index, txn, err);
 	if (code != 0) {
 		mdb_txn_abort(txn);
 		return code;
@@ -170,7 +211,8 @@ open_environment(struct index *index, const struct index_options *options, struc
 		rc = mdb_env_open(index->env, options->dir, MDB_NOTLS, 0600);
 	if (rc == 0)
 		rc = mdb_reader_check(index->env, &dead);
-	return rc == 0 ? open_tables(index, err) : store_error(rc, "opening the cohort index", err);
+	return rc == 0 ? open_or_make(index, err)
+		       : store_error(rc, "opening the cohort index", err);
 }
 
 int
@@ -185,13 +227,22 @@ index_open(struct index **ret, const struct index_options *options, struct cairn
 	if (index == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	index->query_bytes = options->query_bytes != 0 ? options->query_bytes : QUERY_BYTES_DEFAULT;
-	code = open_environment(index, options, err);
+	code =
+	    hierarchy_open(&index->hierarchy, options->hierarchies, options->hierarchy_count, err);
+	if (code == 0)
+		code = open_environment(index, options, err);
 	if (code != 0) {
 		index_close(index);
 		return code;
 	}
 	*ret = index;
 	return 0;
+}
+
+unsigned
+index_discarded(const struct index *index)
+{
+	return index->discarded;
 }
 
 void
@@ -201,5 +252,6 @@ index_close(struct index *index)
 		return;
 	if (index->env != NULL)
 		mdb_env_close(index->env);
+	hierarchy_free(index->hierarchy);
 	free(index);
 }

@@ -9,10 +9,14 @@
  *   records     level, entity number -> struct entity_record or instance_record, then the
  *               identifier
  *   statements  series, n -> references, then the facts: what instances of the series state
+ *   entries     patient, source -> the facts of the patient that the source states;
+ *               patient, source, digest of kind and id -> an entry of the record (entry.c)
+ *   aliases     a pseudonym that was replaced -> the patient's pseudonym now
  *   columns     column, chunk -> 32-bit values by entity number
  *   postings    posting_key() -> container
  *   attributes  type, name -> struct attribute_record
- *   values      attribute, folded text -> the value's number
+ *   values      attribute, folded text -> the value's number, then the text as it was first stated
+ *   sources     name -> struct source_record
  *   meta        "counters" -> struct counters; "identity", "rebuild": see identity.c
  */
 
@@ -21,15 +25,17 @@
 #include "index.h"
 #include "term.h"
 
-#define STORE_FORMAT 1U
+#define STORE_FORMAT 2U
 #define STORE_NONE UINT32_MAX
 #define STORE_NAME_KEY_MAX (5 + INDEX_NAME_MAX)
 
 struct counters {
 	uint32_t format;
-	uint32_t entities[4]; /* the next number of each level */
+	uint32_t entities[TERM_LEVELS]; /* the next number of each level */
 	uint32_t values;
 	uint32_t attributes;
+	uint32_t sources;
+	uint32_t aliases; /* how many */
 };
 
 struct entity_record {
@@ -48,11 +54,21 @@ struct attribute_record {
 	uint16_t levels; /* bit per term_level at which it was ever stated */
 };
 
+struct source_record {
+	uint16_t number;
+	uint16_t images; /* it has stated instances */
+};
+
 enum store_column {
 	COLUMN_STUDY_PATIENT,
 	COLUMN_SERIES_STUDY,
 	COLUMN_INSTANCE_SERIES,
 	COLUMN_SERIES_INSTANCES, /* how many */
+	COLUMN_STUDY_DAY,        /* the earliest stated, see column_day() */
+	COLUMN_ENTRY_PATIENT,
+	COLUMN_ENTRY_DAY,
+	COLUMN_PATIENT_LOW, /* a digest of the pseudonym: patients.c */
+	COLUMN_PATIENT_HIGH,
 	COLUMN_COUNT,
 };
 
@@ -61,8 +77,11 @@ enum store_column {
 
 struct index {
 	MDB_env *env;
-	MDB_dbi names, records, statements, columns, postings, attributes, values, meta;
+	MDB_dbi names, records, statements, entries, aliases, columns, postings, attributes, values;
+	MDB_dbi sources, meta;
 	size_t query_bytes;
+	uint32_t discarded; /* format of the index that was found and made anew; 0: none */
+	struct hierarchy *hierarchy;
 };
 
 /* LMDB's code as ours, with words. */
@@ -84,6 +103,9 @@ int counters_write(const struct index *index, MDB_txn *txn, const struct counter
 
 /* identity.c: makes the index's identity where it has none yet. */
 int identity_ensure(const struct index *index, MDB_txn *txn, struct cairn_error *err);
+int identity_read(const struct index *index, MDB_txn *txn, char *ret, struct cairn_error *err);
+/* Notes that an index that had facts was discarded, so that no count is given for now. */
+int identity_lost(const struct index *index, MDB_txn *txn, struct cairn_error *err);
 
 /* ---- names and records ------------------------------------------------------------------- */
 
@@ -99,6 +121,10 @@ int name_delete(const struct index *index, MDB_txn *txn, enum term_level level, 
 int name_each(const struct index *index, MDB_txn *txn, enum term_level level, uint32_t parent,
     MDB_cursor **cursor, uint32_t *ret);
 
+/* The pseudonym that a patient has now. */
+int alias_find(const struct index *index, MDB_txn *txn, const struct counters *counters,
+    const char *name, char ret[INDEX_NAME_MAX + 1]);
+
 /* Copies the fixed part (`size` bytes) and, where `name` is not NULL, the identifier. */
 int record_get(const struct index *index, MDB_txn *txn, enum term_level level, uint32_t id,
     void *ret_fixed, size_t size, char name[INDEX_NAME_MAX + 1]);
@@ -112,6 +138,10 @@ int attribute_find(const struct index *index, MDB_txn *txn, enum term_type type,
     struct attribute_record *ret);
 int attribute_put(const struct index *index, MDB_txn *txn, enum term_type type, const char *name,
     const struct attribute_record *record);
+/* Folds ASCII case.  `ret` has room for STORE_VALUE_KEY_MAX; 0 when the text is longer than any
+ * that could have been stored. */
+#define STORE_VALUE_KEY_MAX (2 + INDEX_TEXT_MAX)
+size_t value_key(uint16_t attribute, const char *text, uint8_t *ret);
 /* Folds ASCII case.  0, CAIRN_ENOTFOUND, or another code. */
 int value_find(
     const struct index *index, MDB_txn *txn, uint16_t attribute, const char *text, uint32_t *ret);
@@ -127,6 +157,8 @@ struct column_chunk {
 	uint32_t values[COLUMN_CHUNK];
 };
 
+/* A day as a column has it; STORE_NONE for one that no calendar has. */
+uint32_t column_day(int64_t day);
 void column_key(enum store_column column, uint32_t chunk, uint8_t ret[5]);
 int column_get(const struct index *index, MDB_txn *txn, struct column_chunk *chunk,
     enum store_column column, uint32_t id, uint32_t *ret);

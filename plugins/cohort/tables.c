@@ -3,6 +3,7 @@
 #include "store.h"
 
 #include <endian.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cohort/expr.h"
@@ -78,6 +79,28 @@ name_each(const struct index *index, MDB_txn *txn, enum term_level level, uint32
 	if (value.mv_size != sizeof *ret)
 		return CAIRN_ECORRUPT;
 	memcpy(ret, value.mv_data, sizeof *ret);
+	return 0;
+}
+
+/* A replaced pseudonym's successor may be replaced in turn, but never by itself. */
+int
+alias_find(const struct index *index, MDB_txn *txn, const struct counters *counters,
+    const char *name, char ret[INDEX_NAME_MAX + 1])
+{
+	snprintf(ret, INDEX_NAME_MAX + 1, "%s", name);
+	for (uint32_t i = 0; i < counters->aliases; i++) {
+		MDB_val value;
+		int code = store_get(txn, index->aliases, ret, strlen(ret), &value, NULL);
+
+		if (code == CAIRN_ENOTFOUND)
+			return 0;
+		if (code != 0)
+			return code;
+		if (value.mv_size > INDEX_NAME_MAX)
+			return CAIRN_ECORRUPT;
+		memcpy(ret, value.mv_data, value.mv_size);
+		ret[value.mv_size] = 0;
+	}
 	return 0;
 }
 
@@ -177,9 +200,8 @@ attribute_put(const struct index *index, MDB_txn *txn, enum term_type type, cons
 	return store_put(txn, index->attributes, key, attribute_key(type, name, key), &value, NULL);
 }
 
-/* 0 when the text is longer than any that could have been stored. */
-static size_t
-value_key(uint16_t attribute, const char *text, uint8_t ret[2 + INDEX_TEXT_MAX])
+size_t
+value_key(uint16_t attribute, const char *text, uint8_t *ret)
 {
 	uint16_t big = htobe16(attribute);
 	size_t length = strlen(text);
@@ -196,7 +218,7 @@ int
 value_find(
     const struct index *index, MDB_txn *txn, uint16_t attribute, const char *text, uint32_t *ret)
 {
-	uint8_t key[2 + INDEX_TEXT_MAX];
+	uint8_t key[STORE_VALUE_KEY_MAX];
 	size_t length = value_key(attribute, text, key);
 	MDB_val value;
 	int code = length == 0 ? CAIRN_ENOTFOUND
@@ -204,7 +226,7 @@ value_find(
 
 	if (code != 0)
 		return code;
-	if (value.mv_size != sizeof *ret)
+	if (value.mv_size < sizeof *ret)
 		return CAIRN_ECORRUPT;
 	memcpy(ret, value.mv_data, sizeof *ret);
 	return 0;
@@ -214,14 +236,26 @@ int
 value_put(
     const struct index *index, MDB_txn *txn, uint16_t attribute, const char *text, uint32_t value)
 {
-	uint8_t key[2 + INDEX_TEXT_MAX];
-	size_t length = value_key(attribute, text, key);
-	MDB_val bytes = {sizeof value, &value};
+	uint8_t key[STORE_VALUE_KEY_MAX], stored[sizeof value + INDEX_TEXT_MAX];
+	size_t length = value_key(attribute, text, key),
+	       text_length = strnlen(text, INDEX_TEXT_MAX);
+	MDB_val bytes = {sizeof value + text_length, stored};
+
+	memcpy(stored, &value, sizeof value);
+	memcpy(stored + sizeof value, text, text_length);
 
 	return store_put(txn, index->values, key, length, &bytes, NULL);
 }
 
 /* ---- columns ----------------------------------------------------------------------------- */
+
+uint32_t
+column_day(int64_t day)
+{
+	if (day < COHORT_DAY_MIN || day > COHORT_DAY_MAX)
+		return STORE_NONE;
+	return (uint32_t)(day - COHORT_DAY_MIN);
+}
 
 void
 column_key(enum store_column column, uint32_t chunk, uint8_t ret[5])

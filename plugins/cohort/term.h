@@ -20,13 +20,18 @@ enum term_level {
 	TERM_STUDY,
 	TERM_SERIES,
 	TERM_INSTANCE,
+	TERM_ENTRY,  /* entries of a patient's record, of every kind */
 	TERM_FOLDED, /* patients, by facts stated anywhere below them */
 };
 
 enum term_type { TERM_CODE, TERM_NUMBER, TERM_DAY };
 
+/* Levels that have entities of their own. */
+#define TERM_LEVELS (TERM_ENTRY + 1)
+
 /* Attribute numbers carry their type in the lowest two bits.  Number 0 is the universe: the
- * entities that are present. */
+ * entities that are present.  Its value is 0, but for entries, and for patients by their entries,
+ * where it is the entry's kind (entry.h). */
 #define TERM_UNIVERSE 0U
 #define TERM_TYPE(attribute) ((enum term_type)((attribute)&3U))
 

@@ -37,8 +37,15 @@ struct fact_reader {
 int statement_read(const uint8_t *bytes, size_t length, struct fact_reader ret[4]);
 bool fact_next(struct fact_reader *reader, struct fact *ret);
 
-/* What is wrong with an item, or NULL. */
+/* What is wrong with an item, a fact or an identifier, or NULL. */
 const char *facts_problem(const Cairn__InstanceFacts *facts);
+const char *fact_problem(const Cairn__Fact *fact);
+const char *identifier_problem(const char *name);
+/* As the tables have it; attributes and values that are new get their numbers. */
+int fact_encode(struct index_write *write, enum term_level level, const Cairn__Fact *fact,
+    struct fact *ret, struct cairn_error *err);
+/* Ascending, each once.  Returns how many are left. */
+size_t facts_sort(struct fact *facts, size_t count);
 /* Two items that state the same, word for word, whoever they are about. */
 bool facts_equal(const Cairn__InstanceFacts *a, const Cairn__InstanceFacts *b);
 /* The canonical bytes; attributes and values that are new get their numbers. */
@@ -65,6 +72,9 @@ struct change {
 };
 
 int postings_change(struct index_write *write, const struct posting *posting, bool set);
+/* All postings of a fact. */
+int postings_change_fact(struct index_write *write, const struct fact *fact, enum term_level level,
+    uint32_t id, bool set);
 int postings_flush(struct index_write *write);
 
 /* ---- touched patients --------------------------------------------------------------------- */
@@ -86,9 +96,12 @@ struct touched {
 /* Remembers what `patient` has before it changes.  To be called before a statement appears or
  * disappears. */
 int touch(struct index_write *write, uint32_t patient);
+/* Both, when one change is about two. */
+int touch_two(struct index_write *write, uint32_t a, uint32_t b);
 /* Turns the differences into postings, and forgets. */
 int settle(struct index_write *write);
-int collect(struct index_write *write, uint32_t patient, struct collected *ret);
+/* `note_days`: writes the days of the patient's studies to their column. */
+int collect(struct index_write *write, uint32_t patient, bool note_days, struct collected *ret);
 
 struct index_write {
 	struct index *index;
@@ -105,7 +118,7 @@ struct index_write {
 	size_t touched_count, touched_capacity, touched_bytes;
 	uint32_t *touched_slots; /* hash table: 0 or 1 + index into `touched` */
 	struct buf statement;
-	MDB_cursor *statements;
+	MDB_cursor *statements, *entries;
 };
 
 #endif
