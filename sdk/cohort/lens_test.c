@@ -282,7 +282,7 @@ written_trees_read_back_the_same(void **state)
 	(void)state;
 	while (written < 20000) {
 		Cairn__Expression *tree =
-		    testing_lens_tree(&seed, (unsigned)testing_below(&seed, 4));
+		    testing_lens_tree(&seed, (unsigned)testing_below(&seed, 3));
 		Cairn__Expression *again = NULL;
 		struct cairn_error err = {0};
 		char *json = NULL, *twice = NULL, *x = NULL, *y = NULL;

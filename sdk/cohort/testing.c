@@ -247,3 +247,29 @@ testing_lens_tree(uint64_t *seed, unsigned depth)
 		node->children[node->n_children] = testing_lens_tree(seed, depth - 1);
 	return node;
 }
+
+/* Leaves of the table, and at the end perhaps a variant; with one that Beacon reads otherwise (IN
+ * of one value, an open range) left out. */
+Cairn__Expression *
+testing_conjunction(uint64_t *seed)
+{
+	Cairn__Expression *all = malloc(sizeof *all), *child;
+	size_t count = 2 + testing_below(seed, 2);
+
+	cairn__expression__init(all);
+	all->operand = CAIRN__EXPRESSION__OPERAND__AND;
+	all->children = calloc(count + 1, sizeof(void *));
+	while (all->n_children < count) {
+		child = testing_lens_tree(seed, 0);
+		if (child->leaf->operator_ == CAIRN__LEAF__OPERATOR__IN ||
+		    child->leaf->operator_ == CAIRN__LEAF__OPERATOR__BETWEEN ||
+		    child->leaf->operator_ == CAIRN__LEAF__OPERATOR__EXISTS ||
+		    child->leaf->n_values > 1)
+			cairn__expression__free_unpacked(child, NULL);
+		else
+			all->children[all->n_children++] = child;
+	}
+	if (testing_below(seed, 2) == 0)
+		cohort_parse("variant (EGFR, L858R)", &all->children[all->n_children++], NULL);
+	return all;
+}

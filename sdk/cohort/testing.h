@@ -15,5 +15,7 @@ size_t testing_below(uint64_t *seed, size_t limit);
 Cairn__Expression *testing_tree(uint64_t *seed, unsigned depth);
 /* Of leaves of the table, and, or, xor and not. */
 Cairn__Expression *testing_lens_tree(uint64_t *seed, unsigned depth);
+/* Leaves of the table and perhaps a variant. */
+Cairn__Expression *testing_conjunction(uint64_t *seed);
 
 #endif
