@@ -8,6 +8,7 @@
  *   scp.c (network) \                    patients.c: who the patient becomes
  *                     -> ingest*.c ----- deid/: the header is rewritten in memory
  *   import.c (files) /                   sdk/objects: appended, durable with its facts
+ *                                        links.c: which accession is the patient's
  *                                        outbox.c: the facts become jobs
  *                                        consumer.c: and once more, for a new index
  *
@@ -26,6 +27,7 @@
 #include "objects/store.h"
 
 struct patients;
+struct links;
 struct outbox;
 struct consumer;
 struct scp;
@@ -46,6 +48,7 @@ struct connector {
 	struct deid_profile *profile;
 	struct objects *objects;
 	struct patients *patients;
+	struct links *links; /* NULL: nothing is linked */
 	struct outbox *outbox;
 	struct consumer *consumer;
 	struct scp *scp;

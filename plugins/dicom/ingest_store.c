@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "deid/facts.h"
+#include "links.h"
 #include "patients.h"
 
 #define RETRY_MS 4
@@ -297,6 +298,7 @@ ingest_identify(struct ingest *ingest)
 
 	if (!admit(ingest))
 		return;
+	links_state(ingest->connector->links, &ingest->scan);
 	ingest->state = INGEST_WAITING;
 	ingest->waits++;
 	if (patients_find(ingest->connector->patients, ingest->scan.patient_id, ingest->scan.issuer,

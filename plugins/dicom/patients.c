@@ -15,6 +15,7 @@
 /* Direct-mapped: two patients that share a slot are asked for in turn, which is only slower. */
 struct slot {
 	bool used;
+	uint64_t at_ms; /* of the loop */
 	uint8_t key[KEY_BYTES];
 	char pseudonym[DEID_PSEUDONYM_MAX + 1];
 	int32_t shift;
@@ -108,6 +109,7 @@ answered(void *arg, int code, const char *text, const void *body, size_t length)
 	if (answer != NULL &&
 	    text_copy(slot->pseudonym, sizeof slot->pseudonym, answer->pseudonym)) {
 		slot->used = true;
+		slot->at_ms = uv_now(cairn_loop(waiter->patients->cairn));
 		slot->shift = answer->date_shift_days;
 		memcpy(slot->key, waiter->key, KEY_BYTES);
 		tell(waiter, slot);
@@ -150,7 +152,8 @@ patients_find(struct patients *patients, const char *identifier, const char *iss
 	if (code != 0)
 		return cairn_error_set(err, code, "cannot digest the patient's identifier");
 	slot = slot_of(patients, known.key);
-	*ret_now = slot->used && memcmp(slot->key, known.key, KEY_BYTES) == 0;
+	*ret_now = slot->used && memcmp(slot->key, known.key, KEY_BYTES) == 0 &&
+	    uv_now(cairn_loop(patients->cairn)) - slot->at_ms < PATIENTS_FRESH_MS;
 	if (*ret_now) {
 		tell(&known, slot);
 		return 0;

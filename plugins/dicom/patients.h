@@ -4,7 +4,7 @@
 
 /*
  * Who a patient becomes.  The site key is the kernel's; we ask it once for each patient
- * (pseudonym.patient) and remember the answer.  What is remembered is keyed by a digest, so that no
+ * (pseudonym.patient) and remember the answer for a minute.  What is remembered is keyed by a digest, so that no
  * identifier stays in memory longer than its instance.
  */
 
@@ -12,6 +12,7 @@
 
 #define PATIENTS_REMEMBERED 16384
 #define PATIENTS_WAITING_MAX 4096
+#define PATIENTS_FRESH_MS 60000 /* by then a patient may have been merged into another */
 
 /* `code` 0 with the patient, valid during the callback. */
 typedef void (*patients_fn)(

@@ -9,6 +9,7 @@
 #include "counts.h"
 #include "import.h"
 #include "ingest.h"
+#include "links.h"
 #include "outbox.h"
 #include "patients.h"
 #include "scp.h"
@@ -104,6 +105,8 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 		code = open_objects(connector, err);
 	if (code == 0)
 		code = patients_new(&connector->patients, cairn, err);
+	if (code == 0)
+		code = links_new(&connector->links, cairn, err);
 	if (code == 0)
 		code = outbox_new(&connector->outbox, connector, err);
 	if (code == 0)
@@ -267,6 +270,11 @@ CAIRN_PLUGIN("dicom", "0.1.0",
     "  memory_mb: {type: integer, default: 64, min: 8, max: 65536,\n"
     "    help: 'Memory for instances on their way to the disk, and as much for their headers "
     "(MiB)'}\n"
+    "  link: {type: list, default: [accession], choices: [accession, other-patient-ids],\n"
+    "    help: 'What leads to the patient beside the Patient ID: the Accession Number, the first "
+    "of "
+    "the\n"
+    "      Other Patient IDs Sequence'}\n"
     "  deid.options: {type: list, default: [retain-longitudinal-modified-dates,\n"
     "    retain-patient-characteristics],\n"
     "    choices: [retain-safe-private, retain-uids, retain-device-identity,\n"

@@ -66,15 +66,15 @@ cairn_config_bool(struct cairn *cairn, const char *key)
 size_t
 cairn_config_list_length(struct cairn *cairn, const char *key)
 {
-	(void)cairn, (void)key;
-	return 0;
+	(void)cairn;
+	return strcmp(key, "link") == 0 ? 1 : 0;
 }
 
 const char *
 cairn_config_list_get(struct cairn *cairn, const char *key, size_t index)
 {
-	(void)cairn, (void)key, (void)index;
-	return "";
+	(void)cairn, (void)index;
+	return strcmp(key, "link") == 0 ? "accession" : "";
 }
 
 void

@@ -129,6 +129,11 @@ struct deid_scan {
 	const struct dcm_syntax *announced;
 	char patient_id[DEID_TEXT_MAX];
 	char issuer[DEID_TEXT_MAX]; /* Issuer of Patient ID (0010,0021) */
+	char accession[DEID_TEXT_MAX];
+	char accession_issuer[DEID_TEXT_MAX]; /* the sequence's Local or Universal Entity ID */
+	char other_id[DEID_TEXT_MAX];         /* the first of Other Patient IDs Sequence */
+	char other_issuer[DEID_TEXT_MAX];
+	unsigned other_ids;
 	char sop_class[DEID_UID_MAX + 1];
 	char sop_instance[DEID_UID_MAX + 1];
 	char study[DEID_UID_MAX + 1];

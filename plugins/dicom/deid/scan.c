@@ -20,6 +20,7 @@ static const struct field {
     FIELD(0x00080016, sop_class),
     FIELD(0x00080018, sop_instance),
     FIELD(0x00080020, study_date),
+    FIELD(0x00080050, accession),
     FIELD(0x00080060, modality),
     FIELD(0x00080064, conversion),
     FIELD(0x00080070, manufacturer),
@@ -70,12 +71,33 @@ top_level(struct deid_scan *scan, const uint8_t *data, const struct dcm_token *t
 		    dcm_read_u16(data + token->value_offset, token->big_endian) > 1;
 }
 
+/* Whose number the accession is (PS3.3 10.14), and what else the patient is called (C.2.3). */
+static bool
+identifying(
+    struct deid_scan *scan, const uint8_t *data, const struct dcm_token *token, uint32_t sequence)
+{
+	if (sequence == DCM_TAG(0x0008, 0x0051) && scan->accession_issuer[0] == 0 &&
+	    (token->tag == DCM_TAG(0x0040, 0x0031) || token->tag == DCM_TAG(0x0040, 0x0032)))
+		take_text(data, token, scan->accession_issuer, sizeof scan->accession_issuer);
+	else if (sequence == DCM_TAG(0x0010, 0x1002) && token->tag == DCM_TAG(0x0010, 0x0020) &&
+	    scan->other_ids++ == 0)
+		take_text(data, token, scan->other_id, sizeof scan->other_id);
+	else if (sequence == DCM_TAG(0x0010, 0x1002) && token->tag == DCM_TAG(0x0010, 0x0021) &&
+	    scan->other_ids == 1)
+		take_text(data, token, scan->other_issuer, sizeof scan->other_issuer);
+	else
+		return false;
+	return true;
+}
+
 /* Multi-frame objects have these in their functional groups (PS3.3 C.7.6.16); the first counts. */
 static void
 nested(struct deid_scan *scan, const uint8_t *data, const struct dcm_token *token)
 {
 	uint32_t sequence = scan->reader.levels[scan->reader.depth].tag;
 
+	if (token->depth == 1 && identifying(scan, data, token, sequence))
+		return;
 	if (sequence == DCM_TAG(0x0008, 0x2218) && token->tag == DCM_TAG(0x0008, 0x0104) &&
 	    scan->region[0] == 0)
 		take_text(data, token, scan->region, sizeof scan->region);
