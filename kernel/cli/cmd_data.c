@@ -13,6 +13,7 @@
 #include "cairn/imaging.pb-c.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/import_kind.h"
 #include "cli/lent.h"
 #include "cli/question.h"
 #include "depth.h"
@@ -133,6 +134,10 @@ print_imported(const struct cli *cli, const Cairn__ImportProgress *done)
 		printf("%" PRIu64 " files: %" PRIu64 " imported, %" PRIu64 " held already, %" PRIu64
 		       " refused\n",
 		    done->files_done, done->imported, done->duplicates, done->refused);
+		if (done->resources + done->unused > 0)
+			printf("%" PRIu64 " resources became facts, of %" PRIu64
+			       " the mapping takes nothing, %" PRIu64 " wait for their patient\n",
+			    done->resources, done->unused, done->waiting);
 		return CLI_DONE;
 	}
 	refusals = json_array();
@@ -140,10 +145,11 @@ print_imported(const struct cli *cli, const Cairn__ImportProgress *done)
 		json_array_append_new(refusals,
 		    json_pack("{s:o, s:o}", "path", cli_text(done->refusals[i]->path), "reason",
 			cli_text(done->refusals[i]->reason)));
-	return cli_print_json(
-	    json_pack("{s:I, s:I, s:I, s:I, s:o}", "files", (json_int_t)done->files_done,
-		"imported", (json_int_t)done->imported, "duplicates", (json_int_t)done->duplicates,
-		"refused", (json_int_t)done->refused, "refusals", refusals));
+	return cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I}", "files",
+	    (json_int_t)done->files_done, "imported", (json_int_t)done->imported, "duplicates",
+	    (json_int_t)done->duplicates, "refused", (json_int_t)done->refused, "refusals",
+	    refusals, "resources", (json_int_t)done->resources, "unused", (json_int_t)done->unused,
+	    "waiting", (json_int_t)done->waiting));
 }
 
 /* Absolute paths, since the plugin has a working directory of its own. */
@@ -200,14 +206,15 @@ interrupts(void)
 }
 
 static int
-send_import(struct cli *cli, const char *purpose, const Cairn__ImportRequest *request)
+send_import(struct cli *cli, const char *purpose, const char *subject,
+    const Cairn__ImportRequest *request)
 {
 	struct importing importing = {.cli = cli};
 	FD_AUTO interrupt = interrupts();
 	bool lost = false;
 	struct question question = {.cli = cli,
 	    .purpose = purpose,
-	    .subject = "imaging.import",
+	    .subject = subject,
 	    .message = &request->base,
 	    .timeout_ms = IMPORT_TIMEOUT_MS,
 	    .progress = import_progress,
@@ -240,6 +247,41 @@ send_import(struct cli *cli, const char *purpose, const Cairn__ImportRequest *re
 	return status;
 }
 
+/* Each connector gets what is of its kind; the worst of their answers. With --json all must be of
+ * one kind, since one object is printed. */
+static int
+send_by_kind(struct cli *cli, const char *purpose, const Cairn__ImportRequest *request)
+{
+	const struct import_kind *kind;
+	unsigned used = 0;
+	int worst = CLI_DONE;
+
+	for (unsigned k = 0; (kind = import_kind_at(k)) != NULL; k++) {
+		Cairn__ImportRequest part = CAIRN__IMPORT_REQUEST__INIT;
+		int status = CLI_DONE;
+
+		part.paths = calloc(request->n_paths, sizeof(char *));
+		if (part.paths == NULL)
+			return cli_failf(cli, CAIRN_ENOMEM, "out of memory");
+		for (size_t i = 0; i < request->n_paths; i++) {
+			if (import_kind_of(request->paths[i]) == kind)
+				part.paths[part.n_paths++] = request->paths[i];
+		}
+		if (part.n_paths > 0 && used++ > 0 && cli->json)
+			status = cli_failf(cli, CAIRN_EINVAL,
+			    "with --json all must be of one kind; name %s in a command of their "
+			    "own",
+			    kind->what);
+		else if (part.n_paths > 0 && !cli->json && kind->suffixes != NULL)
+			printf("%s: to the plugin %s\n", kind->what, kind->plugin);
+		if (part.n_paths > 0 && status == CLI_DONE)
+			status = send_import(cli, purpose, kind->subject, &part);
+		worst = status > worst ? status : worst;
+		free(part.paths);
+	}
+	return worst;
+}
+
 static int
 run_import(struct cli *cli, int argc, char **argv)
 {
@@ -255,7 +297,7 @@ run_import(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "name files or folders");
 	status = absolute_paths(cli, argc, argv, &request);
 	if (status == CLI_DONE)
-		status = send_import(cli, purpose, &request);
+		status = send_by_kind(cli, purpose, &request);
 	for (size_t i = 0; i < request.n_paths; i++)
 		free(request.paths[i]);
 	free(request.paths);
@@ -263,8 +305,12 @@ run_import(struct cli *cli, int argc, char **argv)
 }
 
 const struct cli_command cli_data_commands[] = {
-    {"import", "PATH... [--purpose P]", "read DICOM files and folders into the node",
+    {"import", "PATH... [--purpose P]", "read files and folders of images or FHIR into the node",
 	"  --purpose P   default: operations\n\n"
+	"Files that end in .json or .ndjson, and folders that begin with one, are FHIR and go to "
+	"the "
+	"plugin\n"
+	"fhir; all others are DICOM. A file of FHIR is taken as a whole or not at all.\n"
 	"Each file is de-identified on the way in, or refused with the reason. Files that are "
 	"held\n"
 	"already are counted and left alone, so an import can be repeated. One that is interrupted "

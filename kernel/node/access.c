@@ -22,6 +22,17 @@ add_in_home(struct sandbox_policy *policy, const char *home, const char *name,
 	return sandbox_policy_add(policy, path, access, err);
 }
 
+/* What a site says of its codes and tables, for connectors; nothing of a patient. */
+static int
+add_mappings(struct sandbox_policy *policy, const char *home, struct cairn_error *err)
+{
+	char path[PATH_MAX];
+
+	if (file_join(path, sizeof path, home, "mappings") != 0 || !file_exists(path))
+		return 0;
+	return sandbox_policy_add(policy, path, SANDBOX_READ, err);
+}
+
 static int
 add_own(const struct node_config *config, const struct manifest *manifest,
     struct sandbox_policy *policy, struct cairn_error *err)
@@ -40,6 +51,8 @@ add_own(const struct node_config *config, const struct manifest *manifest,
 		code = sandbox_policy_add(policy, *dir, SANDBOX_LEND, err);
 	if (code == 0)
 		code = sandbox_policy_add(policy, config->home, SANDBOX_KEEP, err);
+	if (code == 0)
+		code = add_mappings(policy, config->home, err);
 	/* LMDB's readers enter themselves into the index's table of readers. */
 	if (code == 0 && !write && manifest_has(manifest, "objects:read"))
 		code =
@@ -135,6 +148,8 @@ access_check_policy(const struct node_config *config, const struct manifest *man
 	if (code == 0 &&
 	    (manifest_has(manifest, "objects:write") || manifest_has(manifest, "objects:read")))
 		code = add_in_home(&policy, config->home, "objects", SANDBOX_READ, err);
+	if (code == 0)
+		code = add_mappings(&policy, config->home, err);
 	if (code == 0)
 		code = manifest->interpreter != NULL
 		    ? add_interpreter(manifest, bin_dir, &policy, err)

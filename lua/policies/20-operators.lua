@@ -5,7 +5,7 @@ local housekeeping = setting("operator_purposes", "list")
 
 rule {
 	name = "operators-are-local",
-	subjects = { "cohort.*", "imaging.*" },
+	subjects = { "cohort.*", "imaging.*", "fhir.*" },
 	decide = function(q)
 		if q.principal.role == "operator" and q.principal.via ~= "control" then
 			return deny("operators act on this machine only, not through '%s'", q.principal.via)
@@ -30,6 +30,16 @@ rule {
 	decide = function(q)
 		if q.principal.role == "operator" then
 			return permit("operators may import images; they are de-identified on the way in")
+		end
+	end,
+}
+
+rule {
+	name = "operator-fhir",
+	subjects = { "fhir.import", "fhir.pull" },
+	decide = function(q)
+		if q.principal.role == "operator" then
+			return permit("operators may take in the record; identifiers become pseudonyms on the way in")
 		end
 	end,
 }
