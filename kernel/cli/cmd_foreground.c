@@ -4,10 +4,13 @@
  * can look at it, also under valgrind (which is the process that becomes the host).
  */
 #define _XOPEN_SOURCE 700
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -32,8 +35,9 @@ on_signal(int signal_number)
 }
 
 struct foreground {
-	const char *settings, *subject, *body;
+	const char *settings, *subject, *body, *debugger;
 	bool valgrind;
+	pid_t debugging; /* the debugger; 0: none, or it has ended */
 };
 
 /* ---- what is run --------------------------------------------------------------------------- */
@@ -65,6 +69,62 @@ find_plugin(struct cli *cli, const char *name, struct foreground *foreground,
 	return code;
 }
 
+/* ---- a debugger ---------------------------------------------------------------------------- */
+
+/* It attaches to a host that waits, so that the host stays our child, whom we know on the socket,
+ * and the terminal stays the debugger's.  Ctrl-C is for it alone. */
+static int
+begin_debugger(void *arg, int pid, struct cairn_error *err)
+{
+	struct foreground *foreground = arg;
+	char number[16], pending[] = "set breakpoint pending on", flag[] = "-p", ex[] = "-iex",
+			 quiet[] = "-q";
+	char *args[] = {
+	    (char *)(uintptr_t)foreground->debugger, quiet, ex, pending, flag, number, NULL};
+	int code;
+
+	snprintf(number, sizeof number, "%d", pid);
+	fprintf(stderr,
+	    "cairn: THE SANDBOX IS OFF: this plugin may do whatever you may. Its process %d waits "
+	    "for the\ndebugger before anything of the plugin is loaded: set breakpoints (they wait "
+	    "for the plugin),\nthen `continue`; `quit` ends the debugger and stops the plugin.\n",
+	    pid);
+	code = posix_spawnp(&foreground->debugging, args[0], NULL, NULL, args, environ);
+	if (code == 0)
+		return 0;
+	foreground->debugging = 0;
+	return cairn_error_set(err, CAIRN_ENOTFOUND, "cannot run %.64s: %s; is it installed?",
+	    foreground->debugger, strerror(code));
+}
+
+static bool
+debugger_ended(void *arg)
+{
+	struct foreground *foreground = arg;
+
+	if (foreground->debugging != 0 &&
+	    waitpid(foreground->debugging, NULL, WNOHANG) == foreground->debugging)
+		foreground->debugging = 0;
+	return foreground->debugging == 0;
+}
+
+/* Until it is left, which is when the plugin is stopped. */
+static void
+serve_debugger(struct foreground *foreground, struct tested *tested)
+{
+	while (!debugger_ended(foreground) && tested_turn(tested))
+		continue;
+}
+
+static void
+wait_for_debugger(struct foreground *foreground)
+{
+	while (foreground->debugging != 0 && waitpid(foreground->debugging, NULL, 0) < 0 &&
+	    errno == EINTR)
+		continue;
+	foreground->debugging = 0;
+}
+
 /* ---- running ------------------------------------------------------------------------------- */
 
 static int
@@ -94,15 +154,23 @@ run_plugin(const struct cli *cli, struct foreground *foreground, struct tested_o
 
 	if (foreground->valgrind)
 		options->tool = valgrind;
+	if (foreground->debugger != NULL) {
+		options->debug = begin_debugger;
+		options->left = debugger_ended;
+		options->arg = foreground;
+	}
 	options->foreground = true;
 	code = tested_start(&tested, options, err);
 	if (code == 0 && foreground->subject != NULL)
 		code = call_once(cli, foreground, tested, err);
+	else if (code == 0 && foreground->debugger != NULL)
+		serve_debugger(foreground, tested);
 	else if (code == 0)
 		tested_serve(tested, &asked_to_end);
 	if (code == 0)
 		code = tested_stop(tested, err);
 	tested_free(tested);
+	wait_for_debugger(foreground);
 	return code;
 }
 
@@ -152,7 +220,8 @@ cli_foreground_run(struct cli *cli, int argc, char **argv)
 	struct foreground foreground = {0};
 	const struct cli_option options[] = {{"--settings", &foreground.settings, NULL},
 	    {"--call", &foreground.subject, NULL}, {"--body", &foreground.body, NULL},
-	    {"--valgrind", NULL, &foreground.valgrind}, {0}};
+	    {"--valgrind", NULL, &foreground.valgrind}, {"--debugger", &foreground.debugger, NULL},
+	    {0}};
 	char dir[] = "/tmp/cairn-run-XXXXXX";
 	int status;
 
@@ -161,6 +230,8 @@ cli_foreground_run(struct cli *cli, int argc, char **argv)
 		return argc < 0 ? CLI_USAGE : cli_usage(cli, "name one plugin or its file");
 	if (foreground.body != NULL && foreground.subject == NULL)
 		return cli_usage(cli, "--body goes with --call");
+	if (foreground.debugger != NULL && foreground.valgrind)
+		return cli_usage(cli, "--debugger and --valgrind do not go together");
 	if (mkdtemp(dir) == NULL)
 		return cli_failf(cli, CAIRN_EIO, "cannot make a folder in /tmp");
 	status = run_in(cli, &foreground, argv[0], dir);

@@ -212,11 +212,13 @@ const struct cli_command cli_test_commands[] = {
 	"Runs the plugin in a host of its own, without a node. A wait is over after --timeout\n"
 	"seconds (10). Exit status 0: it conforms.\n",
 	"cairn plugin test build/plugins/word-count.so", run_test},
-    {"plugin run", "NAME|FILE.so [--valgrind] [--call SUBJECT [--body TEXT]]",
+    {"plugin run", "NAME|FILE [--valgrind | --debugger gdb] [--call SUBJECT [--body TEXT]]",
 	"run one plugin in the foreground, without a node",
 	"  NAME             of the node: its file and settings, but a state folder of its own\n"
 	"  --settings FILE  other settings\n"
 	"  --valgrind       under valgrind; exit status 1 when it found an error\n"
+	"  --debugger GDB   under this debugger, which takes `-p PID` as gdb does; the sandbox is "
+	"off\n"
 	"  --call SUBJECT   call it once, print the answer, and stop\n"
 	"Its log and what it prints come here. Ctrl-C stops it in order.\n",
 	"cairn plugin run word-count --valgrind --call word-count.count", cli_foreground_run},

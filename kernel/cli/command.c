@@ -15,7 +15,7 @@ command_environment(struct command *command)
 
 	while (environ[count] != NULL)
 		count++;
-	command->environment = calloc(count + 3, sizeof(char *));
+	command->environment = calloc(count + 4, sizeof(char *));
 	if (command->environment == NULL)
 		return CAIRN_ENOMEM;
 	for (size_t i = 0; i < count; i++) {
@@ -23,7 +23,9 @@ command_environment(struct command *command)
 			command->environment[kept++] = environ[i];
 	}
 	command->environment[kept++] = command->plugin_variable;
-	command->environment[kept] = command->fail_variable;
+	command->environment[kept++] = command->fail_variable;
+	if (command->debug_variable[0] != 0)
+		command->environment[kept] = command->debug_variable;
 	return 0;
 }
 
@@ -46,6 +48,9 @@ command_fill(struct command *command, const struct tested_options *options, cons
 	    "CAIRN_CONFORMANCE_PLUGIN=%s", path);
 	snprintf(command->fail_variable, sizeof command->fail_variable, "CAIRN_CONFORMANCE_FAIL=%u",
 	    options->fail_allocation);
+	if (options->debug != NULL)
+		snprintf(command->debug_variable, sizeof command->debug_variable,
+		    "CAIRN_AWAIT_DEBUGGER=1");
 	for (; options->tool != NULL && options->tool[count] != NULL; count++) {
 		if (count >= COMMAND_ARGUMENTS_MAX - 7)
 			return cairn_error_set(err, CAIRN_ELIMIT, "too many words for the tool");

@@ -15,7 +15,7 @@
 
 struct command {
 	char host[PATH_MAX], shim[PATH_MAX], url[PATH_MAX + 8];
-	char plugin_variable[PATH_MAX + 40], fail_variable[64];
+	char plugin_variable[PATH_MAX + 40], fail_variable[64], debug_variable[32];
 	char *arguments[COMMAND_ARGUMENTS_MAX];
 	char **environment; /* ours and the shim's */
 	uv_stdio_container_t stdio[COMMAND_STDIO_MAX];

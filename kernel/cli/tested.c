@@ -248,6 +248,13 @@ ended_words(const struct tested *tested, struct cairn_error *err)
 	    err, CAIRN_ECORRUPT, "the process ended with status %d", (int)tested->status);
 }
 
+static bool
+is_ready(const struct tested *tested, uint64_t arg)
+{
+	(void)arg;
+	return tested->ready;
+}
+
 /* What was sent before the end is still read: the loop turns a little longer. */
 static int
 wait_until(struct tested *tested, bool (*condition)(const struct tested *tested, uint64_t arg),
@@ -261,6 +268,10 @@ wait_until(struct tested *tested, bool (*condition)(const struct tested *tested,
 				uv_run(&tested->loop, UV_RUN_ONCE);
 			return condition(tested, arg) ? 0 : ended_words(tested, err);
 		}
+		if (condition == is_ready && tested->options.left != NULL &&
+		    tested->options.left(tested->options.arg))
+			return cairn_error_set(err, CAIRN_ECANCELLED,
+			    "the debugger was left before the plugin was ready");
 		if (clock_monotonic_ms() > end_ms)
 			return cairn_error_set(err, CAIRN_ETIMEOUT, "not within %u ms", timeout_ms);
 		uv_run(&tested->loop, UV_RUN_ONCE);
@@ -276,13 +287,6 @@ tested_answers(const struct tested *tested, uint64_t id)
 	for (size_t i = 0; i < tested->answer_count; i++)
 		count += tested->answers[i] == id;
 	return count;
-}
-
-static bool
-is_ready(const struct tested *tested, uint64_t arg)
-{
-	(void)arg;
-	return tested->ready;
 }
 
 static bool
@@ -495,6 +499,8 @@ open_all(struct tested *tested, struct cairn_error *err)
 		code = spawn(tested, err);
 	if (code == 0)
 		code = listen_for(tested, err);
+	if (code == 0 && tested->options.debug != NULL)
+		code = tested->options.debug(tested->options.arg, tested_pid(tested), err);
 	return code;
 }
 
@@ -564,6 +570,14 @@ tested_abandon(struct tested *tested, struct cairn_error *err)
 	channel_close(tested->channel, NULL, NULL);
 	tested->channel = NULL;
 	return wait_until(tested, has_exited, 0, tested->options.timeout_ms, err);
+}
+
+bool
+tested_turn(struct tested *tested)
+{
+	if (!tested->exited)
+		uv_run(&tested->loop, UV_RUN_ONCE);
+	return !tested->exited;
 }
 
 void

@@ -31,8 +31,12 @@ struct tested_options {
 	const char *dir;      /* a folder of ours: state, socket, log */
 	const char *override; /* the key of a setting that has its smallest or largest value */
 	bool override_max;
-	int object_fd;            /* a script's bytes, sealed (runtime/bundle.h); 0: none */
-	const char *const *tool;  /* what the host runs under (valgrind), NULL-terminated */
+	int object_fd;           /* a script's bytes, sealed (runtime/bundle.h); 0: none */
+	const char *const *tool; /* what the host runs under (valgrind), NULL-terminated */
+	/* The host waits for a debugger, and this begins one for it; or NULL. */
+	int (*debug)(void *arg, int pid, struct cairn_error *err);
+	bool (*left)(void *arg); /* that the debugger has ended */
+	void *arg;
 	bool foreground;          /* standard input and output are ours */
 	bool watched;             /* by the conformance shim */
 	unsigned fail_allocation; /* in start(); needs `watched` */
@@ -62,6 +66,8 @@ int tested_abandon(struct tested *tested, struct cairn_error *err);
 /* Kills what is left; frees. */
 void tested_free(struct tested *tested);
 /* Turns the loop until the process has ended or `*until` is set (by a signal; may be NULL). */
+/* Once; false when the process has ended. */
+bool tested_turn(struct tested *tested);
 void tested_serve(struct tested *tested, const volatile sig_atomic_t *until);
 
 /* Sends one message; `id` is chosen and given back. */

@@ -5,18 +5,24 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <uv.h>
 
+#include "base/buf.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "host/crash.h"
 #include "host/exec.h"
 #include "runtime/runtime.h"
 #include "sandbox/sandbox.h"
+
+#define STATUS_MAX 65536 /* of /proc/self/status */
 
 struct host {
 	struct sandbox_policy policy;
@@ -84,6 +90,35 @@ seal(void *arg, struct cairn_error *err)
 	return host->confined ? sandbox_seal(&host->policy, SANDBOX_FD, err) : 0;
 }
 
+/* ---- a debugger ------------------------------------------------------------------------- */
+
+static bool
+is_traced(void)
+{
+	BUF_AUTO text = {.max = STATUS_MAX};
+	const char *line;
+
+	if (file_read("/proc/self/status", &text, NULL) != 0 || buf_text(&text) == NULL)
+		return false;
+	line = strstr(buf_text(&text), "\nTracerPid:");
+	return line != NULL && strtol(line + sizeof "\nTracerPid:" - 1, NULL, 10) != 0;
+}
+
+/* `cairn plugin run --debugger`: nothing of the plugin is loaded before somebody looks.  Never in a
+ * node, which gives its hosts no such variable. */
+static void
+await_debugger(pid_t kernel)
+{
+	const struct timespec pause = {.tv_nsec = 20000000};
+
+	if (getenv("CAIRN_AWAIT_DEBUGGER") == NULL)
+		return;
+	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY); /* it is no child of the debugger */
+	while (!is_traced() && getppid() == kernel)
+		nanosleep(&pause, NULL);
+	unsetenv("CAIRN_AWAIT_DEBUGGER");
+}
+
 /* ---- running ---------------------------------------------------------------------------- */
 
 /* Does not return when the interpreter runs. */
@@ -121,6 +156,7 @@ main(int argc, char **argv)
 	}
 	if (bind_to_kernel(kernel) != 0)
 		return 1;
+	await_debugger(kernel);
 	if (enter(&host, &err) != 0) {
 		log_error("host", "%s", err.text);
 		return 1;

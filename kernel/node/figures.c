@@ -61,6 +61,13 @@ dropped_of(const struct node_plugin *plugin, const struct supervisor_info *info)
 }
 
 static double
+metrics_dropped_of(const struct node_plugin *plugin, const struct supervisor_info *info)
+{
+	(void)info;
+	return (double)plugin->metrics_dropped;
+}
+
+static double
 taken_of(const struct node_plugin *plugin, const struct supervisor_info *info)
 {
 	(void)info;
@@ -78,6 +85,8 @@ static const struct {
 	memory_of},
     {"cairn_plugin_refused_total", "Accesses that were refused.", PAGE_COUNTER, refused_of},
     {"cairn_plugin_events_dropped_total", "Events that it did not get.", PAGE_COUNTER, dropped_of},
+    {"cairn_plugin_metrics_dropped_total", "Messages with figures that came too often.",
+	PAGE_COUNTER, metrics_dropped_of},
     {"cairn_plugin_jobs_taken", "Jobs that it works on.", PAGE_GAUGE, taken_of},
 };
 

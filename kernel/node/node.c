@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "node/accepted.h"
 #include "node/confine.h"
 #include "node/control.h"
 #include "node/figures.h"
@@ -224,6 +225,7 @@ open_ledger(struct node *node, struct cairn_error *err)
 	text_hex(bytes, sizeof bytes, digest);
 	node_record(node, "node", node->config->id, "started", "");
 	node_record(node, "policy", digest, "loaded", "");
+	accepted_record(node);
 	return 0;
 }
 

@@ -99,6 +99,8 @@ struct node_plugin {
 	size_t taken_count;
 	size_t taken_bytes;
 	uint64_t events_dropped;
+	uint64_t metrics_since_ms, metrics_dropped;
+	unsigned metrics_count;                  /* METRICS since then */
 	uint64_t refused;                        /* what it was not allowed to do */
 	uint64_t refused_since_ms;               /* when the current NODE_REFUSALS_MS began */
 	unsigned refused_shown;                  /* logged and recorded since then */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "node/figures.h"
@@ -16,6 +17,8 @@
 
 #define CORE_PATTERN "/proc/sys/kernel/core_pattern"
 #define STATUS_MAX 512
+#define METRICS_WINDOW_MS 10000u
+#define METRICS_MAX 100u /* in it, of one plugin */
 
 static void
 open_log(struct node *node)
@@ -98,8 +101,20 @@ void
 observe_metrics(struct node_plugin *plugin, const Cairn__Envelope *envelope)
 {
 	struct node *node = plugin->node;
-	Cairn__Metrics *message =
-	    cairn__metrics__unpack(NULL, envelope->body.len, envelope->body.data);
+	uint64_t now_ms = clock_monotonic_ms();
+	Cairn__Metrics *message;
+
+	/* The SDK sends one a second.  What comes too often costs nothing and is not lost on the
+	 * way of a host of ours. */
+	if (now_ms - plugin->metrics_since_ms >= METRICS_WINDOW_MS) {
+		plugin->metrics_since_ms = now_ms;
+		plugin->metrics_count = 0;
+	}
+	if (++plugin->metrics_count > METRICS_MAX) {
+		plugin->metrics_dropped++;
+		return;
+	}
+	message = cairn__metrics__unpack(NULL, envelope->body.len, envelope->body.data);
 
 	if (message == NULL)
 		node_plugin_refuse(plugin, "a plugin sent metrics that are none");

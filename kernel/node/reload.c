@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "link/link.h"
+#include "node/accepted.h"
 #include "node/figures.h"
 #include "node/handover.h"
 #include "node/policy.h"
@@ -299,6 +300,7 @@ take_new(struct reload *reload, const struct handover_report *report)
 	    reload->asker, json_array_size(replaced), json_array_size(stopped));
 	log_info("node", "reloaded: %s", what);
 	node_record(node, "node", node->config->id, "reloaded", what);
+	accepted_record(node);
 	json_object_set_new(reply, "replaced", replaced);
 	json_object_set_new(reply, "stopped", stopped);
 	text = json_dumps(reply, JSON_COMPACT);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "config/store.h"
+#include "node/accepted.h"
 #include "node/handover.h"
 #include "node/operate.h"
 #include "node/policy.h"
@@ -245,6 +246,8 @@ replace_switch(struct node *node, const json_t *json, json_t *reply, struct cair
 	if (code == 0)
 		code = read_switch(request, json, &plugin, &config, err);
 	if (code == 0)
+		accepted_record(node);
+	if (code == 0)
 		node_record(node, "plugin", request->name,
 		    strcmp(verb, "rollback") == 0 ? "rollback" : "upgrade", node->asker);
 	if (code == 0)
@@ -275,6 +278,7 @@ replace_restart(struct node *node, const json_t *json, json_t *reply, struct cai
 		code = plugin_config_load(node->config, name, NULL, &config, err);
 	if (code == 0) {
 		snprintf(request->name, sizeof request->name, "%s", name);
+		accepted_record(node);
 		node_record(node, "plugin", name, "restart", "asked by the operator");
 		code = replace_one(request, plugin, &config, json, err);
 	}

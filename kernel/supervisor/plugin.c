@@ -17,6 +17,8 @@
 
 #define DOWN_MS 500 /* for a host that lost its connection to end by itself */
 #define WIRE 1
+#define FIRST_WAIT_MS 1000u
+#define LAST_WAIT_MS 60000u
 
 static void
 tell(struct supervisor_plugin *plugin, const char *what, const char *reason)
@@ -120,6 +122,7 @@ on_ready(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 
 	if (envelope->code != 0) {
 		plugin->start_refused = true;
+		plugin->start_waits = envelope->code == CAIRN_EAGAIN && !plugin->standby;
 		if (snprintf(plugin->verdict, sizeof plugin->verdict, "failed to start: %s",
 			envelope->text) < 0)
 			plugin->verdict[0] = 0;
@@ -128,6 +131,7 @@ on_ready(struct supervisor_plugin *plugin, const Cairn__Envelope *envelope)
 		return; /* it leaves now; the handshake's deadline still runs */
 	}
 	plugin->state = SUPERVISOR_READY;
+	plugin->wait_ms = 0;
 	if (plugin->last_error[0] != 0)
 		memcpy(plugin->earlier_error, plugin->last_error, sizeof plugin->earlier_error);
 	plugin->last_error[0] = 0;
@@ -296,17 +300,21 @@ add_work(struct supervisor_plugin *plugin, char reason[SUPERVISOR_REASON_MAX])
 		reason[length] = 0;
 }
 
-void
-plugin_note_failure(struct supervisor_plugin *plugin, const char *what, const char *reason)
+/* An address in use is no crash loop: it is tried for as long as it takes, and ever more rarely. */
+static void
+wait_for_outside(struct supervisor_plugin *plugin, const char *reason)
 {
-	struct supervisor_failure *kept =
-	    &plugin->kept[plugin->failures++ % SUPERVISOR_FAILURES_KEPT];
+	unsigned next_ms = plugin->wait_ms == 0 ? FIRST_WAIT_MS : plugin->wait_ms * 2;
 
-	kept->what = what;
-	kept->wall_ms = clock_wall_ms();
-	if (snprintf(kept->reason, sizeof kept->reason, "%s", reason) < 0)
-		kept->reason[0] = 0;
-	memcpy(plugin->last_error, kept->reason, sizeof plugin->last_error);
+	plugin->wait_ms = next_ms > LAST_WAIT_MS ? LAST_WAIT_MS : next_ms;
+	plugin_note_failure(plugin, "failed to start", reason);
+	plugin->state = SUPERVISOR_WAITING;
+	timer_set(plugin, plugin->wait_ms, 0);
+	log_line(plugin->quiet ? CAIRN_LOG_INFO : CAIRN_LOG_WARNING, SUPERVISOR_TOPIC,
+	    "%s; it is tried again in %u s, and then until it can start (at once: `cairn plugin "
+	    "restart %s`)",
+	    reason, plugin->wait_ms / 1000, plugin->name);
+	tell(plugin, "failed to start", reason);
 }
 
 /* It crashed, or could not start. */
@@ -388,6 +396,8 @@ on_exited(void *arg, int64_t status, int term_signal)
 	}
 	if (asked)
 		stopped(plugin);
+	else if (plugin->state == SUPERVISOR_WAITING && plugin->start_waits)
+		wait_for_outside(plugin, reason);
 	else if (plugin->state == SUPERVISOR_WAITING) /* gone() may have stopped it */
 		failed(plugin, plugin->start_refused ? "failed to start" : "crashed", reason,
 		    ready_for_ms);
@@ -451,6 +461,7 @@ plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err)
 	plugin->verdict[0] = 0;
 	plugin->down = false;
 	plugin->start_refused = false;
+	plugin->start_waits = false;
 	plugin->starts++;
 	if (supervisor->ops.confine != NULL) {
 		code = supervisor->ops.confine(

@@ -40,6 +40,8 @@ struct supervisor_plugin {
 	bool ready_told;     /* ops.ready was called, ops.gone not yet */
 	bool start_again;    /* when stopped */
 	bool start_refused;  /* the plugin said that it cannot start */
+	bool start_waits;    /* ... until something outside is different (CAIRN_EAGAIN) */
+	unsigned wait_ms;    /* how long it waited for that last; 0: not yet */
 	bool traced;         /* said in the log that it is under a debugger */
 	bool standby;        /* a successor: prepared first, tried once */
 	bool hands_over;     /* its host said that it knows how */
@@ -72,7 +74,6 @@ struct supervisor {
 
 /* plugin.c */
 int plugin_start(struct supervisor_plugin *plugin, struct cairn_error *err);
-void plugin_note_failure(struct supervisor_plugin *plugin, const char *what, const char *reason);
 int plugin_begin(struct supervisor_plugin *plugin, struct cairn_error *err);
 void plugin_stop(struct supervisor_plugin *plugin);
 /* Makes the 0 ms timer tell the waiters, when STOPPED. */
@@ -83,6 +84,9 @@ void plugin_condemn(struct supervisor_plugin *plugin, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* A message that is nothing but its kind; WELCOME has the body that belongs to it. */
 int plugin_command(struct supervisor_plugin *plugin, Cairn__Envelope__Kind kind);
+
+/* failure.c: the last few are kept. */
+void plugin_note_failure(struct supervisor_plugin *plugin, const char *what, const char *reason);
 
 /* heartbeat.c: one question; without an answer to the ones before, the end. */
 void heartbeat_ask(struct supervisor_plugin *plugin);

@@ -256,6 +256,33 @@ the_breaker_opens_after_its_limit(void **state)
 }
 
 static bool
+has_tried_twice(struct fixture *f)
+{
+	struct supervisor_info info = {0};
+
+	supervisor_info_get(f->plugin, &info);
+	return info.failures == 2;
+}
+
+static void
+what_waits_for_something_outside_opens_no_breaker(void **state)
+{
+	struct supervisor_info info = {0};
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.options.restart_limit = 1;
+	fixture_open(&f, "wait-at-start", "wait_at_start", "0.1.0");
+	WAIT_FOR(&f, has_tried_twice);
+	supervisor_info_get(f.plugin, &info);
+	assert_int_equal(info.state, SUPERVISOR_WAITING);
+	assert_int_equal(f.seen.failed, 0);
+	assert_true(info.next_try_ms > 1000); /* the second pause is longer than the first */
+	fixture_close(&f);
+}
+
+static bool
 has_failed_twice(struct fixture *f)
 {
 	return f->seen.failed == 2;
@@ -695,6 +722,7 @@ main(void)
 	    cmocka_unit_test(an_idle_host_answers_its_heartbeats),
 	    cmocka_unit_test(the_breaker_opens_after_its_limit),
 	    cmocka_unit_test(restart_clears_the_breaker),
+	    cmocka_unit_test(what_waits_for_something_outside_opens_no_breaker),
 	    cmocka_unit_test(a_failed_start_says_why),
 	    cmocka_unit_test(a_start_that_hangs_is_ended),
 	    cmocka_unit_test(a_wrong_abi_is_refused),

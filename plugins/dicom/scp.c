@@ -306,6 +306,11 @@ scp_new(struct scp **ret, struct connector *connector, struct cairn_error *err)
 	options.max_pdu = (uint32_t)cairn_config_integer(cairn, "max_pdu");
 	options.idle_ms = (unsigned)cairn_config_integer(cairn, "idle_s") * 1000;
 	code = cairn_listener(cairn, address, port, &fd, err);
+	if (code == CAIRN_EEXIST) /* whatever has the port may leave it */
+		code = cairn_error_set(err, CAIRN_EAGAIN,
+		    "port %u of %.64s is in use by another program; stop that one (ss -ltnp), or "
+		    "set another port",
+		    port, address);
 	if (code == 0)
 		code =
 		    dimse_listen_fd(cairn_loop(cairn), fd, &options, &ops, scp, &scp->dimse, err);

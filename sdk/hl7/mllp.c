@@ -323,8 +323,8 @@ mllp_open(struct mllp **ret, struct cairn *cairn, const struct mllp_handler *han
 	if (rc == 0)
 		rc = uv_listen((uv_stream_t *)&mllp->tcp, 128, connected);
 	if (rc != 0)
-		return cairn_error_set(
-		    err, CAIRN_EIO, "cannot listen on %s port %d: %s", ip, port, uv_strerror(rc));
+		return cairn_error_set(err, rc == UV_EADDRINUSE ? CAIRN_EAGAIN : CAIRN_EIO,
+		    "cannot listen on %s port %d: %s", ip, port, uv_strerror(rc));
 	*ret = mllp;
 	return 0;
 }

@@ -6,9 +6,10 @@ import pathlib
 import shutil
 import signal
 import tempfile
+import urllib.request
 import zipapp
 
-from harness import ROOT, Node, contains, equal, main, wait_for
+from harness import ROOT, Node, contains, equal, free_port, main, wait_for
 
 EXAMPLES = ROOT / "sdk/examples"
 NAMES = ("hello-py", "hello-lua", "hello-sh")
@@ -162,6 +163,25 @@ def test_a_signed_script_needs_no_pin_and_no_change():
         manifest.write_text(manifest.read_text().replace("0.1.0", "0.2.0"))
         node.cairn("plugin", "upgrade", str(manifest), status=1)
         contains(node.stderr, "was changed after it was signed", "why")
+
+
+def test_figures_that_come_too_often_are_dropped_and_counted():
+    with Languages() as node:
+        port = free_port()
+        node.set("node.yaml", "metrics", f"127.0.0.1:{port}")
+        script = node.plugins_dir / "hello-py.py"
+        script.write_text(script.read_text().replace("def list_done(request):\n", """\
+def list_done(request):
+    from cairn import wire
+    for _ in range(500):
+        plugin._send(wire.Envelope(kind=23))
+"""))
+        node.enable()
+        node.ask("hello-py.done")
+        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
+        row = 'cairn_plugin_metrics_dropped_total{plugin="hello-py"} '
+        found = [line for line in page.splitlines() if line.startswith(row)]
+        equal(found, [row + "400"], "what was dropped")
 
 
 def test_a_killed_one_is_back_at_once():

@@ -74,7 +74,14 @@ def test_a_changed_byte_is_refused_and_recorded():
         equal((state["state"], state["provenance"]), ("failed", "refused"), "at the next start")
         compile_plugin(node.plugins / "hello.so", "0.1.1")
         node.cairn("plugin", "enable", "hello", status=1)
-        contains(node.cairn("plugin", "enable", "hello", "--pin"), "pinned at", "with --pin")
+        said = node.cairn("plugin", "enable", "hello", "--pin")
+        contains(said, "pinned at", "with --pin")
+        records = node.json("ledger", "tail", "--records", "50")["records"]
+        accepted = [r["reason"] for r in records if r["verdict"] == "accepted"]
+        equal(len(set(accepted)), 2, "each accepted digest is in the ledger")
+        equal(any(digest in said for digest in accepted), True, "also that of --pin")
+        gone = [r["reason"] for r in records if r["verdict"] == "no longer accepted"]
+        equal([g in accepted for g in gone], [True], "and that the first is accepted no more")
 
 
 def test_a_swapped_file_does_not_reach_a_restarted_host():

@@ -54,7 +54,10 @@ struct cairn_plugin {
 	size_t size;  /* sizeof(struct cairn_plugin) when the plugin was compiled */
 	unsigned abi; /* CAIRN_ABI when the plugin was compiled */
 
-	/* Opens what the plugin needs.  `*ret_self` is handed to every other callback. */
+	/* Opens what the plugin needs.  `*ret_self` is handed to every other callback. CAIRN_EAGAIN
+	 * says that something outside must become different first (an address is in use): it is
+	 * tried again after 1 s, 2 s and so on up to 60 s, for as long as it takes; after any other
+	 * code ten failures within a minute are the end. */
 	int (*start)(struct cairn *cairn, void **ret_self, struct cairn_error *err);
 
 	/* Answers a call now or later: exactly one cairn_reply() or cairn_fail() for each request.
@@ -165,8 +168,8 @@ void cairn_drained(struct cairn *cairn);
  * restart and an upgrade connections wait in its backlog and none is refused.  In start() or later;
  * the same address and port give the same socket again.  Close `*ret_fd` as any other.  Needs the
  * capability listen:tcp.  CAIRN_EEXIST: something else listens there.  Since 0.2. */
-int cairn_listener(struct cairn *cairn, const char *address, uint16_t port, int *ret_fd,
-    struct cairn_error *err);
+int cairn_listener(
+    struct cairn *cairn, const char *address, uint16_t port, int *ret_fd, struct cairn_error *err);
 
 /* ---- answering a call ------------------------------------------------------------------- */
 
@@ -263,7 +266,8 @@ struct cairn_metric {
 	const char *label; /* the name of its one label (not "plugin" or "le"), or NULL */
 };
 
-#define CAIRN_METRICS_MAX 64 /* different metrics and values of labels; what is beyond is dropped */
+#define CAIRN_METRICS_MAX 64 /* different metrics and values of labels; what is beyond is dropped \
+			      */
 
 /* `metric` lives as long as the process (a static const), and is used with one of these only.
  * `value` is its label's, at most 64 bytes of few different ones; NULL without a label. */
