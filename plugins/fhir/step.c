@@ -277,15 +277,16 @@ finish(struct step *step)
 {
 	struct connector *connector = step->connector;
 
-	connector->steps = step->next;
-	if (connector->steps == NULL)
-		connector->last_step = &connector->steps;
 	if (step->code == 0) {
 		connector->resources += step->counts.resources;
 		connector->unused += step->counts.unused;
 		connector->waiting = step->waiting;
 	}
+	/* It stays the first meanwhile, so that a step that is run from `done` waits its turn. */
 	step->done(step->arg, step->code, step->err.text, &step->counts);
+	connector->steps = step->next;
+	if (connector->steps == NULL)
+		connector->last_step = &connector->steps;
 	step_free(step);
 	if (connector->steps != NULL)
 		begin(connector->steps);
