@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/paths.h"
+#include "runtime/runtime.h"
 
 static int
 command_environment(struct command *command)
@@ -48,6 +49,10 @@ command_fill(struct command *command, const struct tested_options *options, cons
 	    "CAIRN_CONFORMANCE_PLUGIN=%s", path);
 	snprintf(command->fail_variable, sizeof command->fail_variable, "CAIRN_CONFORMANCE_FAIL=%u",
 	    options->fail_allocation);
+	if (options->object_fd > 0) {
+		command->stdio[RUNTIME_OBJECT_FD].flags = UV_INHERIT_FD;
+		command->stdio[RUNTIME_OBJECT_FD].data.fd = options->object_fd;
+	}
 	if (options->debug != NULL)
 		snprintf(command->debug_variable, sizeof command->debug_variable,
 		    "CAIRN_AWAIT_DEBUGGER=1");

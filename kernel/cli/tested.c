@@ -17,7 +17,6 @@
 #include "cli/confined.h"
 #include "cli/welcome.h"
 #include "runtime/channel.h"
-#include "runtime/runtime.h"
 
 #define ANSWERS_MAX 16384
 #define OWED_MAX 1024
@@ -211,9 +210,7 @@ on_message(void *arg, const uint8_t *bytes, size_t length)
 static void
 on_down(void *arg)
 {
-	struct tested *tested = arg;
-
-	tested->down = true;
+	((struct tested *)arg)->down = true;
 }
 
 static void
@@ -425,20 +422,13 @@ static int
 spawn(struct tested *tested, struct cairn_error *err)
 {
 	struct command *command = calloc(1, sizeof *command);
-	uv_process_options_t options = {.exit_cb = on_exited, .stdio_count = 3};
+	uv_process_options_t options = {.exit_cb = on_exited, .stdio_count = COMMAND_STDIO_MAX};
 	int code = command == NULL ? cairn_error_set(err, CAIRN_ENOMEM, "out of memory")
 				   : command_fill(command, &tested->options, tested->socket, err);
 
-	if (code == 0 && tested->options.object_fd > 0) {
-		options.stdio_count = RUNTIME_OBJECT_FD + 1;
-		command->stdio[RUNTIME_OBJECT_FD].flags = UV_INHERIT_FD;
-		command->stdio[RUNTIME_OBJECT_FD].data.fd = tested->options.object_fd;
-	}
-	if (code == 0 && tested->options.check != NULL && tested->options.check->policy != NULL) {
-		options.stdio_count = COMMAND_STDIO_MAX;
+	if (code == 0 && tested->options.check != NULL && tested->options.check->policy != NULL)
 		code = confined_begin(
 		    &tested->confined, &tested->loop, tested->options.check, command, err);
-	}
 	if (code == 0) {
 		command->log = open(tested->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 		for (int i = 0; i < 3; i++) {
@@ -467,7 +457,6 @@ spawn(struct tested *tested, struct cairn_error *err)
 	return code;
 }
 
-/* Under a tool the process that dials is not the one we made: then any of ours may. */
 static int
 listen_for(struct tested *tested, struct cairn_error *err)
 {
@@ -475,7 +464,6 @@ listen_for(struct tested *tested, struct cairn_error *err)
 	char url[PATH_MAX + 8];
 	const struct channel_options options = {
 	    .url = url, .listen = true, .peer_pid = tested_pid(tested), .ops = &ops, .arg = tested};
-
 	int code;
 
 	snprintf(url, sizeof url, "ipc://%s", tested->socket);
@@ -583,8 +571,8 @@ tested_turn(struct tested *tested)
 void
 tested_serve(struct tested *tested, const volatile sig_atomic_t *until)
 {
-	while (!tested->exited && (until == NULL || !*until))
-		uv_run(&tested->loop, UV_RUN_ONCE);
+	while ((until == NULL || !*until) && tested_turn(tested))
+		continue;
 }
 
 void
