@@ -34,7 +34,7 @@ struct cairn_request {
 	size_t length;
 	const char *obligations[4]; /* all of value 10 */
 	char fulfilled[64];
-	uint8_t reply[8192];
+	uint8_t reply[32768];
 	size_t reply_length;
 	unsigned answers;
 	int code;
