@@ -4,6 +4,8 @@
 
 local minimum_cell = setting("minimum_cell", "whole number")
 local rounding = setting("rounding", "whole number")
+local difference = setting("difference", "whole number")
+local noise = setting("noise", "whole number")
 local permitted = setting("permitted_purposes", "list")
 
 -- A 0 here would hand out exact, small numbers by mistake. Who wants that writes a rule that says so.
@@ -32,7 +34,12 @@ rule {
 				reason = string.format(
 					"counts for %s: groups under %d patients are suppressed, others rounded to %d",
 					q.purpose, minimum_cell, rounding),
-				obligations = { min_cell = minimum_cell, round = rounding },
+				obligations = {
+					min_cell = minimum_cell,
+					round = rounding,
+					difference = difference,
+					noise = noise > 0 and noise or nil,
+				},
 			}
 		end
 	end,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cohort/expr.h"
+#include "term.h"
 
 /* ---- requests ---------------------------------------------------------------------------- */
 
@@ -66,15 +67,74 @@ rounded(uint64_t count, const struct answer_rules *rules)
 	return result == 0 && rules->min_cell > 0 ? multiple : result;
 }
 
+/* What may be told of `count`, which is of `expression`, beside what was told before. */
+static int
+hold_once(struct index *index, const struct answer_question *q, const Cairn__Expression *expression,
+    const struct release_question *asked, struct release_answer *ret, struct cairn_error *err)
+{
+	struct release_question question = *asked;
+	struct index_count patients = {0};
+	struct index_stats stats;
+	struct patient_set set;
+	int code;
+
+	patient_set_init(&set);
+	code = index_patients(
+	    index, expression, &q->asking, release_secret(q->release), &patients, &set, err);
+	if (code == 0)
+		code = index_stats(index, &stats, err);
+	if (code == 0) {
+		question.set = &set;
+		question.all = stats.entities[TERM_PATIENT];
+		code = release_admit(q->release, &question, ret, err);
+	}
+	index_count_fini(&patients);
+	patient_set_fini(&set);
+	return code;
+}
+
+/* Puts into `count` what may be told in its place; `*ret_suppressed`: nothing. */
+static int
+hold_back(struct index *index, const struct answer_question *q, const Cairn__CountRequest *request,
+    struct index_count *count, bool *ret_suppressed, struct cairn_error *err)
+{
+	struct release_question question = {.level = request->level,
+	    .count = count->count,
+	    .difference = q->rules.difference,
+	    .noise = q->rules.noise,
+	    .min_cell = q->rules.min_cell};
+	Cairn__Expression everybody = CAIRN__EXPRESSION__INIT;
+	struct release_answer answer = {0};
+	struct index_count whole = {0};
+	int code = hold_once(index, q, request->expression, &question, &answer, err);
+
+	if (code == 0 && answer.everybody) {
+		everybody.operand = CAIRN__EXPRESSION__OPERAND__ALL;
+		code = index_count(index, &everybody, request->level, &q->asking, &whole, err);
+		question.count = whole.count;
+		index_count_fini(&whole);
+		if (code == 0)
+			code = hold_once(index, q, &everybody, &question, &answer, err);
+		if (code == 0 && answer.everybody)
+			code = cairn_error_set(err, CAIRN_EAGAIN,
+			    "patients are being added at this moment; ask again");
+	}
+	if (code != 0)
+		return code;
+	*ret_suppressed = answer.suppressed;
+	count->count = answer.count;
+	return 0;
+}
+
 static void
-fill_answer(
-    const struct index_count *count, const struct answer_rules *rules, Cairn__CountAnswer *ret)
+fill_answer(const struct index_count *count, const struct answer_rules *rules, bool suppressed,
+    Cairn__CountAnswer *ret)
 {
 	if (count->criteria_count > 0) {
 		ret->kind = CAIRN__COUNT_ANSWER__KIND__UNSUPPORTED;
 		ret->criteria = count->criteria;
 		ret->n_criteria = count->criteria_count;
-	} else if (count->patients < rules->min_cell) {
+	} else if (suppressed) {
 		ret->kind = CAIRN__COUNT_ANSWER__KIND__SUPPRESSED;
 		ret->min_cell = rules->min_cell;
 	} else if (rules->round > 1) {
@@ -95,6 +155,7 @@ answer_count(
 	const Cairn__CountRequest *request;
 	MESSAGE_AUTO message = NULL;
 	struct index_count count = {0};
+	bool suppressed;
 	int code = unpack_request(&cairn__count_request__descriptor, q, &message, err);
 
 	if (code != 0)
@@ -106,9 +167,13 @@ answer_count(
 		    index, request->expression, request->level, &q->asking, &count, err);
 	if (code != 0)
 		return code;
+	suppressed = count.patients < q->rules.min_cell;
+	if (count.criteria_count == 0 && (q->rules.difference > 0 || q->rules.noise > 0))
+		code = hold_back(index, q, request, &count, &suppressed, err);
 	answer.level = request->level;
-	fill_answer(&count, &q->rules, &answer);
-	code = answer_pack(&answer.base, ret, err);
+	fill_answer(&count, &q->rules, suppressed, &answer);
+	if (code == 0)
+		code = answer_pack(&answer.base, ret, err);
 	index_count_fini(&count);
 	return code;
 }

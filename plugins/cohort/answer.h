@@ -11,16 +11,20 @@
  * round: a count that is given is rounded to the nearest multiple, halves up.  Without min_cell a
  * small count may so become 0, like a true zero; under min_cell, where a given count is never zero,
  * it is at least one multiple.
+ * difference, noise: what release.h says; then a set near one that was answered before gets that
+ * one's answer, SUPPRESSED or not.
  */
 
 #include "base/buf.h"
 #include "index.h"
+#include "release.h"
 
 #define ANSWER_BYTES_MAX ((size_t)15 << 20)
 
 struct answer_rules {
-	uint32_t min_cell; /* 0: not asked for */
-	uint32_t round;    /* 0: not asked for */
+	uint32_t min_cell;          /* 0: not asked for */
+	uint32_t round;             /* 0: not asked for */
+	uint32_t difference, noise; /* the same; of counts only */
 };
 
 struct answer_question {
@@ -28,6 +32,7 @@ struct answer_question {
 	size_t length;
 	struct answer_rules rules;
 	struct index_asking asking;
+	struct release *release; /* may be NULL where neither difference nor noise is asked for */
 };
 
 /* Packed CountAnswer into `ret`. */

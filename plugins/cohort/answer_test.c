@@ -80,7 +80,7 @@ select_page(struct fixture *f, const char *text, uint32_t min_cell, Cairn__Selec
 {
 	Cairn__SelectRequest request = CAIRN__SELECT_REQUEST__INIT;
 	uint8_t body[4096];
-	struct answer_question question = {.body = body, .rules = {min_cell, 0}};
+	struct answer_question question = {.body = body, .rules = {.min_cell = min_cell}};
 	BUF_AUTO buf = {.max = ANSWER_BYTES_MAX};
 	int code;
 
@@ -125,12 +125,12 @@ the_patients_behind_an_answer_decide_at_every_level(void **state)
 
 	(void)state;
 	fixture_open_scans(&f, 9);
-	assert_answer(&f, "modality = CT", CAIRN__LEVEL__INSTANCE, (struct answer_rules){10, 0},
-	    (unsigned[]){SUPPRESSED, 0});
-	assert_answer(&f, "modality = CT", CAIRN__LEVEL__INSTANCE, (struct answer_rules){9, 0},
-	    (unsigned[]){EXACT, 90});
-	assert_answer(&f, "modality = CT", CAIRN__LEVEL__SERIES, (struct answer_rules){9, 0},
-	    (unsigned[]){EXACT, 9});
+	assert_answer(&f, "modality = CT", CAIRN__LEVEL__INSTANCE,
+	    (struct answer_rules){.min_cell = 10, .round = 0}, (unsigned[]){SUPPRESSED, 0});
+	assert_answer(&f, "modality = CT", CAIRN__LEVEL__INSTANCE,
+	    (struct answer_rules){.min_cell = 9, .round = 0}, (unsigned[]){EXACT, 90});
+	assert_answer(&f, "modality = CT", CAIRN__LEVEL__SERIES,
+	    (struct answer_rules){.min_cell = 9, .round = 0}, (unsigned[]){EXACT, 9});
 	fixture_close(&f);
 }
 
@@ -141,12 +141,12 @@ counts_are_rounded_to_the_nearest_multiple(void **state)
 
 	(void)state;
 	fixture_open_scans(&f, 12);
-	assert_answer(
-	    &f, "modality = CT", 0, (struct answer_rules){10, 5}, (unsigned[]){ROUNDED, 10});
-	assert_answer(
-	    &f, "modality = CT", 0, (struct answer_rules){10, 8}, (unsigned[]){ROUNDED, 16});
-	assert_answer(
-	    &f, "modality = CT", 0, (struct answer_rules){10, 1}, (unsigned[]){EXACT, 12});
+	assert_answer(&f, "modality = CT", 0, (struct answer_rules){.min_cell = 10, .round = 5},
+	    (unsigned[]){ROUNDED, 10});
+	assert_answer(&f, "modality = CT", 0, (struct answer_rules){.min_cell = 10, .round = 8},
+	    (unsigned[]){ROUNDED, 16});
+	assert_answer(&f, "modality = CT", 0, (struct answer_rules){.min_cell = 10, .round = 1},
+	    (unsigned[]){EXACT, 12});
 	fixture_close(&f);
 }
 
@@ -157,10 +157,10 @@ a_rounded_count_above_the_minimum_cell_is_never_zero(void **state)
 
 	(void)state;
 	fixture_open_scans(&f, 12);
-	assert_answer(
-	    &f, "modality = CT", 0, (struct answer_rules){10, 100}, (unsigned[]){ROUNDED, 100});
-	assert_answer(
-	    &f, "modality = CT", 0, (struct answer_rules){0, 100}, (unsigned[]){ROUNDED, 0});
+	assert_answer(&f, "modality = CT", 0, (struct answer_rules){.min_cell = 10, .round = 100},
+	    (unsigned[]){ROUNDED, 100});
+	assert_answer(&f, "modality = CT", 0, (struct answer_rules){.min_cell = 0, .round = 100},
+	    (unsigned[]){ROUNDED, 0});
 	fixture_close(&f);
 }
 
@@ -172,8 +172,8 @@ an_unsupported_answer_names_all_criteria(void **state)
 
 	(void)state;
 	fixture_open_scans(&f, 1);
-	answer =
-	    asked(&f, "a = 1 or modality = CT or b = x or a = 2", 0, (struct answer_rules){10, 5});
+	answer = asked(&f, "a = 1 or modality = CT or b = x or a = 2", 0,
+	    (struct answer_rules){.min_cell = 10, .round = 5});
 	assert_int_equal(answer->kind, CAIRN__COUNT_ANSWER__KIND__UNSUPPORTED);
 	assert_int_equal(answer->n_criteria, 2);
 	assert_string_equal(answer->criteria[0], "a");
@@ -193,7 +193,8 @@ every_answer_says_its_kind_and_level(void **state)
 
 	(void)state;
 	fixture_open_scans(&f, 9);
-	count = asked(&f, "modality = CT", CAIRN__LEVEL__SERIES, (struct answer_rules){10, 5});
+	count = asked(&f, "modality = CT", CAIRN__LEVEL__SERIES,
+	    (struct answer_rules){.min_cell = 10, .round = 5});
 	assert_int_equal(count->kind, SUPPRESSED);
 	assert_int_equal(count->level, CAIRN__LEVEL__SERIES);
 	cairn__count_answer__free_unpacked(count, NULL);

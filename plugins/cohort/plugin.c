@@ -52,6 +52,7 @@ struct question {
 struct cohort {
 	struct cairn *cairn;
 	struct index *index;
+	struct release *release;
 	bool stopping;
 	struct batch_job batch[JOBS_MAX]; /* the worker's while `writing` */
 	size_t batch_count;
@@ -72,6 +73,7 @@ finish_stopping(struct cohort *cohort)
 {
 	if (!cohort->stopping || cohort->writing || cohort->question_count > 0)
 		return;
+	release_close(cohort->release);
 	index_close(cohort->index);
 	cohort->index = NULL;
 	cairn_stopped(cohort->cairn);
@@ -267,14 +269,19 @@ fulfil_rules(
     struct cairn_request *req, bool counts, struct answer_rules *ret, struct cairn_error *err)
 {
 	int64_t value;
-	int code = read_rule(req, "min_cell", &ret->min_cell, err);
+	const struct {
+		const char *name;
+		uint32_t *ret;
+	} rules[] = {{"min_cell", &ret->min_cell}, {"round", &ret->round},
+	    {"difference", &ret->difference}, {"noise", &ret->noise}};
+	size_t count = counts ? sizeof rules / sizeof rules[0] : 1;
+	int code = 0;
 
-	if (code == 0 && counts)
-		code = read_rule(req, "round", &ret->round, err);
-	if (code == 0 && cairn_obligation_integer(req, "min_cell", &value))
-		code = cairn_fulfil(req, "min_cell", value);
-	if (code == 0 && counts && cairn_obligation_integer(req, "round", &value))
-		code = cairn_fulfil(req, "round", value);
+	for (size_t i = 0; i < count && code == 0; i++) {
+		code = read_rule(req, rules[i].name, rules[i].ret, err);
+		if (code == 0 && cairn_obligation_integer(req, rules[i].name, &value))
+			code = cairn_fulfil(req, rules[i].name, value);
+	}
 	return code;
 }
 
@@ -307,6 +314,7 @@ ask_index(struct cohort *cohort, struct cairn_request *req, bool counts, struct 
 	question->answer = counts ? answer_count : answer_select;
 	question->began_ns = uv_hrtime();
 	question->question.asking.cancel = &question->cancel;
+	question->question.release = cohort->release;
 	question->question.body = cairn_request_body(req, &question->question.length);
 	buf_init(&question->reply, ANSWER_BYTES_MAX);
 	code = fulfil_rules(req, counts, &question->question.rules, err);
@@ -370,22 +378,37 @@ cancel_call(void *self, struct cairn_request *req)
 /* ---- life -------------------------------------------------------------------------------- */
 
 static int
-start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
+open_state(struct cohort *cohort, struct cairn *cairn, struct cairn_error *err)
 {
-	struct cohort *cohort = calloc(1, sizeof *cohort);
-	char dir[4096];
+	char dir[4096], told[4096];
 	struct index_options options = {.dir = dir,
 	    .map_size = (size_t)cairn_config_integer(cairn, "map_size_mb") << 20,
 	    .query_bytes = (size_t)cairn_config_integer(cairn, "query_mb") << 20};
+	struct release_options memory = {
+	    .dir = told, .bytes_max = (size_t)cairn_config_integer(cairn, "release_mb") << 20};
+	int code = file_join(dir, sizeof dir, cairn_state_dir(cairn), "index");
+
+	if (code == 0)
+		code = file_join(told, sizeof told, cairn_state_dir(cairn), "told");
+	if (code == 0)
+		code = index_open(&cohort->index, &options, err);
+	if (code == 0)
+		code = release_open(&cohort->release, &memory, err);
+	return code;
+}
+
+static int
+start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
+{
+	struct cohort *cohort = calloc(1, sizeof *cohort);
 	int code;
 
 	if (cohort == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	cohort->cairn = cairn;
-	code = file_join(dir, sizeof dir, cairn_state_dir(cairn), "index");
-	if (code == 0)
-		code = index_open(&cohort->index, &options, err);
+	code = open_state(cohort, cairn, err);
 	if (code != 0) {
+		index_close(cohort->index);
 		free(cohort);
 		return cairn_error_prefix(err, code, "cohort");
 	}
@@ -434,7 +457,7 @@ CAIRN_PLUGIN("cohort", "0.1.0",
     "  - {subject: cohort.count, guarded: true, request: cairn.CountRequest,\n"
     "     answer: cairn.CountAnswer,\n"
     "     record: [expression, kind, level, criteria, count, rounded_to],\n"
-    "     fulfils: [min_cell, round]}\n"
+    "     fulfils: [min_cell, round, difference, noise]}\n"
     "  - {subject: cohort.select, guarded: true, request: cairn.SelectRequest,\n"
     "     answer: cairn.SelectAnswer,\n"
     "     record: [expression, kind, level, criteria, instances], fulfils: [min_cell]}\n"
@@ -449,6 +472,10 @@ CAIRN_PLUGIN("cohort", "0.1.0",
     "index may grow on disk, in MiB. It takes only what it uses; raise it when the index is "
     "full.'}\n"
     "  query_mb: {type: integer, default: 256, min: 1, max: 65536, help: 'How much memory one "
-    "question may use, in MiB.'}\n",
+    "question may use, in MiB.'}\n"
+    "  release_mb: {type: integer, default: 1024, min: 1, max: 1048576, help: 'How much may be "
+    "kept "
+    "of which patients were behind earlier answers, in MiB. When it is full, only what was asked "
+    "before is answered.'}\n",
     .start = start, .call = answer_call, .job = take_job, .stop = stop, .cancel = cancel_call,
     .check = cohort_check_settings, .health = health)

@@ -178,7 +178,7 @@ only_obligations_that_are_carried_out_are_reported(void **state)
 {
 	struct cairn cairn;
 	struct cairn_request count = count_request("min_cell", "round");
-	struct cairn_request unknown = count_request("noise", "min_cell");
+	struct cairn_request unknown = count_request("shuffle", "min_cell");
 	struct cairn_request select = count_request("min_cell", "round");
 
 	(void)state;
