@@ -10,8 +10,11 @@
 
 static const char *const fhir[] = {".json", ".ndjson", NULL};
 
+static const char *const vcf[] = {".vcf", ".vcf.gz", ".vcf.bgz", ".bcf", NULL}; /* genomics */
+
 static const struct import_kind kinds[] = {
     {"fhir.import", "fhir", "FHIR resources (.json, .ndjson)", fhir},
+    {"genomics.import", "vcf", "genotypes (.vcf, .vcf.gz, .bcf)", vcf},
     {"imaging.import", "dicom", "DICOM images", NULL},
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])

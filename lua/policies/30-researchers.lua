@@ -58,7 +58,7 @@ rule {
 
 rule {
 	name = "no-import",
-	subjects = { "imaging.import", "fhir.*" },
+	subjects = { "imaging.import", "fhir.*", "genomics.*" },
 	decide = function(q)
 		if q.principal.role == "researcher" then
 			return deny("only this site's operators bring data in")
