@@ -5,7 +5,7 @@ local housekeeping = setting("operator_purposes", "list")
 
 rule {
 	name = "operators-are-local",
-	subjects = { "cohort.*", "imaging.*", "fhir.*" },
+	subjects = { "cohort.*", "imaging.*", "fhir.*", "table.*" },
 	decide = function(q)
 		if q.principal.role == "operator" and q.principal.via ~= "control" then
 			return deny("operators act on this machine only, not through '%s'", q.principal.via)
@@ -40,6 +40,17 @@ rule {
 	decide = function(q)
 		if q.principal.role == "operator" then
 			return permit("operators may take in the record; identifiers become pseudonyms on the way in")
+		end
+	end,
+}
+
+-- Checking a table and drafting its mapping read the same file, and are shown to the same person.
+rule {
+	name = "operator-table",
+	subjects = { "table.import", "table.check", "table.guess" },
+	decide = function(q)
+		if q.principal.role == "operator" then
+			return permit("operators may take in tables; identifiers become pseudonyms on the way in")
 		end
 	end,
 }

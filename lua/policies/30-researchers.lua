@@ -15,7 +15,7 @@ assert(rounding >= 1, "settings.yaml: rounding must be at least 1")
 -- Names that this site does not know get no answer. Knowing them means a line in settings.yaml.
 rule {
 	name = "known-principal",
-	subjects = { "cohort.*", "imaging.*", "fhir.*" },
+	subjects = { "cohort.*", "imaging.*", "fhir.*", "table.*" },
 	decide = function(q)
 		if q.principal.role == "" then
 			return deny("'%s' is not known at this site; add them under 'principals' in settings.yaml",
@@ -58,7 +58,7 @@ rule {
 
 rule {
 	name = "no-import",
-	subjects = { "imaging.import", "fhir.*", "genomics.*" },
+	subjects = { "imaging.import", "fhir.*", "genomics.*", "table.*" },
 	decide = function(q)
 		if q.principal.role == "researcher" then
 			return deny("only this site's operators bring data in")

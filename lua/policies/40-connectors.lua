@@ -16,7 +16,7 @@ rule {
 -- A plugin acts for people; on its own it reads no cohort and starts no import.
 rule {
 	name = "plugins-ask-for-somebody",
-	subjects = { "cohort.*", "imaging.*", "fhir.*", "genomics.import" },
+	subjects = { "cohort.*", "imaging.*", "fhir.*", "genomics.import", "table.*" },
 	decide = function(q)
 		if q.principal.role == "plugin" then
 			return deny("plugin '%s' asks for nobody; a person must ask", q.principal.name)
