@@ -56,6 +56,9 @@ void call_free(struct router *router, struct call *call);
 /* What the handler's manifest (without a handler: the kernel) says of the call's subject; NULL when
  * it no longer does. */
 const struct manifest_serve *call_serve(const struct call *call);
+/* What the caller sent, copied; CAIRN_ELIMIT when the bodies of all calls are too large. */
+int call_fill(struct router *router, struct call *call, const struct router_principal *principal,
+    const Cairn__Envelope *envelope);
 void call_drop_body(struct router *router, struct call *call);
 
 /* Puts the guard's decision into the ledger; `durable` when it is on disk. */

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/rand.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -102,59 +100,6 @@ are_words_fine(const struct router_origin *origin, const struct router_principal
 		return false;
 	}
 	return true;
-}
-
-static int
-make_request_id(char ret[2 * REQUEST_ID_BYTES + 1])
-{
-	uint8_t bytes[REQUEST_ID_BYTES];
-
-	if (RAND_bytes(bytes, sizeof bytes) != 1)
-		return CAIRN_EINTERNAL;
-	text_hex(bytes, sizeof bytes, ret);
-	return 0;
-}
-
-static int
-copy_body(struct router *router, struct call *call, const ProtobufCBinaryData *body)
-{
-	if (body->len > CALLS_BYTES_MAX - router->bytes)
-		return CAIRN_ELIMIT;
-	call->body = malloc(body->len + 1);
-	if (call->body == NULL)
-		return CAIRN_ENOMEM;
-	if (body->len > 0)
-		memcpy(call->body, body->data, body->len);
-	call->length = body->len;
-	router->bytes += body->len;
-	return 0;
-}
-
-/* The context that travels with the delivered call is the kernel's, never the caller's word. */
-static int
-call_fill(struct router *router, struct call *call, const struct router_principal *principal,
-    const Cairn__Envelope *envelope)
-{
-	const Cairn__Context *context = envelope->context;
-	unsigned timeout = envelope->timeout_ms == 0 ? ROUTER_TIMEOUT_MS : envelope->timeout_ms;
-
-	if (timeout > ROUTER_TIMEOUT_MAX_MS)
-		timeout = ROUTER_TIMEOUT_MAX_MS;
-	call->deadline_ms = clock_monotonic_ms() + timeout;
-	call->subject = strdup(envelope->subject);
-	call->principal = strdup(principal->name);
-	call->role = strdup(principal->role);
-	call->via = strdup(principal->via);
-	call->asked_by = strdup(principal->asked_by);
-	call->purpose = strdup(context == NULL ? "" : context->purpose);
-	call->permit = strdup(context == NULL ? "" : context->permit);
-	if (call->subject == NULL || call->principal == NULL || call->role == NULL ||
-	    call->via == NULL || call->asked_by == NULL || call->purpose == NULL ||
-	    call->permit == NULL)
-		return CAIRN_ENOMEM;
-	if (make_request_id(call->request_id) != 0)
-		return CAIRN_EINTERNAL;
-	return copy_body(router, call, &envelope->body);
 }
 
 /* ---- delivery --------------------------------------------------------------------------- */
