@@ -56,7 +56,7 @@ add_row_error(struct link_change *change, uint32_t line, const char *text)
 		return;
 	change->row_error_count++;
 	row->line = line;
-	snprintf(row->text, sizeof row->text, "%s", text);
+	snprintf(row->text, sizeof row->text, "%.159s", text);
 }
 
 /* All rows are looked at, so that a person learns of all that is wrong. */
