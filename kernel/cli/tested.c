@@ -252,7 +252,7 @@ is_ready(const struct tested *tested, uint64_t arg)
 	return tested->ready;
 }
 
-/* What was sent before the end is still read: the loop turns a little longer. */
+/* What was sent before the end is still read, also where another thread has yet to hand it over. */
 static int
 wait_until(struct tested *tested, bool (*condition)(const struct tested *tested, uint64_t arg),
     uint64_t arg, unsigned timeout_ms, struct cairn_error *err)
@@ -261,7 +261,8 @@ wait_until(struct tested *tested, bool (*condition)(const struct tested *tested,
 
 	while (!condition(tested, arg)) {
 		if (tested->exited) {
-			for (int turns = 0; turns < 3 && !condition(tested, arg); turns++)
+			end_ms = clock_monotonic_ms() + TESTED_REST_MS;
+			while (!tested->down && clock_monotonic_ms() < end_ms)
 				uv_run(&tested->loop, UV_RUN_ONCE);
 			return condition(tested, arg) ? 0 : ended_words(tested, err);
 		}

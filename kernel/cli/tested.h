@@ -16,6 +16,8 @@
 #include "config/config.h"
 #include "sandbox/policy.h"
 
+#define TESTED_REST_MS 1000 /* for what a process said before it ended */
+
 struct tested;
 
 /* How the kernel answers what the plugin asks of it. */
