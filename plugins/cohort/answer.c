@@ -10,8 +10,8 @@
 /* ---- requests ---------------------------------------------------------------------------- */
 
 /* A well-formed tree within its limits, or words. */
-static int
-check_expression(const Cairn__Expression *expression, struct cairn_error *err)
+int
+answer_check(const Cairn__Expression *expression, struct cairn_error *err)
 {
 	if (expression == NULL)
 		return cairn_error_set(
@@ -19,18 +19,16 @@ check_expression(const Cairn__Expression *expression, struct cairn_error *err)
 	return cohort_check(expression, err);
 }
 
-static void
-free_message(ProtobufCMessage **message)
+void
+answer_message_free(ProtobufCMessage **message)
 {
 	if (*message != NULL)
 		protobuf_c_message_free_unpacked(*message, NULL);
 }
 
-#define MESSAGE_AUTO __attribute__((cleanup(free_message))) ProtobufCMessage *
-
 /* The request in the question's body, whose depth is looked at first. */
-static int
-unpack_request(const ProtobufCMessageDescriptor *descriptor, const struct answer_question *q,
+int
+answer_unpack(const ProtobufCMessageDescriptor *descriptor, const struct answer_question *q,
     ProtobufCMessage **ret, struct cairn_error *err)
 {
 	int code = cohort_check_packed(q->body, q->length, err);
@@ -59,8 +57,8 @@ answer_pack(const ProtobufCMessage *answer, struct buf *ret, struct cairn_error 
 
 /* ---- counting ---------------------------------------------------------------------------- */
 
-static uint64_t
-rounded(uint64_t count, const struct answer_rules *rules)
+uint64_t
+answer_rounded(uint64_t count, const struct answer_rules *rules)
 {
 	uint64_t multiple = rules->round, result = (count + multiple / 2) / multiple * multiple;
 
@@ -139,7 +137,7 @@ fill_answer(const struct index_count *count, const struct answer_rules *rules, b
 		ret->min_cell = rules->min_cell;
 	} else if (rules->round > 1) {
 		ret->kind = CAIRN__COUNT_ANSWER__KIND__ROUNDED;
-		ret->count = rounded(count->count, rules);
+		ret->count = answer_rounded(count->count, rules);
 		ret->rounded_to = rules->round;
 	} else {
 		ret->kind = CAIRN__COUNT_ANSWER__KIND__EXACT;
@@ -156,12 +154,12 @@ answer_count(
 	MESSAGE_AUTO message = NULL;
 	struct index_count count = {0};
 	bool suppressed;
-	int code = unpack_request(&cairn__count_request__descriptor, q, &message, err);
+	int code = answer_unpack(&cairn__count_request__descriptor, q, &message, err);
 
 	if (code != 0)
 		return code;
 	request = (const Cairn__CountRequest *)message;
-	code = check_expression(request->expression, err);
+	code = answer_check(request->expression, err);
 	if (code == 0)
 		code = index_count(
 		    index, request->expression, request->level, &q->asking, &count, err);
@@ -248,12 +246,12 @@ answer_select(
 	Cairn__SelectAnswer *answer;
 	MESSAGE_AUTO message = NULL;
 	MESSAGE_AUTO reply = NULL;
-	int code = unpack_request(&cairn__select_request__descriptor, q, &message, err);
+	int code = answer_unpack(&cairn__select_request__descriptor, q, &message, err);
 
 	if (code != 0)
 		return code;
 	request = (const Cairn__SelectRequest *)message;
-	code = check_expression(request->expression, err);
+	code = answer_check(request->expression, err);
 	if (code != 0)
 		return code;
 	answer = malloc(sizeof *answer);

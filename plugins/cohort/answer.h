@@ -43,8 +43,30 @@ int answer_count(struct index *index, const struct answer_question *question, st
 int answer_select(struct index *index, const struct answer_question *question, struct buf *ret,
     struct cairn_error *err);
 
+/* Packed BreakdownAnswer, DistributionAnswer (answer_table.c): min_cell hides cells, and others
+ * that would give them away. */
+int answer_breakdown(struct index *index, const struct answer_question *question, struct buf *ret,
+    struct cairn_error *err);
+int answer_distribution(struct index *index, const struct answer_question *question,
+    struct buf *ret, struct cairn_error *err);
+
+/* Packed ExplainAnswer (explain.c). */
+int answer_explain(struct index *index, const struct answer_question *question, struct buf *ret,
+    struct cairn_error *err);
+
 /* Packed FieldsAnswer: what can be asked. */
 int answer_fields(struct buf *ret, struct cairn_error *err);
+
+/* ---- what answers are made with ----------------------------------------------------------- */
+
+/* The request in the question's body, whose depth is looked at first. */
+int answer_unpack(const ProtobufCMessageDescriptor *descriptor,
+    const struct answer_question *question, ProtobufCMessage **ret, struct cairn_error *err);
+/* A well-formed tree within its limits, or words. */
+int answer_check(const Cairn__Expression *expression, struct cairn_error *err);
+uint64_t answer_rounded(uint64_t count, const struct answer_rules *rules);
+void answer_message_free(ProtobufCMessage **message);
+#define MESSAGE_AUTO __attribute__((cleanup(answer_message_free))) ProtobufCMessage *
 
 /* Adds the packed message to `ret`. */
 int answer_pack(const ProtobufCMessage *answer, struct buf *ret, struct cairn_error *err);

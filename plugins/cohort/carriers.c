@@ -98,6 +98,62 @@ carriers_dictionary_unref(struct carriers_dictionary *dictionary)
 	free(dictionary);
 }
 
+const Cairn__Expression *
+carriers_question(const Cairn__Expression *node)
+{
+	return node->operand == CAIRN__EXPRESSION__OPERAND__LEAF ? node : node->children[0];
+}
+
+static int
+add_criteria(struct carriers *carriers, const Cairn__CarriersAnswer *answer)
+{
+	size_t count = carriers->criteria_count + answer->n_criteria;
+	char **criteria = realloc(carriers->criteria, (count + 1) * sizeof *criteria);
+
+	if (criteria == NULL)
+		return CAIRN_ENOMEM;
+	carriers->criteria = criteria;
+	for (size_t i = 0; i < answer->n_criteria; i++) {
+		criteria[carriers->criteria_count] = strdup(answer->criteria[i]);
+		if (criteria[carriers->criteria_count] == NULL)
+			return CAIRN_ENOMEM;
+		carriers->criteria_count++;
+	}
+	return 0;
+}
+
+int
+carriers_add(struct carriers *carriers, const Cairn__CarriersAnswer *answer,
+    struct carriers_dictionary **dictionary, struct cairn_error *err)
+{
+	uint8_t *bits;
+
+	if (carriers->count == CARRIERS_MAX)
+		return cairn_error_set(err, CAIRN_ELIMIT, "too many questions about variants");
+	if (*dictionary == NULL || strcmp((*dictionary)->version, answer->version) != 0) {
+		struct carriers_dictionary *fresh = carriers_dictionary_new(answer);
+
+		if (fresh == NULL)
+			return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+		carriers_dictionary_unref(*dictionary);
+		*dictionary = fresh;
+	}
+	if (answer->carriers.len > (*dictionary)->count / 8 + 1)
+		return cairn_error_set(
+		    err, CAIRN_EINVAL, "more carriers than its dictionary has patients");
+	bits = malloc(answer->carriers.len + 1);
+	if (bits == NULL || add_criteria(carriers, answer) != 0) {
+		free(bits);
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
+	}
+	if (answer->carriers.len > 0)
+		memcpy(bits, answer->carriers.data, answer->carriers.len);
+	carriers->bits[carriers->count] = bits;
+	carriers->bytes[carriers->count] = answer->carriers.len;
+	carriers->dictionary[carriers->count++] = carriers_dictionary_ref(*dictionary);
+	return 0;
+}
+
 void
 carriers_fini(struct carriers *carriers)
 {
@@ -105,6 +161,9 @@ carriers_fini(struct carriers *carriers)
 		carriers_dictionary_unref(carriers->dictionary[i]);
 		free(carriers->bits[i]);
 	}
+	for (size_t i = 0; i < carriers->criteria_count; i++)
+		free(carriers->criteria[i]);
+	free(carriers->criteria);
 	*carriers = (struct carriers){0};
 }
 

@@ -27,6 +27,9 @@ struct carriers {
 	uint8_t *bits[CARRIERS_MAX];
 	size_t bytes[CARRIERS_MAX];
 	size_t count;
+	/* What the connector cannot evaluate. */
+	char **criteria;
+	size_t criteria_count;
 };
 
 /* The parts of an expression that are about variants, in reading order: `same variant (...)`,
@@ -39,6 +42,12 @@ size_t carriers_nodes(
 struct carriers_dictionary *carriers_dictionary_new(const Cairn__CarriersAnswer *answer);
 struct carriers_dictionary *carriers_dictionary_ref(struct carriers_dictionary *dictionary);
 void carriers_dictionary_unref(struct carriers_dictionary *dictionary);
+/* What it is asked about such a part. */
+const Cairn__Expression *carriers_question(const Cairn__Expression *node);
+/* Takes the next answer in.  `*dictionary` is the one of the version that the asker had, or NULL,
+ * and becomes the answer's.  CAIRN_EINVAL with words for an answer that cannot be. */
+int carriers_add(struct carriers *carriers, const Cairn__CarriersAnswer *answer,
+    struct carriers_dictionary **dictionary, struct cairn_error *err);
 void carriers_fini(struct carriers *carriers);
 
 #endif

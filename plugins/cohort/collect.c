@@ -42,17 +42,6 @@ add_fact(struct collected *list, const struct fact *fact, enum term_level level,
 	return code;
 }
 
-/* Dates are kept as order keys; this is the day again. */
-static double
-order_to_number(uint64_t key)
-{
-	uint64_t bits = key >> 63 != 0 ? key & ~((uint64_t)1 << 63) : ~key;
-	double number;
-
-	memcpy(&number, &bits, sizeof number);
-	return number;
-}
-
 struct walk {
 	struct index_write *w;
 	struct collected *list;
@@ -188,8 +177,7 @@ add_study_days(struct walk *walk)
 			first = walk->dates.postings[i].major;
 	for (size_t i = 0; i < walk->dates.count && code == 0; i++) {
 		struct fact fact = {walk->w->study_day,
-		    term_order(
-			order_to_number(walk->dates.postings[i].major) - order_to_number(first))};
+		    term_order(term_number(walk->dates.postings[i].major) - term_number(first))};
 
 		code = add_fact(
 		    walk->list, &fact, TERM_STUDY, (uint32_t)walk->dates.postings[i].minor);
@@ -197,7 +185,7 @@ add_study_days(struct walk *walk)
 			code = add_fact(walk->list, &fact, TERM_FOLDED, walk->patient);
 		if (code == 0 && walk->note_days)
 			code = note_day(walk, (uint32_t)walk->dates.postings[i].minor,
-			    column_day((int64_t)order_to_number(walk->dates.postings[i].major)));
+			    column_day((int64_t)term_number(walk->dates.postings[i].major)));
 	}
 	return code;
 }

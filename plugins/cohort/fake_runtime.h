@@ -18,6 +18,9 @@ struct cairn {
 	} works[80];
 	size_t work_count;
 	bool stopped, work_refused;
+	cairn_call_fn called; /* for the last call to another plugin */
+	void *called_arg;
+	unsigned calls;
 	char metrics[512]; /* what was counted, in order: "NAME[VALUE] " */
 };
 
@@ -34,7 +37,7 @@ struct cairn_request {
 	size_t length;
 	const char *obligations[4]; /* all of value 10 */
 	char fulfilled[64];
-	uint8_t reply[32768];
+	uint8_t reply[65536];
 	size_t reply_length;
 	unsigned answers;
 	int code;

@@ -102,6 +102,11 @@ struct index_count {
 /* `expression` has passed cohort_check(). */
 int index_count(struct index *index, const Cairn__Expression *expression, Cairn__Level level,
     const struct index_asking *asking, struct index_count *ret, struct cairn_error *err);
+/* The same of a part of an expression (a node in its tree): what `asking` has for the whole is
+ * looked up in the whole. */
+int index_count_part(struct index *index, const Cairn__Expression *whole,
+    const Cairn__Expression *part, Cairn__Level level, const struct index_asking *asking,
+    struct index_count *ret, struct cairn_error *err);
 void index_count_fini(struct index_count *count);
 
 struct index_instance {

@@ -16,9 +16,11 @@
 #include <cairn/plugin.h>
 
 #include "answer.h"
+#include "ask.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "check.h"
+#include "cohort/hierarchy.h"
 #include "figures.h"
 #include "source.h"
 
@@ -35,8 +37,18 @@ struct batch_job {
 	char reason[REASON_MAX]; /* why it cannot be done, "" when it was */
 };
 
+/* A subject whose request has an expression. */
+struct subject {
+	const char *name;
+	int (*answer)(
+	    struct index *, const struct answer_question *, struct buf *, struct cairn_error *);
+	const ProtobufCMessageDescriptor *request;
+	size_t rules; /* how many of fulfil_rules()'s it carries out */
+};
+
 struct question {
 	struct cohort *cohort;
+	struct ask ask;
 	struct cairn_request *req;
 	struct answer_question question;
 	uint64_t began_ns;
@@ -66,6 +78,7 @@ struct cohort {
 	struct source source;
 	struct question *questions;
 	size_t question_count;
+	struct carriers_dictionary *dictionary; /* of the carriers' patients, or NULL */
 };
 
 static void
@@ -76,6 +89,8 @@ finish_stopping(struct cohort *cohort)
 	release_close(cohort->release);
 	index_close(cohort->index);
 	cohort->index = NULL;
+	carriers_dictionary_unref(cohort->dictionary);
+	cohort->dictionary = NULL;
 	cairn_stopped(cohort->cairn);
 }
 
@@ -229,6 +244,7 @@ forget_question(struct question *question)
 	*link = question->next;
 	cohort->question_count--;
 	buf_fini(&question->reply);
+	ask_fini(&question->ask);
 	free(question);
 }
 
@@ -266,7 +282,7 @@ read_rule(const struct cairn_request *req, const char *name, uint32_t *ret, stru
  * `round` is withheld by the kernel, as is any answer under an obligation that we do not know. */
 static int
 fulfil_rules(
-    struct cairn_request *req, bool counts, struct answer_rules *ret, struct cairn_error *err)
+    struct cairn_request *req, size_t count, struct answer_rules *ret, struct cairn_error *err)
 {
 	int64_t value;
 	const struct {
@@ -274,7 +290,6 @@ fulfil_rules(
 		uint32_t *ret;
 	} rules[] = {{"min_cell", &ret->min_cell}, {"round", &ret->round},
 	    {"difference", &ret->difference}, {"noise", &ret->noise}};
-	size_t count = counts ? sizeof rules / sizeof rules[0] : 1;
 	int code = 0;
 
 	for (size_t i = 0; i < count && code == 0; i++) {
@@ -295,8 +310,44 @@ reply_fields(struct cairn_request *req, struct cairn_error *err)
 	return code != 0 ? code : cairn_reply(req, reply.data, reply.length);
 }
 
+/* Who carries which variants is known, or nobody had to be asked. */
+static void
+carriers_known(void *arg, int code, const char *why)
+{
+	struct question *question = arg;
+
+	if (code == 0) {
+		question->question.asking.carriers = &question->ask.carriers;
+		code = cairn_work(
+		    question->cohort->cairn, work_on_question, question_answered, question);
+		why = "no worker thread";
+	}
+	if (code == 0)
+		return;
+	question->code = cairn_error_set(&question->err, code, "%s", why);
+	question_answered(question);
+}
+
 static int
-ask_index(struct cohort *cohort, struct cairn_request *req, bool counts, struct cairn_error *err)
+begin_question(struct question *question, const struct subject *subject, struct cairn_error *err)
+{
+	struct cohort *cohort = question->cohort;
+	int code;
+
+	question->ask = (struct ask){.cairn = cohort->cairn,
+	    .dictionary = &cohort->dictionary,
+	    .done = carriers_known,
+	    .arg = question};
+	code = ask_begin(&question->ask, subject->request, question->question.body,
+	    question->question.length, err);
+	if (code != 0)
+		return code > 0 ? 0 : code;
+	return cairn_work(cohort->cairn, work_on_question, question_answered, question);
+}
+
+static int
+ask_index(struct cohort *cohort, struct cairn_request *req, const struct subject *subject,
+    struct cairn_error *err)
 {
 	struct question *question;
 	int code = source_whole(&cohort->source, cohort->index, err);
@@ -311,18 +362,18 @@ ask_index(struct cohort *cohort, struct cairn_request *req, bool counts, struct 
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	question->cohort = cohort;
 	question->req = req;
-	question->answer = counts ? answer_count : answer_select;
+	question->answer = subject->answer;
 	question->began_ns = uv_hrtime();
 	question->question.asking.cancel = &question->cancel;
 	question->question.release = cohort->release;
 	question->question.body = cairn_request_body(req, &question->question.length);
 	buf_init(&question->reply, ANSWER_BYTES_MAX);
-	code = fulfil_rules(req, counts, &question->question.rules, err);
+	code = fulfil_rules(req, subject->rules, &question->question.rules, err);
 	question->next = cohort->questions;
 	cohort->questions = question;
 	cohort->question_count++;
 	if (code == 0)
-		code = cairn_work(cohort->cairn, work_on_question, question_answered, question);
+		code = begin_question(question, subject, err);
 	if (code != 0)
 		forget_question(question);
 	return code;
@@ -347,15 +398,22 @@ talk_of_index(struct cohort *cohort, struct cairn_request *req, bool renew, stru
 	return cairn_reply(req, reply.data, reply.length);
 }
 
+static const struct subject subjects[] = {
+    {"cohort.count", answer_count, &cairn__count_request__descriptor, 4},
+    {"cohort.select", answer_select, &cairn__select_request__descriptor, 1},
+    {"cohort.explain", answer_explain, &cairn__explain_request__descriptor, 2},
+    {"cohort.breakdown", answer_breakdown, &cairn__breakdown_request__descriptor, 2},
+    {"cohort.distribution", answer_distribution, &cairn__distribution_request__descriptor, 2},
+};
+
 static int
 answer_call(void *self, struct cairn_request *req, struct cairn_error *err)
 {
 	const char *subject = cairn_request_subject(req);
 
-	if (strcmp(subject, "cohort.count") == 0)
-		return ask_index(self, req, true, err);
-	if (strcmp(subject, "cohort.select") == 0)
-		return ask_index(self, req, false, err);
+	for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++)
+		if (strcmp(subject, subjects[i].name) == 0)
+			return ask_index(self, req, &subjects[i], err);
 	if (strcmp(subject, "cohort.fields") == 0)
 		return reply_fields(req, err);
 	if (strcmp(subject, "cohort.index") == 0)
@@ -381,13 +439,18 @@ static int
 open_state(struct cohort *cohort, struct cairn *cairn, struct cairn_error *err)
 {
 	char dir[4096], told[4096];
+	const char *files[HIERARCHY_FILES_MAX];
 	struct index_options options = {.dir = dir,
 	    .map_size = (size_t)cairn_config_integer(cairn, "map_size_mb") << 20,
-	    .query_bytes = (size_t)cairn_config_integer(cairn, "query_mb") << 20};
+	    .query_bytes = (size_t)cairn_config_integer(cairn, "query_mb") << 20,
+	    .hierarchies = files,
+	    .hierarchy_count = cairn_config_list_length(cairn, "hierarchies")};
 	struct release_options memory = {
 	    .dir = told, .bytes_max = (size_t)cairn_config_integer(cairn, "release_mb") << 20};
 	int code = file_join(dir, sizeof dir, cairn_state_dir(cairn), "index");
 
+	for (size_t i = 0; i < options.hierarchy_count; i++)
+		files[i] = cairn_config_list_get(cairn, "hierarchies", i);
 	if (code == 0)
 		code = file_join(told, sizeof told, cairn_state_dir(cairn), "told");
 	if (code == 0)
@@ -461,13 +524,26 @@ CAIRN_PLUGIN("cohort", "0.1.0",
     "  - {subject: cohort.select, guarded: true, request: cairn.SelectRequest,\n"
     "     answer: cairn.SelectAnswer,\n"
     "     record: [expression, kind, level, criteria, instances], fulfils: [min_cell]}\n"
+    "  - {subject: cohort.explain, guarded: true, request: cairn.ExplainRequest,\n"
+    "     answer: cairn.ExplainAnswer, record: [expression, kind, level, criteria],\n"
+    "     fulfils: [min_cell, round]}\n"
+    "  - {subject: cohort.breakdown, guarded: true, request: cairn.BreakdownRequest,\n"
+    "     answer: cairn.BreakdownAnswer, record: [expression, attributes, kind, level, criteria],\n"
+    "     fulfils: [min_cell, round]}\n"
+    "  - {subject: cohort.distribution, guarded: true, request: cairn.DistributionRequest,\n"
+    "     answer: cairn.DistributionAnswer, record: [expression, attribute, kind, level, "
+    "criteria],\n"
+    "     fulfils: [min_cell, round]}\n"
     "  - {subject: cohort.fields, guarded: false, answer: cairn.FieldsAnswer}\n"
     "  - {subject: cohort.index, guarded: false, request: cairn.IndexRequest,\n"
     "     answer: cairn.IndexAnswer}\n"
     "  - {subject: cohort.reindex, guarded: true, request: cairn.ReindexRequest,\n"
     "     answer: cairn.IndexAnswer, record: [identity], fulfils: []}\n"
-    "capabilities: ['job:facts']\n"
+    "capabilities: ['job:facts', 'call:genomics.carriers']\n"
     "config:\n"
+    "  hierarchies: {type: list, default: [], max: 64, help: 'Files that say which codes are below "
+    "which, for criteria like diagnosis in ncit:C4017: CSV or TSV of child and parent, or OWL. "
+    "ICD-10, ICD-O-3 and ATC are known without.'}\n"
     "  map_size_mb: {type: integer, default: 16384, min: 16, max: 4194304, help: 'How large the "
     "index may grow on disk, in MiB. It takes only what it uses; raise it when the index is "
     "full.'}\n"

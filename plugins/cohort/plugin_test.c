@@ -306,6 +306,87 @@ health_is_a_fault_while_facts_cannot_be_written(void **state)
 	job_fini(&job);
 }
 
+/* `code`, or the 20 patients of facts_job() of whom every other one carries it. */
+static void
+carriers_say(struct cairn *cairn, int code)
+{
+	static uint8_t bits[3] = {0x55, 0x55, 0x05};
+	Cairn__CarriersAnswer answer = CAIRN__CARRIERS_ANSWER__INIT;
+	char names[21][16], *pointers[21];
+	uint8_t body[1024];
+	size_t length;
+
+	for (unsigned i = 0; i < 21; i++) {
+		snprintf(names[i], sizeof names[i], "patient-%u", i < 20 ? i : 999);
+		pointers[i] = names[i];
+	}
+	answer.version = (char *)(uintptr_t) "one";
+	answer.patients = pointers;
+	answer.n_patients = 21;
+	answer.carriers = (ProtobufCBinaryData){sizeof bits, bits};
+	length = cairn__carriers_answer__pack(&answer, body);
+	cairn->called(cairn->called_arg, code, "why", body, code == 0 ? length : 0);
+	run_works(cairn);
+}
+
+static struct cairn_request
+variant_request(const char *text)
+{
+	struct cairn_request req = {.subject = "cohort.count"};
+	Cairn__CountRequest request = CAIRN__COUNT_REQUEST__INIT;
+	struct cairn_error err = {0};
+
+	assert_ok(cohort_parse(text, &request.expression, &err), &err);
+	req.length = cairn__count_request__pack(&request, req.body);
+	cairn__expression__free_unpacked(request.expression, NULL);
+	return req;
+}
+
+static uint64_t
+counted(const struct cairn_request *req)
+{
+	Cairn__CountAnswer *answer =
+	    cairn__count_answer__unpack(NULL, req->reply_length, req->reply);
+	uint64_t count;
+
+	assert_int_equal(req->answers, 1);
+	assert_int_equal(req->code, 0);
+	assert_non_null(answer);
+	count = answer->count;
+	cairn__count_answer__free_unpacked(answer, NULL);
+	return count;
+}
+
+static void
+carriers_of_a_variant_are_asked_for_and_counted(void **state)
+{
+	struct cairn cairn;
+	struct cairn_job job = facts_job(20);
+	struct cairn_request two = variant_request("gene = EGFR or not variant (KRAS, G12C)");
+	struct cairn_request none = variant_request("gene = EGFR");
+	struct cairn_request fails = variant_request("gene = EGFR");
+
+	(void)state;
+	begin(&cairn);
+	give(&cairn, &job);
+	run_works(&cairn);
+	call(&cairn, &two);
+	assert_int_equal(cairn.calls, 1);
+	carriers_say(&cairn, 0);
+	assert_int_equal(cairn.calls, 2);
+	carriers_say(&cairn, 0);
+	assert_int_equal(counted(&two), 20);
+	call(&cairn, &none);
+	carriers_say(&cairn, CAIRN_ENOTFOUND);
+	assert_int_equal(counted(&none), 0);
+	call(&cairn, &fails);
+	carriers_say(&cairn, CAIRN_ETIMEOUT);
+	assert_int_equal(fails.code, CAIRN_ETIMEOUT);
+	assert_int_equal(fails.answers, 1);
+	end(&cairn);
+	job_fini(&job);
+}
+
 /* The index's identity, after telling it what is held and which index has it. */
 static void
 tell(struct cairn *cairn, const char *handed_to, uint64_t held, char ret[17])
@@ -409,6 +490,7 @@ main(void)
 	    cmocka_unit_test(only_obligations_that_are_carried_out_are_reported),
 	    cmocka_unit_test(what_can_be_asked_is_said_at_once),
 	    cmocka_unit_test(a_cancelled_question_fails_once),
+	    cmocka_unit_test(carriers_of_a_variant_are_asked_for_and_counted),
 	    cmocka_unit_test(health_is_a_fault_while_facts_cannot_be_written),
 	    cmocka_unit_test(stopping_waits_for_the_work_under_way),
 	    cmocka_unit_test(more_questions_than_the_limit_are_refused),

@@ -34,8 +34,19 @@ counts_here(const struct eval *e, const Cairn__Expression *node)
 	    e->asking->carriers == NULL || e->asking->carriers->none;
 }
 
-int
-eval_criteria(struct eval *e, const Cairn__Expression *node, struct index_count *ret)
+static int
+add_carriers_criteria(const struct eval *e, struct index_count *ret)
+{
+	const struct carriers *carriers = e->asking != NULL ? e->asking->carriers : NULL;
+	int code = 0;
+
+	for (size_t i = 0; carriers != NULL && i < carriers->criteria_count && code == 0; i++)
+		code = add_criterion(ret, carriers->criteria[i]);
+	return code;
+}
+
+static int
+add_unknown(struct eval *e, const Cairn__Expression *node, struct index_count *ret)
 {
 	enum term_level level;
 	int code = 0;
@@ -48,8 +59,16 @@ eval_criteria(struct eval *e, const Cairn__Expression *node, struct index_count 
 						  : code;
 	}
 	for (size_t i = 0; i < node->n_children && code == 0; i++)
-		code = eval_criteria(e, node->children[i], ret);
+		code = add_unknown(e, node->children[i], ret);
 	return code;
+}
+
+int
+eval_criteria(struct eval *e, const Cairn__Expression *expression, struct index_count *ret)
+{
+	int code = add_unknown(e, expression, ret);
+
+	return code != 0 ? code : add_carriers_criteria(e, ret);
 }
 
 void
@@ -115,6 +134,15 @@ int
 index_count(struct index *index, const Cairn__Expression *expression, Cairn__Level level,
     const struct index_asking *asking, struct index_count *ret, struct cairn_error *err)
 {
+	return index_count_part(index, expression, expression, level, asking, ret, err);
+}
+
+/* wide: a count, and the whole that the part is in */
+int
+index_count_part(struct index *index, const Cairn__Expression *whole, const Cairn__Expression *part,
+    Cairn__Level level, const struct index_asking *asking, struct index_count *ret,
+    struct cairn_error *err)
+{
 	struct index_count count = {0};
 	struct set set = {0};
 	struct eval e;
@@ -126,10 +154,10 @@ index_count(struct index *index, const Cairn__Expression *expression, Cairn__Lev
 	code = eval_begin(&e, index, asking, err);
 	if (code != 0)
 		return code;
-	eval_use_carriers(&e, expression);
-	code = eval_criteria(&e, expression, &count);
+	eval_use_carriers(&e, whole);
+	code = eval_criteria(&e, whole, &count);
 	if (code == 0 && count.criteria_count == 0) {
-		code = eval_expression(&e, expression, (enum term_level)level, &at, &set);
+		code = eval_expression(&e, part, (enum term_level)level, &at, &set);
 		if (code == 0)
 			code = eval_patients(&e, &set, at, &count.patients);
 		if (code == 0)

@@ -23,6 +23,16 @@ term_order(double number)
 	return bits >> 63 != 0 ? ~bits : bits | (uint64_t)1 << 63;
 }
 
+double
+term_number(uint64_t order)
+{
+	uint64_t bits = order >> 63 != 0 ? order & ~((uint64_t)1 << 63) : ~order;
+	double number;
+
+	memcpy(&number, &bits, sizeof number);
+	return number;
+}
+
 void
 posting_key(const struct posting *posting, uint8_t ret[TERM_KEY_BYTES])
 {

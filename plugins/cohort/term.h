@@ -52,6 +52,7 @@ posting_make(uint16_t attribute, enum term_level level, unsigned shift, uint64_t
 
 unsigned term_shift(unsigned i); /* 0, 42, 46, 50 */
 uint64_t term_order(double number);
+double term_number(uint64_t order); /* the reverse */
 void posting_key(const struct posting *posting, uint8_t ret[TERM_KEY_BYTES]);
 /* The reverse, without the lowest 16 bits of the entity's number. */
 struct posting posting_from_key(const uint8_t key[TERM_KEY_BYTES]);
