@@ -97,8 +97,8 @@ import_check(struct import *import)
 	if (import->code == 0)
 		import->code = check_rows(import);
 	if (import->code == 0 && import->conflicts.full)
-		report_add(
-		    &import->report, 0, 0, "", "", "too many patients to compare their rows");
+		report_add(&import->report, (struct report_place){0, 0, ""}, "",
+		    "too many patients to compare their rows");
 }
 
 void

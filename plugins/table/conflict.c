@@ -115,8 +115,10 @@ conflict_check(struct conflicts *conflicts, const struct table *table, const str
 			*slot = (struct conflict_slot){name, what, taken->line};
 			conflicts->count++;
 		} else if (slot->what != what && column != NULL) {
-			report_add(report, taken->line, column->index + 1,
-			    column->name == NULL ? "" : column->name, "correct one of the two rows",
+			report_add(report,
+			    (struct report_place){taken->line, column->index + 1,
+				column->name == NULL ? "" : column->name},
+			    "correct one of the two rows",
 			    "%s is another one than line %" PRIu64 " says of the same patient",
 			    value->attribute->name, slot->line);
 			code = CAIRN_EINVAL;

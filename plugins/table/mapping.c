@@ -202,7 +202,7 @@ find_attribute(struct yaml_file *file, const yaml_node_t *map, enum cohort_entit
 		    name, meant != NULL ? "; did you mean '" : "", meant != NULL ? meant : "",
 		    meant != NULL ? "'?" : "");
 	} else if (attribute->entity != entity) {
-		yaml_wrong(file, node, "'%s' is stated of a %s and not of a %s", name,
+		yaml_wrong(file, node, "'%s' belongs to the entity %s and not to %s", name,
 		    cohort_entity_name(attribute->entity), cohort_entity_name(entity));
 		attribute = NULL;
 	}

@@ -19,8 +19,8 @@ mend(char *text)
 }
 
 void
-report_add(struct report *report, uint64_t line, size_t column, const char *column_name,
-    const char *advice, const char *what, ...)
+report_add(
+    struct report *report, struct report_place place, const char *advice, const char *what, ...)
 {
 	struct report_item *item = &report->items[report->count];
 	char text[512];
@@ -34,7 +34,7 @@ report_add(struct report *report, uint64_t line, size_t column, const char *colu
 	va_end(arguments);
 	mend(text);
 	*item = (struct report_item){
-	    line, (uint32_t)column, strdup(column_name), strdup(text), strdup(advice)};
+	    place.line, (uint32_t)place.column, strdup(place.name), strdup(text), strdup(advice)};
 	if (item->column_name == NULL || item->what == NULL || item->advice == NULL) {
 		free(item->column_name);
 		free(item->what);

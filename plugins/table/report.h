@@ -24,9 +24,14 @@ struct report {
 	struct report_item items[REPORT_MAX];
 };
 
-/* `column` from 1; 0 with "" for the whole row.  `advice` ends at the first NULL. */
-void report_add(struct report *report, uint64_t line, size_t column, const char *column_name,
-    const char *advice, const char *what, ...) __attribute__((format(printf, 6, 7)));
+/* `column` from 1; 0 with "" for the whole row. */
+struct report_place {
+	uint64_t line;
+	size_t column;
+	const char *name;
+};
+void report_add(struct report *report, struct report_place place, const char *advice,
+    const char *what, ...) __attribute__((format(printf, 4, 5)));
 void report_fini(struct report *report);
 
 #endif

@@ -65,14 +65,14 @@ wrong(struct taking *taking, size_t column, const char *what, const char *advice
 {
 	const struct table *table = taking->table;
 	const char *text = taking->row->cells[column].text;
+	const struct report_place place = {taking->row->line, column + 1, table->names[column]};
 
 	taking->bad = true;
 	if (identifies(table->mapping, column))
-		report_add(taking->report, taking->row->line, column + 1, table->names[column],
-		    advice, "the value %s", what);
+		report_add(taking->report, place, advice, "the value %s", what);
 	else
-		report_add(taking->report, taking->row->line, column + 1, table->names[column],
-		    advice, "'%.*s' %s", REPORT_VALUE_MAX, text, what);
+		report_add(
+		    taking->report, place, advice, "'%.*s' %s", REPORT_VALUE_MAX, text, what);
 }
 
 /* ---- values ------------------------------------------------------------------------------------
@@ -380,7 +380,7 @@ take_row(
 	if (is_empty(row))
 		return CAIRN_ENOTFOUND;
 	if (row->count != table->columns) {
-		report_add(report, row->line, 0, "",
+		report_add(report, (struct report_place){row->line, 0, ""},
 		    "a separator is missing or too much; a cell that has one goes in quotes",
 		    "the row has %zu cells and the header has %zu", row->count, table->columns);
 		return CAIRN_EINVAL;

@@ -211,6 +211,7 @@ closed(void *arg)
 {
 	struct world *world = arg;
 
+	world->awaited = world->facts->calls;
 	world->waiting = false;
 }
 
@@ -228,6 +229,12 @@ world_end(struct world *world)
 	world->waiting = true;
 	facts_close(world->facts, closed, world);
 	wait_for(world);
+	/* What it asked is answered, or it would wait in vain. */
+	for (unsigned i = 0; i < world->awaited; i++) {
+		cairn_testing_answer(world->kernel, "cohort.index", CAIRN_ECANCELLED, NULL, 0);
+		cairn_testing_answer(world->kernel, "facts", CAIRN_ECANCELLED, NULL, 0);
+	}
+	cairn_testing_settle(world->kernel);
 	cairn_testing_stop(world->kernel);
 	engine_clear(&world->engine);
 	test_dir_remove(&world->dir);

@@ -35,8 +35,8 @@ struct world {
 	struct engine engine;
 	struct test_dir dir;
 	char text[65536];
-	unsigned done;
-	bool drop, waiting; /* of sets: dropped before the end; something is awaited */
+	unsigned done, awaited; /* steps; answers when it was closed */
+	bool drop, waiting;     /* of sets: dropped before the end; something is awaited */
 	struct facts_set_counts counts;
 	struct snapshot *snapshots; /* taken after every turn of the worker, when not NULL */
 	unsigned snapshot_count;
