@@ -5,6 +5,7 @@ loop; dead letters; a status that is asked for all the time."""
 import os
 import pathlib
 import signal
+import socket
 import time
 
 from control import Control
@@ -207,6 +208,19 @@ def test_only_dead_letters_can_be_revived_and_only_with_a_yes():
         contains(node.stderr, "there is no such dead letter", "an unknown job")
         node.cairn("job", "drop", "--queue", "facts", "--yes", status=2)
         contains(node.stderr, "--queue needs --dead", "without --dead")
+
+
+def test_a_port_in_use_at_boot_is_waited_for():
+    with Node(plugins=("dicom",), node_settings={"restart_limit": 1}) as node:
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", node.port))
+            other.listen()
+            node.start(wait=False)
+            log = node.dir / "node.log"
+            wait_for("two tries", 30, lambda: log.read_text().count("it is tried again in") >= 2)
+            equal(node.plugin("dicom")["state"], "waiting", "no breaker opened")
+            contains(log.read_text(), "is in use by another program", "why")
+        wait_for("ready, without help", 30, lambda: node.plugin("dicom")["state"] == "ready")
 
 
 if __name__ == "__main__":
