@@ -3,9 +3,9 @@
 #define DICOM_PATIENTS_H
 
 /*
- * Who a patient becomes.  The site key is the kernel's; we ask it once for each patient
- * (pseudonym.patient) and remember the answer for a minute.  What is remembered is keyed by a digest, so that no
- * identifier stays in memory longer than its instance.
+ * Who a patient becomes.  The site key is the kernel's; we ask it for each patient
+ * (pseudonym.patient) and remember the answer for a minute.  What is remembered is keyed by a
+ * digest, so that no identifier stays in memory longer than its instance.
  */
 
 #include "connector.h"
