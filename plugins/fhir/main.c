@@ -13,7 +13,7 @@
 #define CHUNK ((size_t)256 << 10)
 
 static const char usage[] =
-    "usage: cairn fhir map FILE [--mapping FILE.lua]   print the facts of each resource\n"
+    "usage: cairn fhir map FILE... [--mapping FILE.lua] print the facts of each resource\n"
     "       cairn fhir mapping                         print the mapping that comes with Cairn\n"
     "       cairn fhir pull                            fetch from the configured server now\n"
     "       cairn fhir status                          how the connector is\n";
@@ -66,17 +66,16 @@ read_file(struct source *source, FILE *file, struct cairn_error *err)
 }
 
 static int
-map(const char *path, const char *mapping_path)
+map_file(const struct mapping *mapping, const char *path)
 {
 	size_t length = strlen(path);
 	bool lines = length > 7 && strcmp(path + length - 7, ".ndjson") == 0;
 	struct cairn_error err = {0};
-	struct mapping *mapping = NULL;
 	struct source source = {0};
-	FILE *file = NULL;
-	int code = load(mapping_path, &mapping, &err);
+	FILE *file = fopen(path, "rbe");
+	int code = 0;
 
-	if (code == 0 && (file = fopen(path, "rbe")) == NULL)
+	if (file == NULL)
 		code = cairn_error_set(&err, CAIRN_ENOTFOUND, "cannot read %s", path);
 	if (code == 0)
 		code = source_open(&source, mapping, lines ? RECORDS_LINES : RECORDS_DOCUMENT,
@@ -86,8 +85,35 @@ map(const char *path, const char *mapping_path)
 	if (file != NULL)
 		fclose(file);
 	source_close(&source);
-	mapping_free(mapping);
 	return code == 0 ? 0 : fail(&err);
+}
+
+/* `words`: files, and perhaps --mapping with its file. */
+static int
+map(int count, char **words)
+{
+	const char *own = NULL;
+	struct cairn_error err = {0};
+	struct mapping *mapping = NULL;
+	int status = 0, files = 0;
+
+	for (int i = 0; i + 1 < count; i++)
+		own = strcmp(words[i], "--mapping") == 0 ? words[i + 1] : own;
+	if (load(own, &mapping, &err) != 0)
+		return fail(&err);
+	for (int i = 0; i < count; i++) {
+		if (strcmp(words[i], "--mapping") == 0) {
+			i++;
+			continue;
+		}
+		files++;
+		if (map_file(mapping, words[i]) != 0)
+			status = 1;
+	}
+	mapping_free(mapping);
+	if (files == 0)
+		fputs(usage, stderr);
+	return files == 0 ? 2 : status;
 }
 
 /* `cairn call` asks; this only knows the words. */
@@ -119,10 +145,8 @@ main(int argc, char **argv)
 
 	if (strcmp(word, "mapping") == 0 && argc == 2)
 		return fwrite(mapping_default, mapping_default_length, 1, stdout) == 1 ? 0 : 1;
-	if (strcmp(word, "map") == 0 && argc == 3)
-		return map(argv[2], NULL);
-	if (strcmp(word, "map") == 0 && argc == 5 && strcmp(argv[3], "--mapping") == 0)
-		return map(argv[2], argv[4]);
+	if (strcmp(word, "map") == 0 && argc > 2)
+		return map(argc - 2, argv + 2);
 	if (strcmp(word, "pull") == 0 && argc == 2)
 		return ask(pull);
 	if (strcmp(word, "status") == 0 && argc == 2)

@@ -560,8 +560,13 @@ mapping_load(struct mapping **ret, const char *name, const char *text, size_t le
 		lua_pushcfunction(lua, run);
 		lua_pushlightuserdata(lua, chunk);
 		code = lua_pcall(lua, 1, 0, 0) == LUA_OK ? finish(&load, err) : CAIRN_EINVAL;
-		if (code == CAIRN_EINVAL && lua_gettop(lua) > 0)
-			cairn_error_set(err, code, "%s", lua_tostring(lua, -1));
+		if (code == CAIRN_EINVAL && lua_gettop(lua) > 0) {
+			const char *why = lua_tostring(lua, -1);
+			bool placed = why != NULL && strncmp(why, name, strlen(name)) == 0;
+
+			cairn_error_set(err, code, "%s%s%s", placed ? "" : name, placed ? "" : ": ",
+			    why == NULL ? "no text says why" : why);
+		}
 	} else {
 		cairn_error_set(err, code, "%s: out of memory, or larger than 1 MiB", name);
 	}

@@ -86,8 +86,8 @@ kick_off(struct pull *pull)
 	BUF_AUTO url = {.max = PULL_URL_MAX};
 	struct cairn_error err = {0};
 	const char *type;
-	int code = buf_append_format(
-	    &url, "%s$export?_outputFormat=application%%2Ffhir%%2Bndjson&_type=", pull->base);
+	/* No _outputFormat: NDJSON is what there is without it, and servers differ in its name. */
+	int code = buf_append_format(&url, "%s$export?_type=", pull->base);
 
 	for (size_t i = 0; code == 0 && (type = pull_type(pull, i)) != NULL; i++)
 		code = buf_append_format(&url, "%s%s", i == 0 ? "" : ",", type);
