@@ -90,7 +90,7 @@ int
 eval_at_least(
     struct eval *e, const Cairn__Expression *node, const struct context *at, struct set *ret)
 {
-	enum term_level to = eval_at_least_level(node, at->scope), level;
+	enum term_level to = eval_at_least_level(node, at->scope), level = to;
 	struct ancestors ancestors = {{STORE_NONE, NULL}, {STORE_NONE, NULL}, TERM_PATIENT, to};
 	struct set set = {0}, found = {0};
 	int code = select_entities(e, node, &level, &set);
