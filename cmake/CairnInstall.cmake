@@ -49,7 +49,7 @@ foreach(interpreter cairn-lua cairn-sh) # of plugins in other languages
     install(TARGETS ${interpreter} RUNTIME DESTINATION bin)
   endif()
 endforeach()
-install(TARGETS plugin_cohort plugin_dicom plugin_fhir plugin_hello plugin_hl7v2
+install(TARGETS plugin_cohort plugin_dicom plugin_fhir plugin_hello plugin_hl7v2 plugin_table
   LIBRARY DESTINATION lib/cairn/plugins)
 install(TARGETS cairn_conformance LIBRARY DESTINATION lib/cairn)
 install(TARGETS cairn_testing cairn_hl7 ARCHIVE DESTINATION lib)

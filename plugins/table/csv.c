@@ -213,6 +213,8 @@ csv_next(struct csv *csv, struct row *ret, struct cairn_error *err)
 	if (byte == END || csv->at_end)
 		return CAIRN_ENOTFOUND;
 	buf_clear(&csv->text);
+	if (buf_reserve(&csv->text, 1) != 0) /* so that there is a first byte to point to */
+		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	csv->count = 0;
 	ret->line = csv->line;
 	while (code == 0 && more)

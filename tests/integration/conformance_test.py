@@ -50,6 +50,10 @@ def test_hl7v2_conforms():
     conforms(LIB / "plugins" / "hl7v2.so")
 
 
+def test_table_conforms():
+    conforms(LIB / "plugins" / "table.so")
+
+
 def test_cohort_conforms():
     conforms(LIB / "plugins" / "cohort.so")
 
