@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "node/accepted.h"
+#include "node/budget.h"
 #include "node/confine.h"
 #include "node/control.h"
 #include "node/figures.h"
@@ -119,6 +120,7 @@ close_finish(void *arg)
 	memory_free(node->memory);
 	router_free(node->router);
 	guard_free(node->guard);
+	budget_free(node->budget);
 	identity_free(node->identity);
 	for (size_t i = 0; i < node->plugin_count; i++) {
 		health_free(node->plugins[i]->health);
@@ -219,6 +221,9 @@ open_ledger(struct node *node, struct cairn_error *err)
 		code = path_in_home(node, "ledger.checkpoint", anchor, err);
 	if (code == 0)
 		code = ledger_open(&node->ledger, node->loop, &options, err);
+	if (code != 0)
+		return code;
+	code = budget_recall(node, err);
 	if (code != 0)
 		return code;
 	guard_digest(node->guard, bytes);

@@ -68,6 +68,7 @@ struct metrics;
 struct nodelog;
 struct notify;
 struct link;
+struct budget;
 
 struct node_job {
 	uint64_t id;
@@ -119,6 +120,7 @@ struct node {
 	struct jobs *jobs;
 	struct link *link;
 	struct guard *guard;
+	struct budget *budget; /* NULL: none is kept */
 	struct supervisor *supervisor;
 	struct router *router;
 	struct control *control;

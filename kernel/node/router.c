@@ -13,6 +13,7 @@
 #include "node/patients.h"
 #include "node/report.h"
 #include "node/services.h"
+#include "node/spend.h"
 #include "node/subjects.h"
 #include "node/words.h"
 #include "observe/metrics.h"
@@ -113,12 +114,17 @@ send_request(struct router *router, struct call *call)
 	Cairn__Context context = CAIRN__CONTEXT__INIT;
 	Cairn__Principal who = CAIRN__PRINCIPAL__INIT;
 	uint64_t now = clock_monotonic_ms();
+	size_t count = 0;
 
 	for (size_t i = 0; i < call->decision.obligation_count; i++) {
-		cairn__obligation__init(&obligations[i]);
-		obligations[i].name = call->decision.obligations[i].name;
-		obligations[i].value = call->decision.obligations[i].value;
-		list[i] = &obligations[i];
+		const struct guard_obligation *obligation = &call->decision.obligations[i];
+
+		if (spend_is_budget(obligation))
+			continue;
+		list[count] = &obligations[count];
+		cairn__obligation__init(list[count]);
+		list[count]->name = (char *)(uintptr_t)obligation->name;
+		list[count++]->value = obligation->value;
 	}
 	who.name = call->principal;
 	who.role = call->role;
@@ -134,7 +140,7 @@ send_request(struct router *router, struct call *call)
 	request.timeout_ms = call->deadline_ms > now ? (uint32_t)(call->deadline_ms - now) : 1;
 	request.context = &context;
 	request.obligations = list;
-	request.n_obligations = call->decision.obligation_count;
+	request.n_obligations = count;
 	request.body.data = call->body;
 	request.body.len = call->length;
 	return node_plugin_send(call->handler, &request);
@@ -251,6 +257,7 @@ decide(struct router *router, struct call *call, const struct manifest_serve *se
 			details_add(&call->details, (const char *const *)serve->record, message);
 		started_ns = clock_monotonic_ns();
 		guard_decide(router->node->guard, &question, &call->decision);
+		spend(router->node->budget, call->principal, clock_wall_ms(), &call->decision);
 		metrics_decision(router->node->metrics, call->subject, call->decision.permit,
 		    (double)(clock_monotonic_ns() - started_ns) / 1e9);
 	}
@@ -421,7 +428,8 @@ static const struct guard_obligation *
 unfulfilled(const struct call *call, const Cairn__Envelope *answer)
 {
 	for (size_t i = 0; i < call->decision.obligation_count; i++) {
-		if (!is_fulfilled(&call->decision.obligations[i], answer))
+		if (!spend_is_budget(&call->decision.obligations[i]) &&
+		    !is_fulfilled(&call->decision.obligations[i], answer))
 			return &call->decision.obligations[i];
 	}
 	return NULL;

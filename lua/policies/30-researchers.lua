@@ -6,6 +6,7 @@ local minimum_cell = setting("minimum_cell", "whole number")
 local rounding = setting("rounding", "whole number")
 local difference = setting("difference", "whole number")
 local noise = setting("noise", "whole number")
+local answers_per_day = setting("answers_per_day", "whole number")
 local permitted = setting("permitted_purposes", "list")
 
 -- A 0 here would hand out exact, small numbers by mistake. Who wants that writes a rule that says so.
@@ -39,6 +40,7 @@ rule {
 					round = rounding,
 					difference = difference,
 					noise = noise > 0 and noise or nil,
+					budget = answers_per_day,
 				},
 			}
 		end
