@@ -99,7 +99,7 @@ def test_policies_are_asked_and_tested_without_a_node():
     with Node(plugins=("cohort",)) as node:
         equal(node.json("policy", "test")["wrong"], 0, "cases of a fresh home")
         answer = node.json("policy", "ask", "cohort.count", "--as", RESEARCHER, "--purpose", "statistics")
-        equal((answer["verdict"], answer["obligations"]), ("permit", {"min_cell": 10, "round": 5}),
+        equal((answer["verdict"], answer["obligations"]), ("permit", {"min_cell": 10, "round": 5, "difference": 10, "budget": 500}),
               "a researcher's count")
         answer = node.json("policy", "ask", "cohort.count", "--as", RESEARCHER, "--purpose", "statistics",
                            "--permit", "P-1", status=1)
@@ -141,6 +141,23 @@ def test_outcomes_say_what_was_asked_and_what_left():
         denied = node.count("modality = MR", status=1, purpose="insurance", who=RESEARCHER)
         contains(show(denied)[0]["fields"]["expression"], "modality", "what was denied")
         equal(node.json("ledger", "verify")["intact"], True, "the ledger")
+
+
+def test_a_researcher_has_so_many_answers_a_day():
+    with Node(plugins=("cohort",)) as node:
+        edit(node, "settings.yaml", "answers_per_day: 500", "answers_per_day: 2")
+        node.start()
+        ask = {"purpose": "statistics", "who": RESEARCHER}
+        node.count("*", **ask)
+        node.count("sex = female", **ask)
+        spent = node.count("*", status=1, **ask)
+        contains(spent["reason"], "the 2 answers a day", "why the third is denied")
+        node.count("*")  # others have their own
+        equal(node.stop(), 0, "exit status")
+        node.start()
+        equal(node.count("*", status=1, **ask)["reason"], spent["reason"], "after a restart")
+        kinds = [r["verdict"] for r in records(node, kind="decision", principal=RESEARCHER)]
+        equal(kinds, ["permit", "permit", "deny", "deny"], "the ledger")
 
 
 def test_associations_are_in_the_ledger():
