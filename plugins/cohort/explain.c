@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How a count would be made: the expression and its operands, each with what it would count alone
- * and where that comes from.  Every number passes the same rules as a count.
+ * and where that comes from.  Every number passes the same rules as a count; where counts are held
+ * against each other (release.h) there is none, since so many at once would use up what can be
+ * told.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -66,14 +68,15 @@ fill_number(struct explanation *x, const Cairn__Expression *node, Cairn__Explain
 {
 	const struct answer_rules *rules = &x->q->rules;
 	struct index_count count = {0};
-	int code =
-	    index_count_part(x->index, x->whole, node, x->level, &x->q->asking, &count, x->err);
+	int code;
 
+	step->kind = CAIRN__COUNT_ANSWER__KIND__SUPPRESSED;
+	if (rules->difference > 0 || rules->noise > 0)
+		return 0;
+	code = index_count_part(x->index, x->whole, node, x->level, &x->q->asking, &count, x->err);
 	if (code != 0)
 		return code;
-	if (count.patients < rules->min_cell) {
-		step->kind = CAIRN__COUNT_ANSWER__KIND__SUPPRESSED;
-	} else {
+	if (count.patients >= rules->min_cell) {
 		step->kind = rules->round > 1 ? CAIRN__COUNT_ANSWER__KIND__ROUNDED
 					      : CAIRN__COUNT_ANSWER__KIND__EXACT;
 		step->count = rules->round > 1 ? answer_rounded(count.count, rules) : count.count;

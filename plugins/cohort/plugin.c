@@ -401,7 +401,7 @@ talk_of_index(struct cohort *cohort, struct cairn_request *req, bool renew, stru
 static const struct subject subjects[] = {
     {"cohort.count", answer_count, &cairn__count_request__descriptor, 4},
     {"cohort.select", answer_select, &cairn__select_request__descriptor, 1},
-    {"cohort.explain", answer_explain, &cairn__explain_request__descriptor, 2},
+    {"cohort.explain", answer_explain, &cairn__explain_request__descriptor, 4},
     {"cohort.breakdown", answer_breakdown, &cairn__breakdown_request__descriptor, 2},
     {"cohort.distribution", answer_distribution, &cairn__distribution_request__descriptor, 2},
 };
@@ -526,7 +526,7 @@ CAIRN_PLUGIN("cohort", "0.1.0",
     "     record: [expression, kind, level, criteria, instances], fulfils: [min_cell]}\n"
     "  - {subject: cohort.explain, guarded: true, request: cairn.ExplainRequest,\n"
     "     answer: cairn.ExplainAnswer, record: [expression, kind, level, criteria],\n"
-    "     fulfils: [min_cell, round]}\n"
+    "     fulfils: [min_cell, round, difference, noise]}\n"
     "  - {subject: cohort.breakdown, guarded: true, request: cairn.BreakdownRequest,\n"
     "     answer: cairn.BreakdownAnswer, record: [expression, attributes, kind, level, criteria],\n"
     "     fulfils: [min_cell, round]}\n"

@@ -219,6 +219,36 @@ patients_who_come_are_told_of_when_they_are_enough(void **state)
 }
 
 static void
+a_plan_has_no_numbers(void **state)
+{
+	Cairn__ExplainRequest request = CAIRN__EXPLAIN_REQUEST__INIT;
+	struct answer_question question = {.rules = strict};
+	BUF_AUTO body = {.max = 1 << 16}, reply = {.max = 1 << 16};
+	Cairn__ExplainAnswer *answer;
+	struct cairn_error err = {0};
+	struct site s;
+
+	(void)state;
+	site_open(&s, true, strict);
+	request.expression = parsed("psa < 100 and diagnosis exists");
+	assert_int_equal(answer_pack(&request.base, &body, &err), 0);
+	cairn__expression__free_unpacked(request.expression, NULL);
+	question.body = body.data;
+	question.length = body.length;
+	question.release = s.release;
+	assert_ok(answer_explain(s.f.index, &question, &reply, &err), &err);
+	answer = cairn__explain_answer__unpack(NULL, reply.length, reply.data);
+	assert_non_null(answer);
+	assert_int_equal(answer->n_steps, 3);
+	for (size_t i = 0; i < answer->n_steps; i++) {
+		assert_int_equal(answer->steps[i]->kind, CAIRN__COUNT_ANSWER__KIND__SUPPRESSED);
+		assert_int_equal(answer->steps[i]->count, 0);
+	}
+	cairn__explain_answer__free_unpacked(answer, NULL);
+	site_close(&s);
+}
+
+static void
 what_was_told_is_known_after_a_restart(void **state)
 {
 	struct site s;
@@ -287,6 +317,7 @@ main(void)
 	    cmocka_unit_test(without_the_rule_it_is_told),
 	    cmocka_unit_test(a_walk_in_small_steps_gives_answers_that_are_far_apart),
 	    cmocka_unit_test(patients_who_come_are_told_of_when_they_are_enough),
+	    cmocka_unit_test(a_plan_has_no_numbers),
 	    cmocka_unit_test(what_was_told_is_known_after_a_restart),
 	    cmocka_unit_test(noise_depends_on_the_patients_and_not_on_the_words),
 	    cmocka_unit_test(a_full_memory_answers_only_what_it_knows),
