@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cohort engine: count, and what can be asked of it. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -8,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/question.h"
+#include "cli/spelling.h"
 #include "cohort/expr.h"
 #include "depth.h"
 
@@ -147,39 +149,35 @@ int
 cli_count_run(struct cli *cli, int argc, char **argv)
 {
 	struct question question = {.cli = cli, .subject = "cohort.count", .timeout_ms = 30000};
+	struct spelling spelling = {0};
 	const char *level_name = "patients";
 	const struct cli_option options[] = {{"--purpose", &question.purpose, NULL},
 	    {"--as", &question.as, NULL}, {"--permit", &question.permit, NULL},
-	    {"--level", &level_name, NULL}, {0}};
+	    {"--level", &level_name, NULL}, {"--lens", &spelling.lens, NULL},
+	    {"--beacon", &spelling.beacon, NULL}, {"--keys", &spelling.keys, NULL}, {0}};
 	Cairn__CountRequest request = CAIRN__COUNT_REQUEST__INIT;
-	Cairn__Expression *expression = NULL;
-	struct cairn_error err = {0};
+	char *text = NULL;
 	int level, status;
 
 	argc = cli_options(cli, options, argc, argv);
 	if (argc < 0)
 		return CLI_USAGE;
-	if (argc != 1)
-		return cli_usage(cli,
-		    argc == 0 ? "give an expression ('*' for everyone)"
-			      : "put the expression in quotes, as one argument");
-	if (question.purpose == NULL)
+	if (argc == 1 && question.purpose == NULL)
 		return cli_usage(cli, "say what for, with --purpose (e.g. scientific-research)");
 	level = find_level(level_name);
 	if (level < 0)
 		return cli_usage(
 		    cli, "--level is patients, studies, series or instances, not '%s'", level_name);
-	if (cohort_parse(argv[0], &expression, &err) != 0) {
-		cli_fail(cli, &err);
-		if (!cli->json)
-			fputs("  what can be asked: cairn cohort fields\n", stderr);
-		return CLI_USAGE;
-	}
-	request.expression = expression;
+	status = spelling_read(cli, &spelling, argc, argv, &request.expression, &text);
+	if (status == CLI_DONE && question.purpose == NULL)
+		status = cli_usage(cli, "say what for, with --purpose (e.g. scientific-research)");
 	request.level = (Cairn__Level)level;
 	question.message = &request.base;
-	status = ask_count(&question, argv[0]);
-	cairn__expression__free_unpacked(expression, NULL);
+	if (status == CLI_DONE)
+		status = ask_count(&question, text);
+	free(text);
+	if (request.expression != NULL)
+		cairn__expression__free_unpacked(request.expression, NULL);
 	return status;
 }
 
@@ -199,6 +197,21 @@ field_type(const Cairn__CohortField *field)
 	static const char *const names[] = {"code", "number", "date"};
 
 	return (unsigned)field->type < 3 ? names[field->type] : "unknown";
+}
+
+/* What it is stated of; an older engine says the level only. */
+static const char *
+field_entity(const Cairn__CohortField *field)
+{
+	return field->entity[0] != 0 ? field->entity : field_level(field);
+}
+
+/* As a program is told it: a code with all below it is not the set of this one code. */
+static const char *
+operator_name(Cairn__Leaf__Operator operator_)
+{
+	return operator_ == CAIRN__LEAF__OPERATOR__UNDER ? "under"
+							 : cohort_operator_text(operator_);
 }
 
 /* A number or a date; null where there is no such end, or no number that JSON could hold. */
@@ -223,11 +236,11 @@ field_json(const Cairn__CohortField *field)
 	json_t *operators = json_array();
 
 	for (size_t i = 0; i < field->n_operators; i++)
-		json_array_append_new(
-		    operators, json_string(cohort_operator_text(field->operators[i])));
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
-	    cli_text(field->name), "level", field_level(field), "type", field_type(field), "unit",
-	    cli_text(field->unit), "operators", operators, "values",
+		json_array_append_new(operators, json_string(operator_name(field->operators[i])));
+	return json_pack("{s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+	    cli_text(field->name), "level", field_level(field), "entity",
+	    cli_text(field_entity(field)), "type", field_type(field), "unit", cli_text(field->unit),
+	    "operators", operators, "values",
 	    field->n_codes > 0 ? texts_json(field->codes, field->n_codes) : json_null(), "min",
 	    end_json(field->min), "max", end_json(field->max), "example", cli_text(field->example),
 	    "help", cli_text(field->help));
@@ -277,12 +290,15 @@ print_field(const struct cli *cli, const Cairn__CohortField *field)
 {
 	fputs(cli_colour(cli, CLI_BOLD), stdout);
 	cli_print_safe(stdout, field->name);
-	printf("%s  (%s of a %s)\n  ", cli_colour(cli, CLI_PLAIN), field_type(field),
-	    field_level(field));
+	printf("%s  (%s of a%s ", cli_colour(cli, CLI_PLAIN), field_type(field),
+	    strchr("aeiou", field_entity(field)[0]) != NULL ? "n" : "");
+	cli_print_safe(stdout, field_entity(field));
+	fputs(")\n  ", stdout);
 	cli_print_safe(stdout, field->help);
 	fputs("\n  operators ", stdout);
 	for (size_t i = 0; i < field->n_operators; i++)
-		printf(" %s", cohort_operator_text(field->operators[i]));
+		if (field->operators[i] != CAIRN__LEAF__OPERATOR__UNDER)
+			printf(" %s", cohort_operator_text(field->operators[i]));
 	putchar('\n');
 	print_values(field);
 	fputs("  example    ", stdout);

@@ -319,15 +319,22 @@ const struct cli_command cli_data_commands[] = {
 	"was\n"
 	"refused.\n",
 	"cairn import /mnt/archive/2019", run_import},
-    {"count", "'EXPRESSION' --purpose P [--as PRINCIPAL] [--permit ID] [--level LEVEL]",
+    {"count", "['EXPRESSION'] --purpose P [--as PRINCIPAL] [--permit ID] [--level LEVEL] [--lens FILE]",
 	"ask how many patients an expression selects",
 	"  --purpose P      what the answer is for, e.g. scientific-research, quality-assurance\n"
 	"  --as PRINCIPAL   ask as this person, as the policy knows them\n"
 	"  --permit ID      the permit the question rests on\n"
-	"  --level LEVEL    patients (default), studies, series or instances\n\n"
+	"  --level LEVEL    patients (default), studies, series or instances\n"
+	"  --lens FILE      in place of the expression: a Lens syntax tree, as the EUCAIM explorer\n"
+	"                   sends it; - is standard input\n"
+	"  --beacon FILE    in place of the expression: a Beacon v2 request\n"
+	"  --keys FILE      a site's own keys of Lens (cairn cohort translate --help)\n\n"
 	"The expression: criteria joined by and, or, xor, not and parentheses; a criterion is\n"
 	"  modality = CT           body_part in (BREAST, CHEST)      age between 40 and 60\n"
 	"  slice_thickness <= 2    manufacturer exists               same study (...)\n"
+	"  diagnosis in icd10:C34 (and all below it)                 gene like \"BRCA%\"\n"
+	"  at least 2 studies (...)                                  variant (EGFR, L858R)\n"
+	"  modality = MR within 90 days before procedure_kind = surgery\n"
 	"What can be asked, and which values there are: cairn cohort fields. A value that a field\n"
 	"cannot have (sex = M) is an error, never a count of nobody.\n"
 	"The answer is typed: exact, rounded, suppressed, unsupported or denied.\n",
@@ -335,8 +342,7 @@ const struct cli_command cli_data_commands[] = {
 	"--as alice@example.org",
 	cli_count_run},
     {"cohort fields", "[NAME...]", "show what can be asked: fields, their values and operators",
-	"Of each field: of what it is stated (patient, study, series or instance), its type and "
-	"unit,\n"
+	"Of each field: of what it is stated (patient, study, condition, ...), its type and unit,\n"
 	"the operators it takes, its values where they are a closed list, and an example for "
 	"cairn count.\n"
 	"Says nothing of what this node holds, and needs no purpose.\n",

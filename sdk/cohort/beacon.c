@@ -13,7 +13,7 @@
 static bool
 same_text(const json_t *a, const json_t *b)
 {
-	char *x = tree_dump(a), *y = tree_dump(b);
+	char *x = maker_dump(a), *y = maker_dump(b);
 	bool same = x != NULL && y != NULL && strcmp(x, y) == 0;
 
 	free(x);
@@ -24,7 +24,7 @@ same_text(const json_t *a, const json_t *b)
 static int
 set_note(ProtobufCBinaryData *note, const json_t *json, struct cairn_error *err)
 {
-	int code = tree_set_note(note, json);
+	int code = maker_set_note(note, json);
 
 	return code == 0
 	    ? 0
@@ -52,7 +52,7 @@ read_filters(const json_t *filters, Cairn__Expression *all, struct cairn_error *
 		    (beacon_write_filter(node->leaf, &fresh, NULL) != 0 ||
 			!same_text(fresh, filter)))
 			code = set_note(&node->leaf->note, filter, err);
-		if (code == 0 && tree_add(all, &node) != 0)
+		if (code == 0 && maker_add(all, &node) != 0)
 			code = cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 		if (code != 0)
 			return code;
@@ -119,7 +119,7 @@ read_parameters(json_t *parameters, Cairn__Expression *all, bool *ret_flat, stru
 	if (code == 0 &&
 	    (beacon_write_variant(node, &fresh, NULL) != 0 || !same_text(fresh, variant)))
 		code = set_note(&node->note, variant, err);
-	if (code == 0 && tree_add(all, &node) != 0)
+	if (code == 0 && maker_add(all, &node) != 0)
 		code = cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	return code;
 }
@@ -136,7 +136,7 @@ unwrap(Cairn__Expression **all, struct cairn_error *err)
 		only = (*all)->children[0];
 		(*all)->n_children = 0;
 	} else {
-		only = tree_node(CAIRN__EXPRESSION__OPERAND__ALL);
+		only = maker_node(CAIRN__EXPRESSION__OPERAND__ALL);
 		if (only == NULL)
 			return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	}
@@ -149,7 +149,7 @@ unwrap(Cairn__Expression **all, struct cairn_error *err)
 static int
 note_request(Cairn__Expression *root, const json_t *request, bool flat, struct cairn_error *err)
 {
-	JSON_AUTO own = tree_note(&root->note);
+	JSON_AUTO own = maker_note(&root->note);
 	JSON_AUTO note = json_pack("{s:O, s:b}", "beacon", request, "flat", flat);
 
 	if (own != NULL)
@@ -164,7 +164,7 @@ read_request(json_t *json, Cairn__Expression **ret, struct cairn_error *err)
 	    json_object_get(json, "query") != NULL ? json_object_get(json, "query") : json;
 	json_t *filters = json_is_array(query) ? query : json_object_get(query, "filters");
 	json_t *parameters = json_object_get(query, "requestParameters");
-	TREE_AUTO all = tree_node(CAIRN__EXPRESSION__OPERAND__AND);
+	TREE_AUTO all = maker_node(CAIRN__EXPRESSION__OPERAND__AND);
 	bool flat = false;
 	int code = all == NULL ? cairn_error_set(err, CAIRN_ENOMEM, "out of memory") : 0;
 
@@ -224,13 +224,13 @@ struct writing {
 static int
 write_leaf(struct writing *w, const Cairn__Leaf *leaf)
 {
-	JSON_AUTO note = tree_note(&leaf->note);
+	JSON_AUTO note = maker_note(&leaf->note);
 	TREE_AUTO again = NULL;
 	json_t *filter = NULL;
 	int code;
 
 	if (note != NULL && beacon_read_filter(note, &again, NULL) == 0 &&
-	    tree_same_leaf(again->leaf, leaf)) {
+	    maker_same_leaf(again->leaf, leaf)) {
 		json_array_append(w->filters, note);
 		return 0;
 	}
@@ -254,7 +254,7 @@ is_still(const json_t *note, const json_t *fresh)
 static int
 write_same(struct writing *w, const Cairn__Expression *node)
 {
-	JSON_AUTO note = tree_note(&node->note);
+	JSON_AUTO note = maker_note(&node->note);
 	const json_t *own =
 	    json_object_get(note, "beacon") != NULL ? json_object_get(note, "variant") : note;
 	int code;
@@ -350,14 +350,14 @@ beacon_print(const Cairn__Expression *expression, char **ret, struct cairn_error
 	if (code == 0)
 		code = write_node(&w, expression);
 	if (code == 0) {
-		note = tree_note(&expression->note);
+		note = maker_note(&expression->note);
 		request = request_json(note, &w);
 	}
 	json_decref(w.filters);
 	json_decref(w.variant);
 	if (code != 0)
 		return code;
-	text = tree_dump(request);
+	text = maker_dump(request);
 	if (text == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	*ret = text;

@@ -64,9 +64,9 @@ make_leaf(const json_t *filter, const char *attribute, Cairn__Leaf__Operator ope
     const char *text, Cairn__Expression **ret, struct cairn_error *err)
 {
 	struct cairn_error wrong = {0};
-	TREE_AUTO node = tree_leaf(attribute, operator_);
+	TREE_AUTO node = maker_leaf(attribute, operator_);
 	int code = node != NULL
-	    ? tree_value(node->leaf, text, operator_ != CAIRN__LEAF__OPERATOR__LIKE)
+	    ? maker_value(node->leaf, text, operator_ != CAIRN__LEAF__OPERATOR__LIKE)
 	    : CAIRN_ENOMEM;
 
 	if (code == CAIRN_ENOMEM)

@@ -3,7 +3,7 @@
 #define COHORT_BEACON_PRIVATE_H
 
 #include "cohort/beacon.h"
-#include "cohort/tree.h"
+#include "cohort/maker.h"
 
 /* One filter, without notes. */
 int beacon_read_filter(const json_t *json, Cairn__Expression **ret, struct cairn_error *err);

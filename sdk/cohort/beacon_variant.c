@@ -60,7 +60,8 @@ read_start(const json_t *json, Cairn__Leaf *leaf, struct cairn_error *err)
 			return refuse("start", "one or two whole numbers from 0 on", err);
 	}
 	leaf->operator_ = count == 2 ? CAIRN__LEAF__OPERATOR__BETWEEN : CAIRN__LEAF__OPERATOR__EQ;
-	if (tree_number(leaf, ends[0] + 1) != 0 || (count == 2 && tree_number(leaf, ends[1]) != 0))
+	if (maker_number(leaf, ends[0] + 1) != 0 ||
+	    (count == 2 && maker_number(leaf, ends[1]) != 0))
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	return 0;
 }
@@ -78,7 +79,7 @@ read_text(const char *key, const json_t *json, Cairn__Leaf *leaf, struct cairn_e
 			    key, "expected a chromosome such as 7, not an accession", err);
 		text += strncasecmp(text, "chr", 3) == 0 ? 3 : 0;
 	}
-	return tree_value(leaf, text, true) == 0 ? 0 : refuse(key, "out of memory", err);
+	return maker_value(leaf, text, true) == 0 ? 0 : refuse(key, "out of memory", err);
 }
 
 static int
@@ -94,14 +95,14 @@ read_parameter(const char *key, const json_t *json, Cairn__Expression *all, stru
 	if (i == PARAMETERS)
 		return refuse(key,
 		    "it cannot be evaluated here, and left out it would widen the answer", err);
-	leaf = tree_leaf(parameters[i].attribute, CAIRN__LEAF__OPERATOR__EQ);
+	leaf = maker_leaf(parameters[i].attribute, CAIRN__LEAF__OPERATOR__EQ);
 	if (leaf == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	code = strcmp(key, "start") == 0 ? read_start(json, leaf->leaf, err)
 					 : read_text(key, json, leaf->leaf, err);
 	if (code == 0 && cohort_check_leaf(leaf->leaf, &wrong) != 0)
 		code = refuse(key, wrong.text, err);
-	if (code == 0 && tree_add(all, &leaf) != 0)
+	if (code == 0 && maker_add(all, &leaf) != 0)
 		code = cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	return code;
 }
@@ -110,7 +111,7 @@ read_parameter(const char *key, const json_t *json, Cairn__Expression *all, stru
 static int
 close_variant(Cairn__Expression **all, Cairn__Expression **ret, struct cairn_error *err)
 {
-	TREE_AUTO same = tree_node(CAIRN__EXPRESSION__OPERAND__SAME);
+	TREE_AUTO same = maker_node(CAIRN__EXPRESSION__OPERAND__SAME);
 	TREE_AUTO one = NULL;
 	Cairn__Expression **child = all;
 
@@ -123,7 +124,7 @@ close_variant(Cairn__Expression **all, Cairn__Expression **ret, struct cairn_err
 		(*all)->n_children = 0;
 		child = &one;
 	}
-	if (tree_add(same, child) != 0)
+	if (maker_add(same, child) != 0)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	*ret = same;
 	same = NULL;
@@ -133,7 +134,7 @@ close_variant(Cairn__Expression **all, Cairn__Expression **ret, struct cairn_err
 int
 beacon_read_variant(const json_t *json, Cairn__Expression **ret, struct cairn_error *err)
 {
-	TREE_AUTO all = tree_node(CAIRN__EXPRESSION__OPERAND__AND);
+	TREE_AUTO all = maker_node(CAIRN__EXPRESSION__OPERAND__AND);
 	const char *key;
 	json_t *value;
 

@@ -74,7 +74,7 @@ own_value(const struct criterion *c, const struct cohort_attribute *field, const
 	} else if (field->type == COHORT_CODE && strchr(text, '%') != NULL) {
 		ret->how = CAIRN__LEAF__OPERATOR__LIKE;
 	}
-	code = tree_value(leaf, text, ret->how != CAIRN__LEAF__OPERATOR__LIKE);
+	code = maker_value(leaf, text, ret->how != CAIRN__LEAF__OPERATOR__LIKE);
 	return code != 0 ? failed(c, code, value) : 0;
 }
 
@@ -95,7 +95,7 @@ table_value(const struct criterion *c, const char *value, struct meaning *ret, C
 	if (row != NULL) {
 		*ret = (struct meaning){row->attribute, row->how};
 		for (size_t i = 0; i < row->value_count; i++) {
-			int code = tree_value(leaf, row->values[i], true);
+			int code = maker_value(leaf, row->values[i], true);
 
 			if (code != 0)
 				return failed(c, code, row->values[i]);
@@ -186,7 +186,7 @@ add_end(const struct criterion *c, const json_t *end, Cairn__Leaf *leaf)
 
 	if (code != 0)
 		return code;
-	code = tree_value(leaf, end != NULL ? text : NULL, true);
+	code = maker_value(leaf, end != NULL ? text : NULL, true);
 	return code != 0 ? failed(c, code, text) : 0;
 }
 
@@ -221,7 +221,7 @@ read_contains(const struct criterion *c, Cairn__Leaf *leaf)
 		return refuse(c, "CONTAINS takes text without %", NULL);
 	snprintf(pattern, sizeof pattern, "%%%s%%", text);
 	leaf->operator_ = CAIRN__LEAF__OPERATOR__LIKE;
-	code = tree_value(leaf, pattern, false);
+	code = maker_value(leaf, pattern, false);
 	return code != 0 ? failed(c, code, text) : 0;
 }
 
@@ -321,7 +321,7 @@ lens_read_leaf(const struct dialect *dialect, const json_t *json, Cairn__Express
 		code = check_field(&c, field);
 	if (code != 0)
 		return code;
-	node = tree_leaf(field, CAIRN__LEAF__OPERATOR__EQ);
+	node = maker_leaf(field, CAIRN__LEAF__OPERATOR__EQ);
 	if (node == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	code = read_value(&c, node->leaf);

@@ -6,7 +6,7 @@
  * whether a note still says the same. */
 
 #include "cohort/lens.h"
-#include "cohort/tree.h"
+#include "cohort/maker.h"
 
 /* {"key", "type", "value"}, without notes. */
 int lens_read_leaf(const struct dialect *dialect, const json_t *json, Cairn__Expression **ret,

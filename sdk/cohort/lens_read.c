@@ -44,7 +44,7 @@ template_of(const json_t *json, const char *member, json_t *placeholder)
 static bool
 is_usual(const json_t *as, const json_t *fresh)
 {
-	char *x = tree_dump(as), *y = tree_dump(fresh);
+	char *x = maker_dump(as), *y = maker_dump(fresh);
 	bool same = x != NULL && y != NULL && strcmp(x, y) == 0;
 
 	free(x);
@@ -60,7 +60,7 @@ note_leaf(const struct reading *r, const json_t *json, Cairn__Leaf *leaf)
 
 	if (lens_write_leaf(r->dialect, leaf, &fresh, NULL) == 0 && is_usual(json, fresh))
 		return 0;
-	code = tree_set_note(&leaf->note, json);
+	code = maker_set_note(&leaf->note, json);
 	return code != 0 ? fail(r, code) : 0;
 }
 
@@ -76,7 +76,7 @@ note_group(
 	if (is_usual(as, fresh))
 		return 0;
 	note = json_pack("{s:O}", "as", as);
-	code = tree_set_note(&node->note, note);
+	code = maker_set_note(&node->note, note);
 	return code != 0 ? fail(r, code) : 0;
 }
 
@@ -84,7 +84,7 @@ note_group(
 static int
 note_around(const struct reading *r, const json_t *json, Cairn__Expression *node)
 {
-	JSON_AUTO note = tree_note(&node->note);
+	JSON_AUTO note = maker_note(&node->note);
 	json_t *in;
 	int code;
 
@@ -96,7 +96,7 @@ note_around(const struct reading *r, const json_t *json, Cairn__Expression *node
 		json_object_set_new(note, "in", in);
 	}
 	json_array_insert_new(in, 0, template_of(json, "children", json_array()));
-	code = tree_set_note(&node->note, note);
+	code = maker_set_note(&node->note, note);
 	return code != 0 ? fail(r, code) : 0;
 }
 
@@ -130,7 +130,7 @@ read_empty(const struct reading *r, const json_t *json, bool top,
 		    "mean "
 		    "everyone or no one",
 		    lens_operand(operand));
-	*ret = tree_node(CAIRN__EXPRESSION__OPERAND__ALL);
+	*ret = maker_node(CAIRN__EXPRESSION__OPERAND__ALL);
 	return *ret == NULL ? fail(r, CAIRN_ENOMEM) : note_group(r, json, "OR", *ret);
 }
 
@@ -158,14 +158,14 @@ read_group(
 		code = read_node(r, json_array_get(children, 0), depth + 1, top, ret);
 		return code != 0 ? code : note_around(r, json, *ret);
 	}
-	*ret = tree_node(operand);
+	*ret = maker_node(operand);
 	if (*ret == NULL)
 		return fail(r, CAIRN_ENOMEM);
 	for (size_t i = 0; i < json_array_size(children) && code == 0; i++) {
 		TREE_AUTO child = NULL;
 
 		code = read_node(r, json_array_get(children, i), depth + 1, false, &child);
-		if (code == 0 && tree_add(*ret, &child) != 0)
+		if (code == 0 && maker_add(*ret, &child) != 0)
 			code = fail(r, CAIRN_ENOMEM);
 	}
 	return code != 0 ? code : note_group(r, json, lens_operand(operand), *ret);
@@ -192,7 +192,7 @@ static int
 note_top(
     const struct reading *r, const json_t *json, bool wrapped, bool bare, Cairn__Expression *node)
 {
-	JSON_AUTO note = tree_note(&node->note);
+	JSON_AUTO note = maker_note(&node->note);
 	int code;
 
 	if (!wrapped && !bare)
@@ -203,7 +203,7 @@ note_top(
 		json_object_set_new(note, "in", json_array());
 	if (wrapped)
 		json_object_set_new(note, "envelope", template_of(json, "ast", json_null()));
-	code = tree_set_note(&node->note, note);
+	code = maker_set_note(&node->note, note);
 	return code != 0 ? fail(r, code) : 0;
 }
 

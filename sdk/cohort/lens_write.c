@@ -230,11 +230,11 @@ static int
 write_criterion(
     const struct dialect *dialect, const Cairn__Leaf *leaf, json_t **ret, struct cairn_error *err)
 {
-	JSON_AUTO note = tree_note(&leaf->note);
+	JSON_AUTO note = maker_note(&leaf->note);
 	TREE_AUTO again = NULL;
 
 	if (note != NULL && lens_read_leaf(dialect, note, &again, NULL) == 0 &&
-	    tree_same_leaf(again->leaf, leaf)) {
+	    maker_same_leaf(again->leaf, leaf)) {
 		*ret = json_incref(note);
 		return 0;
 	}
@@ -337,7 +337,7 @@ static int
 write_node(const struct dialect *dialect, const Cairn__Expression *node, bool top, json_t **ret,
     struct cairn_error *err)
 {
-	JSON_AUTO note = tree_note(&node->note);
+	JSON_AUTO note = maker_note(&node->note);
 	const json_t *in = json_object_get(note, "in"), *as = json_object_get(note, "as");
 	bool leaf = node->operand == CAIRN__EXPRESSION__OPERAND__LEAF;
 	json_t *inside = NULL;
@@ -372,14 +372,14 @@ lens_print(const struct dialect *dialect, const Cairn__Expression *expression, c
 		code = write_node(dialect, expression, true, &json, err);
 	if (code != 0)
 		return code;
-	note = tree_note(&expression->note);
+	note = maker_note(&expression->note);
 	if (json_is_object(json_object_get(note, "envelope"))) {
 		json_t *envelope = json_copy(json_object_get(note, "envelope"));
 
 		json_object_set_new(envelope, "ast", json);
 		json = envelope;
 	}
-	text = tree_dump(json);
+	text = maker_dump(json);
 	if (text == NULL)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	*ret = text;

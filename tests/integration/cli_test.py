@@ -28,7 +28,7 @@ KEYS = {
 }
 RECORD = ["fields", "index", "kind", "previous", "principal", "purpose", "reason", "request_id",
           "rule", "subject", "time", "verdict"]
-FIELD = ["example", "help", "level", "max", "min", "name", "operators", "type", "unit", "values"]
+FIELD = ["entity", "example", "help", "level", "max", "min", "name", "operators", "type", "unit", "values"]
 COMMANDS = """init run check status,plugin list,plugin enable,plugin disable,plugin restart
 plugin info,plugin logs,import count export,cohort fields,ledger tail,ledger show,ledger verify,job list,call"""
 
@@ -228,7 +228,7 @@ def test_what_can_be_asked_is_said_and_can_be_asked():
             equal(node.count(field["example"])["answer"], "exact", field["example"])
             if field["values"]:
                 node.count(f'{field["name"]} in ({", ".join(field["values"])})')
-        equal((fields["sex"]["values"], fields["model"]["values"]), (["female", "male", "other"], None),
+        equal((fields["sex"]["values"], fields["model"]["values"]), (["female", "male", "other", "unknown"], None),
               "closed and open lists")
         equal((fields["age"]["min"], fields["age"]["max"], fields["age"]["unit"]), (0, 150, "a"), "age")
         equal(fields["study_date"]["max"], "9999-12-31", "the last date")
@@ -240,9 +240,9 @@ def test_what_can_be_asked_is_said_and_can_be_asked():
               "  example    age between 40 and 60\n"
               "\n"
               "sex  (code of a patient)\n"
-              "  Patient's Sex (0010,0040)\n"
-              "  operators  = != in exists\n"
-              "  values     female male other\n"
+              "  Patient's Sex (0010,0040), or the record's\n"
+              "  operators  = != in exists like\n"
+              "  values     female male other unknown\n"
               "  example    sex = female\n", "cairn cohort fields age sex")
         node.cairn("cohort", "fields", "modalty", status=1)
         contains(node.stderr, "no field 'modalty'; did you mean 'modality'?", "a misspelt field")
