@@ -71,7 +71,8 @@ take_number(char *line, int64_t max, size_t *ret)
 	char *space = strchr(line, ' ');
 	int64_t number;
 
-	if (space == NULL || (line[0] == '0' && space != line + 1))
+	if (space == NULL || line[0] < '0' || line[0] > '9' ||
+	    (line[0] == '0' && space != line + 1))
 		return NULL;
 	*space = 0;
 	if (text_to_integer(line, 0, max, &number) != 0)
