@@ -139,7 +139,7 @@ take_directory(struct zip *zip, const uint8_t *end, struct cairn_error *err)
 int
 zip_open(struct zip *zip, int fd, struct cairn_error *err)
 {
-	uint8_t end[END_SIZE];
+	uint8_t end[END_SIZE] = {0};
 	struct stat status;
 	int code;
 

@@ -193,7 +193,7 @@ def test_a_profile_is_applied_once():
         equal(list((node.home / "plugins/enabled").iterdir()), [], "after the dry run")
         contains(node.cairn("profile", "apply", "demo"), "applied", "the first time")
         equal(sorted(p.stem for p in (node.home / "plugins/enabled").iterdir()),
-              ["cohort", "dicom", "hello"], "enabled plugins")
+              ["cohort", "dicom", "hello", "table"], "enabled plugins")
         contains((node.home / "plugins/available/dicom.yaml").read_text(), "\ndurability: process",
                  "the setting")
         equal((node.home / "policies/settings.yaml").read_text(), before, "same numbers, same file")
