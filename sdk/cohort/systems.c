@@ -201,6 +201,7 @@ int
 cohort_code(const char *uri, const char *code, char ret[COHORT_VALUE_MAX])
 {
 	size_t at = find_system(uri, strlen(uri));
+	int length;
 
 	if (uri[0] == 0 || code[0] == 0 || !cohort_is_value_text(code) ||
 	    !cohort_is_value_text(uri) || !is_clean(code) || !is_clean(uri) ||
@@ -208,8 +209,8 @@ cohort_code(const char *uri, const char *code, char ret[COHORT_VALUE_MAX])
 		return CAIRN_EINVAL;
 	if (at < SYSTEMS)
 		return known_code(at, code, ret);
-	snprintf(ret, COHORT_VALUE_MAX, "%s|%s", uri, code);
-	return 0;
+	length = snprintf(ret, COHORT_VALUE_MAX, "%s|%s", uri, code);
+	return length < 0 || length >= COHORT_VALUE_MAX ? CAIRN_EINVAL : 0;
 }
 
 int

@@ -12,7 +12,7 @@ import time
 from harness import BIN, Node, contains, equal, main, synth, wait_for
 
 KEYS = {
-    "status": ["ledger", "node", "plugins", "policy", "queues"],
+    "status": ["ledger", "links", "node", "plugins", "policy", "queues"],
     "count": ["answer", "count", "criteria", "expression", "level", "min_cell", "reason",
               "request_id", "rounded_to", "rule", "suggestions"],
     "cohort fields": ["fields"],
