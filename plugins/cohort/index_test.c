@@ -3,6 +3,9 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
 
 static void
 erase(struct fixture *f, const char *instance)
@@ -13,28 +16,6 @@ erase(struct fixture *f, const char *instance)
 	assert_ok(index_begin(f->index, &write, &err), &err);
 	assert_ok(index_erase_instance(write, instance, &err), &err);
 	assert_ok(index_commit(write, &err), &err);
-}
-
-static struct index_count
-count_of(struct fixture *f, const Cairn__Expression *expression, unsigned level)
-{
-	struct cairn_error err = {0};
-	struct index_count count = {0};
-
-	assert_ok(index_count(f->index, expression, (Cairn__Level)level, NULL, &count, &err), &err);
-	return count;
-}
-
-static uint64_t
-count_text(struct fixture *f, const char *text, unsigned level)
-{
-	Cairn__Expression *expression = parsed(text);
-	struct index_count count = count_of(f, expression, level);
-	uint64_t result = count.count;
-
-	assert_int_equal(count.criteria_count, 0);
-	cairn__expression__free_unpacked(expression, NULL);
-	return result;
 }
 
 /* ---- against the naive search ------------------------------------------------------------ */
@@ -94,13 +75,27 @@ grow(struct fixture *f, struct population *p, uint64_t *seed)
 	}
 }
 
+/* Six populations to a round, each grown from the one before, and ten expressions for each.
+ * COHORT_ROUNDS: 167 are 10,000 expressions. */
+static int
+rounds(void)
+{
+	const char *text = getenv("COHORT_ROUNDS");
+	int64_t number = 20;
+
+	if (text != NULL)
+		assert_int_equal(text_to_integer(text, 1, 100000, &number), 0);
+	return (int)number;
+}
+
 static void
 random_expressions_equal_a_search_through_all_facts(void **state)
 {
 	uint64_t seed = 7;
+	int count = rounds();
 
 	(void)state;
-	for (int round = 0; round < 40; round++) {
+	for (int round = 0; round < count; round++) {
 		struct fixture f;
 		struct population p = {0};
 

@@ -431,6 +431,7 @@ free_write(struct index_write *w)
 	free(w->touched_slots);
 	free(w->changes);
 	buf_fini(&w->statement);
+	fact_cache_free(w->cache);
 	free(w);
 }
 

@@ -25,6 +25,30 @@ make_items(struct item *items)
 		items[i] = random_item(&seed);
 }
 
+/* What is stated of a patient with the batch: the same whenever it is asked for. */
+static struct statement
+statement_of(size_t number)
+{
+	uint64_t seed = 1000 + number;
+
+	return random_statement(&seed);
+}
+
+static void
+add_statement(Cairn__FactBatch *batch, size_t number)
+{
+	struct statement statement = statement_of(number);
+	Cairn__FactBatch *from = batch_of_statement(&statement);
+
+	batch->source = from->source;
+	batch->patients = from->patients;
+	batch->n_patients = from->n_patients;
+	from->source = (char *)(uintptr_t)protobuf_c_empty_string;
+	from->patients = NULL;
+	from->n_patients = 0;
+	batch_free(from);
+}
+
 static int
 apply_batch(struct index *index, const struct item *items, size_t number)
 {
@@ -33,6 +57,7 @@ apply_batch(struct index *index, const struct item *items, size_t number)
 	struct index_write *write = NULL;
 	int code = index_begin(index, &write, NULL);
 
+	add_statement(batch, number);
 	if (code == 0)
 		code = index_apply(write, batch, &applied, NULL);
 	if (code == 0)
@@ -118,8 +143,11 @@ equals(struct index *index, const struct population *p)
 static void
 put_batch(struct population *p, const struct item *items, size_t number)
 {
+	struct statement statement = statement_of(number);
+
 	for (size_t i = 0; i < BATCH_ITEMS; i++)
 		population_put(p, &items[number * BATCH_ITEMS + i]);
+	population_state(p, &statement);
 }
 
 static void

@@ -97,7 +97,6 @@ set_id(Cairn__EntryFacts *entry, const Cairn__Observation *observation)
 	free(packed);
 	for (size_t i = 0; i < 16; i++)
 		snprintf(id + 2 * i, 3, "%02x", digest[i]);
-	free(entry->id);
 	entry->id = strdup(id);
 	return entry->id != NULL ? 0 : CAIRN_ENOMEM;
 }

@@ -177,8 +177,8 @@ number_value(struct index_write *w, uint16_t attribute, const char *text, uint64
 	return code;
 }
 
-int
-fact_encode(struct index_write *w, enum term_level level, const Cairn__Fact *fact, struct fact *ret,
+static int
+look_up(struct index_write *w, enum term_level level, const Cairn__Fact *fact, struct fact *ret,
     struct cairn_error *err)
 {
 	int code = number_attribute(w, level, fact, &ret->attribute, err);
@@ -189,6 +189,71 @@ fact_encode(struct index_write *w, enum term_level level, const Cairn__Fact *fac
 		return number_value(w, ret->attribute, fact->text, &ret->key);
 	ret->key =
 	    term_order(fact->value_case == CAIRN__FACT__VALUE_NUMBER ? fact->number : fact->day);
+	return 0;
+}
+
+/* The same few thousand facts are stated again and again: within a transaction, whose numbers no
+ * other writer can change, each is looked up once. */
+#define CACHE_SLOTS 16384U
+#define CACHE_TEXT 40
+
+struct cached {
+	struct fact fact;
+	uint8_t level; /* 1 + the level; 0: an empty slot */
+	char attribute[24], text[CACHE_TEXT];
+};
+
+struct fact_cache {
+	struct cached slots[CACHE_SLOTS];
+};
+
+void
+fact_cache_free(struct fact_cache *cache)
+{
+	free(cache);
+}
+
+static uint32_t
+hash(const char *text, uint32_t value)
+{
+	for (; *text != 0; text++)
+		value = (value ^ (uint8_t)*text) * 16777619U;
+	return value;
+}
+
+/* NULL for one that is too long to be kept, and without memory. */
+static struct cached *
+slot_of(struct index_write *w, enum term_level level, const Cairn__Fact *fact)
+{
+	if (w->cache == NULL)
+		w->cache = calloc(1, sizeof *w->cache);
+	if (w->cache == NULL || fact->value_case != CAIRN__FACT__VALUE_TEXT ||
+	    strlen(fact->attribute) >= sizeof w->cache->slots[0].attribute ||
+	    strlen(fact->text) >= CACHE_TEXT)
+		return NULL;
+	return &w->cache
+		    ->slots[hash(fact->text, hash(fact->attribute, (uint32_t)level)) % CACHE_SLOTS];
+}
+
+int
+fact_encode(struct index_write *w, enum term_level level, const Cairn__Fact *fact, struct fact *ret,
+    struct cairn_error *err)
+{
+	struct cached *slot = slot_of(w, level, fact);
+	int code;
+
+	if (slot != NULL && slot->level == level + 1 && strcmp(slot->text, fact->text) == 0 &&
+	    strcmp(slot->attribute, fact->attribute) == 0) {
+		*ret = slot->fact;
+		return 0;
+	}
+	code = look_up(w, level, fact, ret, err);
+	if (code != 0 || slot == NULL)
+		return code;
+	slot->fact = *ret;
+	slot->level = (uint8_t)(level + 1);
+	memcpy(slot->text, fact->text, strlen(fact->text) + 1);
+	memcpy(slot->attribute, fact->attribute, strlen(fact->attribute) + 1);
 	return 0;
 }
 

@@ -79,3 +79,25 @@ parsed(const char *text)
 	assert_ok(cohort_parse(text, &expression, &err), &err);
 	return expression;
 }
+
+struct index_count
+count_of(struct fixture *f, const Cairn__Expression *expression, unsigned level)
+{
+	struct cairn_error err = {0};
+	struct index_count count = {0};
+
+	assert_ok(index_count(f->index, expression, (Cairn__Level)level, NULL, &count, &err), &err);
+	return count;
+}
+
+uint64_t
+count_text(struct fixture *f, const char *text, unsigned level)
+{
+	Cairn__Expression *expression = parsed(text);
+	struct index_count count = count_of(f, expression, level);
+	uint64_t result = count.count;
+
+	assert_int_equal(count.criteria_count, 0);
+	cairn__expression__free_unpacked(expression, NULL);
+	return result;
+}

@@ -31,4 +31,9 @@ void distinct_items(struct item *items, size_t count);
 /* The caller frees it with cairn__expression__free_unpacked(). */
 Cairn__Expression *parsed(const char *text);
 
+/* Fails the test where the count fails. */
+struct index_count count_of(struct fixture *f, const Cairn__Expression *expression, unsigned level);
+/* Fails also for criteria that are not known. */
+uint64_t count_text(struct fixture *f, const char *text, unsigned level);
+
 #endif

@@ -209,24 +209,25 @@ each_dated(struct eval *e, const struct set *set, bool study,
 	return code;
 }
 
-static int
-count_day(void *arg, uint32_t id, uint32_t patient, uint32_t day)
-{
-	struct days *days = arg;
+/* A member's patient and day, gathered in one pass over the columns. */
+struct pair {
+	uint32_t patient, day;
+};
 
-	(void)id, (void)day;
-	days->ends[patient + 1]++;
-	return 0;
-}
+struct pairs {
+	struct pair *list;
+	size_t count, capacity;
+};
 
-/* `ends` of a patient begins as where its days begin. */
 static int
-fill_day(void *arg, uint32_t id, uint32_t patient, uint32_t day)
+add_pair(void *arg, uint32_t id, uint32_t patient, uint32_t day)
 {
-	struct days *days = arg;
+	struct pairs *pairs = arg;
 
 	(void)id;
-	days->days[days->ends[patient]++] = day;
+	if (pairs->count == pairs->capacity)
+		return CAIRN_EINTERNAL; /* there is room for every member */
+	pairs->list[pairs->count++] = (struct pair){patient, day};
 	return 0;
 }
 
@@ -247,32 +248,55 @@ compare_days(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
+/* `ends` of a patient begins as where its days begin. */
 static int
-lay_out(struct eval *e, const struct operand *operand, struct days *ret)
+spread(struct eval *e, const struct pairs *pairs, struct days *ret)
 {
 	uint32_t begin = 0;
-	int code;
 
 	ret->patients = e->counters.entities[TERM_PATIENT];
 	ret->ends = eval_memory(e, ret->patients + 1, sizeof ret->ends[0]);
 	if (ret->ends == NULL)
 		return CAIRN_ELIMIT;
-	code = each_of_operand(e, operand, count_day, ret);
+	ret->count = pairs->count;
+	ret->days = eval_memory(e, ret->count, sizeof ret->days[0]);
+	if (ret->days == NULL)
+		return CAIRN_ELIMIT;
+	for (size_t i = 0; i < pairs->count; i++)
+		ret->ends[pairs->list[i].patient + 1]++;
 	for (size_t i = 1; i <= ret->patients; i++)
 		ret->ends[i] += ret->ends[i - 1];
-	ret->count = ret->ends[ret->patients];
-	if (code == 0) {
-		ret->days = eval_memory(e, ret->count, sizeof ret->days[0]);
-		code = ret->days == NULL ? CAIRN_ELIMIT : 0;
-	}
-	if (code == 0)
-		code = each_of_operand(e, operand, fill_day, ret);
-	for (size_t i = 0; i < ret->patients && code == 0; i++) {
+	for (size_t i = 0; i < pairs->count; i++)
+		ret->days[ret->ends[pairs->list[i].patient]++] = pairs->list[i].day;
+	for (size_t i = 0; i < ret->patients; i++) {
 		if (ret->ends[i] - begin > 1)
 			qsort(ret->days + begin, ret->ends[i] - begin, sizeof ret->days[0],
 			    compare_days);
 		begin = ret->ends[i];
 	}
+	return eval_cancelled(e);
+}
+
+static size_t
+members(const struct set *set)
+{
+	return set->words == NULL ? 0 : (size_t)set_count(set);
+}
+
+static int
+lay_out(struct eval *e, const struct operand *operand, struct days *ret)
+{
+	struct pairs pairs = {0};
+	int code;
+
+	pairs.capacity = members(&operand->study_set) + members(&operand->entry_set);
+	pairs.list = eval_memory(e, pairs.capacity, sizeof pairs.list[0]);
+	if (pairs.list == NULL)
+		return CAIRN_ELIMIT;
+	code = each_of_operand(e, operand, add_pair, &pairs);
+	if (code == 0)
+		code = spread(e, &pairs, ret);
+	eval_memory_free(e, pairs.list, pairs.capacity, sizeof pairs.list[0]);
 	return code;
 }
 

@@ -44,6 +44,8 @@ const char *identifier_problem(const char *name);
 /* As the tables have it; attributes and values that are new get their numbers. */
 int fact_encode(struct index_write *write, enum term_level level, const Cairn__Fact *fact,
     struct fact *ret, struct cairn_error *err);
+struct fact_cache;
+void fact_cache_free(struct fact_cache *cache);
 /* Ascending, each once.  Returns how many are left. */
 size_t facts_sort(struct fact *facts, size_t count);
 /* Two items that state the same, word for word, whoever they are about. */
@@ -118,6 +120,7 @@ struct index_write {
 	size_t touched_count, touched_capacity, touched_bytes;
 	uint32_t *touched_slots; /* hash table: 0 or 1 + index into `touched` */
 	struct buf statement;
+	struct fact_cache *cache; /* statement.c */
 	MDB_cursor *statements, *entries;
 };
 
