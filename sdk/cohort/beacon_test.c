@@ -7,6 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* A sanitizer makes each ten times slower. */
+#ifdef __SANITIZE_ADDRESS__
+#define TREES 5000
+#else
+#define TREES 20000
+#endif
+
 static void
 assert_means(const char *json, const char *expected)
 {
@@ -189,7 +196,7 @@ written_conjunctions_read_back_the_same(void **state)
 	size_t written = 0;
 
 	(void)state;
-	while (written < 20000) {
+	while (written < TREES) {
 		Cairn__Expression *tree = testing_conjunction(&seed), *again = NULL;
 		struct cairn_error err = {0};
 		char *json = NULL, *twice = NULL, *x = NULL, *y = NULL;

@@ -8,6 +8,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* A sanitizer makes each ten times slower. */
+#ifdef __SANITIZE_ADDRESS__
+#define TREES 5000
+#else
+#define TREES 20000
+#endif
+
 static struct dialect *dialect;
 
 static int
@@ -280,7 +287,7 @@ written_trees_read_back_the_same(void **state)
 	size_t written = 0;
 
 	(void)state;
-	while (written < 20000) {
+	while (written < TREES) {
 		Cairn__Expression *tree =
 		    testing_lens_tree(&seed, (unsigned)testing_below(&seed, 3));
 		Cairn__Expression *again = NULL;
