@@ -7,7 +7,7 @@
 #include "genomics/carriers.h"
 
 struct seen {
-	char *text;
+	char text[28]; /* longer ones are written each time */
 	uint32_t offset;
 };
 

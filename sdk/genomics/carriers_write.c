@@ -68,24 +68,23 @@ static int
 intern(struct carriers_writer *writer, const char *text, uint32_t *ret, struct cairn_error *err)
 {
 	struct seen *seen;
-	char *copy;
+	size_t length;
 
 	if (text == NULL || *text == 0) {
 		*ret = 0; /* the first byte of the section is a zero */
 		return 0;
 	}
-	seen = &writer->seen[hash_of(text) % STRINGS_SEEN];
-	if (seen->text == NULL || strcmp(seen->text, text) != 0) {
-		if (writer->lengths[CARRIERS_STRINGS] + strlen(text) > UINT32_MAX - 1)
+	length = strlen(text);
+	seen = length < sizeof seen->text ? &writer->seen[hash_of(text) % STRINGS_SEEN] : NULL;
+	if (seen == NULL || strcmp(seen->text, text) != 0) {
+		if (writer->lengths[CARRIERS_STRINGS] + length > UINT32_MAX - 1)
 			return cairn_error_set(err, CAIRN_ELIMIT, "more than 4 GiB of text");
-		copy = strdup(text);
-		if (copy == NULL)
-			return carriers_no_memory(err);
-		free(seen->text);
-		seen->text = copy;
-		seen->offset = (uint32_t)writer->lengths[CARRIERS_STRINGS];
-		*ret = seen->offset;
-		return carriers_append(writer, CARRIERS_STRINGS, text, strlen(text) + 1, err);
+		*ret = (uint32_t)writer->lengths[CARRIERS_STRINGS];
+		if (seen != NULL) {
+			memcpy(seen->text, text, length + 1);
+			seen->offset = *ret;
+		}
+		return carriers_append(writer, CARRIERS_STRINGS, text, length + 1, err);
 	}
 	*ret = seen->offset;
 	return 0;
@@ -150,8 +149,6 @@ carriers_writer_free(struct carriers_writer *writer)
 		if (writer->sections[i] != NULL)
 			fclose(writer->sections[i]);
 	}
-	for (size_t i = 0; writer->seen != NULL && i < STRINGS_SEEN; i++)
-		free(writer->seen[i].text);
 	for (size_t i = 0; i < writer->gene_count; i++)
 		free(writer->genes[i].name);
 	for (size_t i = 0; i < writer->contig_count; i++)

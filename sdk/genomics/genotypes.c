@@ -68,33 +68,40 @@ genotypes_fixed_plain(
 }
 
 #if defined(__x86_64__)
+/* Of each 4 bytes the top bit of one, for 8 samples (pext would do, and is slow on some machines).
+ */
+#define LANES(bytes, byte)             \
+	((uint32_t)_mm256_movemask_ps( \
+	    _mm256_castsi256_ps(_mm256_slli_epi32(bytes, 24 - 8 * (byte)))))
+
 /* 32 bytes are 8 samples; what is not of the shape shows in `*bad`. */
-__attribute__((target("avx2,bmi2"))) static inline void
+__attribute__((target("avx2"))) static inline void
 eight(const char *at, __m256i wanted, __m256i highest, uint32_t *bad, uint8_t ret[4])
 {
 	__m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)at);
-	uint32_t dot =
-	    (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('.')));
-	uint32_t tab =
-	    (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\t')));
-	uint32_t bar = (uint32_t)_mm256_movemask_epi8(
-	    _mm256_or_si256(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('|')),
-		_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('/'))));
+	__m256i dot = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('.'));
+	__m256i tab = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\t'));
+	__m256i bar = _mm256_or_si256(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('|')),
+	    _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('/')));
 	__m256i digit = _mm256_sub_epi8(bytes, _mm256_set1_epi8('0'));
-	uint32_t fine = (uint32_t)_mm256_movemask_epi8(
-	    _mm256_cmpeq_epi8(_mm256_min_epu8(digit, highest), digit));
-	uint32_t hit = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, wanted));
-	uint32_t a = _pext_u32(hit, 0x11111111), b = _pext_u32(hit, 0x44444444);
-	uint32_t no_a = _pext_u32(dot, 0x11111111), no_b = _pext_u32(dot, 0x44444444);
+	__m256i allele =
+	    _mm256_or_si256(dot, _mm256_cmpeq_epi8(_mm256_min_epu8(digit, highest), digit));
+	__m256i hit = _mm256_cmpeq_epi8(bytes, wanted);
+	/* What each of the four bytes must be. */
+	__m256i fine = _mm256_or_si256(_mm256_and_si256(allele, _mm256_set1_epi32(0x00ff00ff)),
+	    _mm256_or_si256(_mm256_and_si256(bar, _mm256_set1_epi32(0x0000ff00)),
+		_mm256_and_si256(tab, _mm256_set1_epi32((int)0xff000000))));
+	uint32_t a = LANES(hit, 0), b = LANES(hit, 2);
+	uint32_t no_a = LANES(dot, 0), no_b = LANES(dot, 2);
 
-	*bad |= (~(fine | dot) & 0x55555555) | (~bar & 0x22222222) | (~tab & 0x88888888);
+	*bad |= ~(uint32_t)_mm256_movemask_epi8(fine);
 	ret[0] = (uint8_t)(a ^ b);
 	ret[1] = (uint8_t)(a & b);
 	ret[2] = (uint8_t)(no_a & no_b);
 	ret[3] = (uint8_t)(no_a ^ no_b);
 }
 
-__attribute__((target("avx2,bmi2"))) static bool
+__attribute__((target("avx2"))) static bool
 fixed_wide(const char *text, size_t samples, size_t alleles, unsigned allele, struct genotypes *ret)
 {
 	__m256i wanted = _mm256_set1_epi8((char)('0' + allele));
@@ -123,7 +130,7 @@ genotypes_fixed(
 	if (alleles > 10)
 		return false;
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) {
+	if (__builtin_cpu_supports("avx2")) {
 		clear(ret, samples);
 		return fixed_wide(text, samples, alleles, allele, ret);
 	}

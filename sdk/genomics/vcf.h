@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cairn/error.h>
 
@@ -106,9 +107,38 @@ int vcf_check(
 
 /* Shared by the parts: "%.*s" of at most 40 bytes. */
 #define VCF_SHOWN(text) ((text).length > 40 ? 40 : (int)(text).length), (text).at
-bool vcf_text_is(struct vcf_text text, const char *word);
+/* Inline: called for every field of every sample. */
+static inline bool
+vcf_text_is(struct vcf_text text, const char *word)
+{
+	return strlen(word) == text.length && memcmp(text.at, word, text.length) == 0;
+}
+
 /* The part before `separator`, which is taken off `rest`; false when nothing is left. */
-bool vcf_next(struct vcf_text *rest, char separator, struct vcf_text *ret);
+static inline bool
+vcf_next(struct vcf_text *rest, char separator, struct vcf_text *ret)
+{
+	const char *at = rest->at, *end;
+	size_t i = 0, near = rest->length < 16 ? rest->length : 16;
+
+	if (at == NULL)
+		return false;
+	while (i < near && at[i] != separator) /* most fields are short */
+		i++;
+	if (i == near && i < rest->length) {
+		end = (const char *)memchr(at + i, separator, rest->length - i);
+		i = end == NULL ? rest->length : (size_t)(end - at);
+	}
+	*ret = (struct vcf_text){at, i};
+	if (i == rest->length) {
+		*rest = (struct vcf_text){NULL, 0};
+	} else {
+		rest->at = at + i + 1;
+		rest->length -= i + 1;
+	}
+	return true;
+}
+
 int vcf_value_check(struct vcf_text value, enum vcf_type type, int minor);
 int vcf_meta_check(
     struct vcf_header *header, const char *line, size_t length, struct cairn_error *err);

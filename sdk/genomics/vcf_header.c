@@ -8,31 +8,6 @@
 static const char *const columns[] = {
     "#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"};
 
-bool
-vcf_text_is(struct vcf_text text, const char *word)
-{
-	return strlen(word) == text.length && memcmp(text.at, word, text.length) == 0;
-}
-
-bool
-vcf_next(struct vcf_text *rest, char separator, struct vcf_text *ret)
-{
-	const char *end;
-
-	if (rest->at == NULL)
-		return false;
-	end = memchr(rest->at, separator, rest->length);
-	ret->at = rest->at;
-	ret->length = end == NULL ? rest->length : (size_t)(end - rest->at);
-	if (end == NULL) {
-		*rest = (struct vcf_text){NULL, 0};
-	} else {
-		rest->at += ret->length + 1;
-		rest->length -= ret->length + 1;
-	}
-	return true;
-}
-
 int
 vcf_header_new(struct vcf_header **ret, bool declared, struct cairn_error *err)
 {

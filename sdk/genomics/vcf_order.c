@@ -2,15 +2,15 @@
 /*
  * Order of records.  A variant is there twice when another record of its place, or of a place just
  * before, says the same once both are trimmed; symbolic alleles are told apart by INFO only, so
- * they are left out.  What was seen near is kept in a ring.
+ * they are left out.  What was seen near is kept in a small table.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "genomics/vcf.h"
 
-#define RING 256u
-#define NEAR 64u /* alleles longer than this are compared at their own place only */
+#define TABLE 1024u /* direct-mapped: one that is pushed out is not missed in practice */
+#define NEAR 64u    /* alleles longer than this are compared at their own place only */
 #define CONTIGS_MAX 100000u
 
 struct seen {
@@ -22,8 +22,7 @@ struct vcf_order {
 	char *chrom;    /* of the last record */
 	uint64_t *done; /* hashes of contigs that were left */
 	size_t done_count, done_capacity;
-	struct seen ring[RING];
-	size_t next;
+	struct seen table[TABLE];
 };
 
 int
@@ -84,7 +83,7 @@ enter_contig(struct vcf_order *order, struct vcf_text chrom, struct cairn_error 
 	if (order->chrom == NULL || leave_contig(order, hash) != 0)
 		return cairn_error_set(err, CAIRN_ENOMEM, "out of memory");
 	order->pos = 0;
-	memset(order->ring, 0, sizeof order->ring);
+	memset(order->table, 0, sizeof order->table);
 	return 0;
 }
 
@@ -116,19 +115,18 @@ check_twice(struct vcf_order *order, const struct vcf_record *record, struct cai
 	struct vcf_text rest = record->alt, alt;
 
 	while (vcf_next(&rest, ',', &alt)) {
-		struct seen seen;
+		struct seen seen, *near;
 
 		if (strchr("<.*", alt.at[0]) != NULL || memchr(alt.at, '[', alt.length) != NULL ||
 		    memchr(alt.at, ']', alt.length) != NULL || record->ref.length > NEAR)
 			continue;
 		seen = trimmed(record->pos, record->ref, alt);
-		for (size_t i = 0; i < RING; i++) {
-			if (order->ring[i].hash == seen.hash && order->ring[i].pos == seen.pos)
-				return cairn_error_set(err, CAIRN_EINVAL,
-				    "the same variant is there twice (at position %llu)",
-				    (unsigned long long)record->pos);
-		}
-		order->ring[order->next++ % RING] = seen;
+		near = &order->table[seen.hash / 2 % TABLE];
+		if (near->hash == seen.hash && near->pos == seen.pos)
+			return cairn_error_set(err, CAIRN_EINVAL,
+			    "the same variant is there twice (at position %llu)",
+			    (unsigned long long)record->pos);
+		*near = seen;
 	}
 	return 0;
 }
