@@ -50,7 +50,8 @@ person_pack(const struct map_result *result, const char *id, struct buf *out)
 	message.entries = &entries;
 	message.n_entries = patient ? 0 : 1;
 	length = cairn__patient_facts__get_packed_size(&message);
-	if (buf_reserve(out, length) != 0)
+	/* One more, so that there is memory also for a patient of whom nothing is said. */
+	if (buf_reserve(out, length + 1) != 0)
 		return CAIRN_ELIMIT;
 	out->length += cairn__patient_facts__pack(&message, out->data + out->length);
 	return 0;
