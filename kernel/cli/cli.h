@@ -55,6 +55,7 @@ extern const struct cli_command cli_key_commands[];
 extern const struct cli_command cli_profile_commands[];
 extern const struct cli_command cli_data_commands[];
 extern const struct cli_command cli_query_commands[];
+extern const struct cli_command cli_breakdown_commands[];
 extern const struct cli_command cli_patient_commands[];
 extern const struct cli_command cli_table_commands[];
 extern const struct cli_command cli_policy_commands[];

@@ -17,9 +17,9 @@
 
 static const struct cli_command *const groups[] = {cli_node_commands, cli_care_commands,
     cli_backup_commands, cli_plugin_commands, cli_install_commands, cli_key_commands,
-    cli_profile_commands, cli_data_commands, cli_query_commands, cli_table_commands,
-    cli_patient_commands, cli_policy_commands, cli_ledger_commands, cli_job_commands,
-    cli_sdk_commands, cli_test_commands, cli_man_commands};
+    cli_profile_commands, cli_data_commands, cli_query_commands, cli_breakdown_commands,
+    cli_table_commands, cli_patient_commands, cli_policy_commands, cli_ledger_commands,
+    cli_job_commands, cli_sdk_commands, cli_test_commands, cli_man_commands};
 #define GROUPS (sizeof groups / sizeof groups[0])
 
 const struct cli_command *

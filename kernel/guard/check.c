@@ -287,11 +287,14 @@ check_rule_subjects(struct findings *findings, size_t index, const struct policy
 
 		if (is_served(findings, pattern) || was_seen(findings->guard, index, i, pattern))
 			continue;
+		/* A rule for a plugin that is not enabled does no harm, a misspelt one permits or
+		 * denies nothing. */
 		near = text_suggest(pattern, next_subject, findings);
-		finding_add(findings, false, &place,
-		    "rule '%s' is about '%s', which no enabled plugin serves%s%s%s",
-		    strchr(rule->label, ':') + 1, pattern, near == NULL ? "" : "; did you mean '",
-		    near == NULL ? "" : near, near == NULL ? "" : "'?");
+		if (near != NULL)
+			finding_add(findings, false, &place,
+			    "rule '%s' is about '%s', which no enabled plugin serves; did you mean "
+			    "'%s'?",
+			    strchr(rule->label, ':') + 1, pattern, near);
 	}
 }
 

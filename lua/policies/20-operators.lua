@@ -16,7 +16,7 @@ rule {
 -- Exact numbers, so that they can see whether everything has arrived.
 rule {
 	name = "operator-count",
-	subjects = { "cohort.count", "cohort.explain" },
+	subjects = { "cohort.count", "cohort.explain", "cohort.breakdown", "cohort.distribution" },
 	decide = function(q)
 		if q.principal.role == "operator" and contains(housekeeping, q.purpose) then
 			return permit("operators see exact counts for %s", q.purpose)

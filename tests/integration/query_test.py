@@ -4,7 +4,7 @@
 import json
 import subprocess
 
-from harness import BIN, Node, contains, equal, main, synth
+from harness import BIN, RESEARCHER, Node, contains, equal, main, synth
 
 PROSTATE = {"operand": "OR", "children": [{"operand": "AND", "children": [
     {"operand": "OR", "children": [{"key": "RID10311", "type": "EQUALS", "system": "",
@@ -86,6 +86,34 @@ def test_an_explanation_has_a_number_for_each_part():
         answer = node.json("cohort", "explain", "modality = CT", "--purpose", "scientific-research",
                            "--as", "nobody@example.org", status=1)
         assert "steps" not in answer, answer
+
+
+def test_a_cohort_is_counted_by_the_values_of_a_field():
+    with Node() as node:
+        synth(node.dir / "pacs", 20)
+        node.start()
+        node.json("import", str(node.dir / "pacs"))
+        node.indexed()
+        ask = ["--purpose", "operations"]
+        for by in ("sex", "modality", "sex,modality"):
+            answer = node.json("cohort", "breakdown", "*", "--by", by, *ask)
+            equal(answer["answer"], "exact", by)
+            for cell in answer["cells"]:
+                both = " and ".join(f'{field} = "{value}"'
+                                    for field, value in zip(by.split(","), cell["values"]))
+                equal(cell["count"], node.count(both)["count"], both)
+        contains(node.cairn("cohort", "breakdown", "*", "--by", "sex", *ask), "female", "for people")
+        ages = node.json("cohort", "distribution", "*", "--of", "age", "--from", "0", "--to", "100",
+                         "--bins", "4", *ask)["bins"]
+        equal([(b["from"], b["to"]) for b in ages], [(0, 25), (25, 50), (50, 75), (75, 100)], "the bins")
+        equal(ages[1]["count"], node.count("age >= 25 and age < 50")["count"], "a bin")
+        unknown = node.cairn("cohort", "breakdown", "*", "--by", "shoe_size", *ask, status=1)
+        contains(unknown + node.stderr, "shoe_size", "an unknown field")
+        node.cairn("cohort", "breakdown", "*", "--by", "sex", "--purpose", "statistics", "--as",
+                   RESEARCHER, status=1)  # no rule permits it
+        plan = node.json("cohort", "explain", "sex = female and modality = CT", "--purpose",
+                         "statistics", "--as", RESEARCHER)
+        equal([step["count"] for step in plan["steps"]], [None, None, None], "a plan without numbers")
 
 
 if __name__ == "__main__":
