@@ -271,7 +271,7 @@ CAIRN_PLUGIN("vcf", "0.1.0",
     "  - {subject: genomics.import, guarded: true, request: cairn.ImportRequest,\n"
     "     answer: cairn.ImportProgress, record: [paths, files_done, imported, duplicates,\n"
     "     refused], fulfils: []}\n"
-    "  - {subject: genomics.carriers}\n"
+    "  - {subject: genomics.carriers, guarded: false}\n"
     "capabilities: [call:pseudonym.patient, intake:write, record]\n"
     "config:\n"
     "  samples: {type: string, default: '', max: 1024,\n"
