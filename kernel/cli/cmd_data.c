@@ -319,14 +319,15 @@ const struct cli_command cli_data_commands[] = {
 	"was\n"
 	"refused.\n",
 	"cairn import /mnt/archive/2019", run_import},
-    {"count", "['EXPRESSION'] --purpose P [--as PRINCIPAL] [--permit ID] [--level LEVEL] [--lens FILE]",
+    {"count",
+	"['EXPRESSION'] --purpose P [--as PRINCIPAL] [--permit ID] [--level LEVEL] [--lens FILE]",
 	"ask how many patients an expression selects",
 	"  --purpose P      what the answer is for, e.g. scientific-research, quality-assurance\n"
 	"  --as PRINCIPAL   ask as this person, as the policy knows them\n"
 	"  --permit ID      the permit the question rests on\n"
 	"  --level LEVEL    patients (default), studies, series or instances\n"
-	"  --lens FILE      in place of the expression: a Lens syntax tree, as the EUCAIM explorer\n"
-	"                   sends it; - is standard input\n"
+	"  --lens FILE      in place of the expression: a Lens syntax tree, as the EUCAIM\n"
+	"                   explorer sends it; - is standard input\n"
 	"  --beacon FILE    in place of the expression: a Beacon v2 request\n"
 	"  --keys FILE      a site's own keys of Lens (cairn cohort translate --help)\n\n"
 	"The expression: criteria joined by and, or, xor, not and parentheses; a criterion is\n"
