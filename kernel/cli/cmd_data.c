@@ -206,8 +206,8 @@ interrupts(void)
 }
 
 static int
-send_import(struct cli *cli, const char *purpose, const char *subject,
-    const Cairn__ImportRequest *request)
+send_import(
+    struct cli *cli, const char *purpose, const char *subject, const Cairn__ImportRequest *request)
 {
 	struct importing importing = {.cli = cli};
 	FD_AUTO interrupt = interrupts();
@@ -305,12 +305,15 @@ run_import(struct cli *cli, int argc, char **argv)
 }
 
 const struct cli_command cli_data_commands[] = {
-    {"import", "PATH... [--purpose P]", "read files and folders of images or FHIR into the node",
+    {"import", "PATH... [--purpose P]", "read images, FHIR resources or genotypes into the node",
 	"  --purpose P   default: operations\n\n"
-	"Files that end in .json or .ndjson, and folders that begin with one, are FHIR and go to "
-	"the "
-	"plugin\n"
-	"fhir; all others are DICOM. A file of FHIR is taken as a whole or not at all.\n"
+	"Files that end in .json or .ndjson, and folders that begin with one, are FHIR (plugin "
+	"fhir),\n"
+	"and .vcf, .vcf.gz and .bcf are genotypes (plugin vcf): each taken as a whole or not at "
+	"all. "
+	"All\n"
+	"others are DICOM (plugin dicom). Tables have a command of their own, cairn table "
+	"import.\n"
 	"Each file is de-identified on the way in, or refused with the reason. Files that are "
 	"held\n"
 	"already are counted and left alone, so an import can be repeated. One that is interrupted "

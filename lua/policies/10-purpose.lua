@@ -16,7 +16,7 @@ end
 -- First of all what the law forbids: no permit and no role changes that.
 rule {
 	name = "forbidden-purpose",
-	subjects = { "cohort.*", "imaging.*", "fhir.*", "table.*" },
+	subjects = { "cohort.*", "imaging.*", "fhir.*", "genomics.import", "table.*" },
 	decide = function(q)
 		if contains(forbidden, q.purpose) then
 			return deny("purpose '%s' is prohibited for health data (EHDS Article 54); no permit can allow it",
@@ -27,7 +27,7 @@ rule {
 
 rule {
 	name = "stated-purpose",
-	subjects = { "cohort.*", "imaging.*", "fhir.*", "table.*" },
+	subjects = { "cohort.*", "imaging.*", "fhir.*", "genomics.import", "table.*" },
 	decide = function(q)
 		if q.purpose == "" then
 			return deny("no purpose was stated; permitted here: %s", purposes_of(q.principal.role))
@@ -37,7 +37,7 @@ rule {
 
 rule {
 	name = "permitted-purpose",
-	subjects = { "cohort.*", "imaging.*", "fhir.*", "table.*" },
+	subjects = { "cohort.*", "imaging.*", "fhir.*", "genomics.import", "table.*" },
 	decide = function(q)
 		if contains(permitted, q.purpose) or contains(housekeeping, q.purpose) then
 			return
@@ -50,7 +50,7 @@ rule {
 -- Housekeeping is the operators' business and nobody else's.
 rule {
 	name = "operator-purpose",
-	subjects = { "cohort.*", "imaging.*", "fhir.*", "table.*" },
+	subjects = { "cohort.*", "imaging.*", "fhir.*", "genomics.import", "table.*" },
 	decide = function(q)
 		if contains(housekeeping, q.purpose) and q.principal.role ~= "operator" then
 			return deny("purpose '%s' is for this site's operators only; permitted: %s",

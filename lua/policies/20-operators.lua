@@ -5,7 +5,7 @@ local housekeeping = setting("operator_purposes", "list")
 
 rule {
 	name = "operators-are-local",
-	subjects = { "cohort.*", "imaging.*", "fhir.*", "table.*" },
+	subjects = { "cohort.*", "imaging.*", "fhir.*", "genomics.import", "table.*" },
 	decide = function(q)
 		if q.principal.role == "operator" and q.principal.via ~= "control" then
 			return deny("operators act on this machine only, not through '%s'", q.principal.via)

@@ -16,7 +16,7 @@ assert(rounding >= 1, "settings.yaml: rounding must be at least 1")
 -- Names that this site does not know get no answer. Knowing them means a line in settings.yaml.
 rule {
 	name = "known-principal",
-	subjects = { "cohort.*", "imaging.*", "fhir.*", "table.*" },
+	subjects = { "cohort.*", "imaging.*", "fhir.*", "genomics.import", "table.*" },
 	decide = function(q)
 		if q.principal.role == "" then
 			return deny("'%s' is not known at this site; add them under 'principals' in settings.yaml",
