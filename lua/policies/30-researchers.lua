@@ -27,7 +27,7 @@ rule {
 
 rule {
 	name = "rounded-counts",
-	subjects = { "cohort.count", "cohort.explain" },
+	subjects = { "cohort.count", "cohort.explain", "cohort.breakdown" },
 	decide = function(q)
 		local role = q.principal.role
 		if (role == "researcher" or role == "operator") and contains(permitted, q.purpose) then

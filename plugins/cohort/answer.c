@@ -91,24 +91,30 @@ hold_once(struct index *index, const struct answer_question *q, const Cairn__Exp
 	return code;
 }
 
-/* Puts into `count` what may be told in its place; `*ret_suppressed`: nothing. */
-static int
-hold_back(struct index *index, const struct answer_question *q, const Cairn__CountRequest *request,
-    struct index_count *count, bool *ret_suppressed, struct cairn_error *err)
+bool
+answer_is_held(const struct answer_rules *rules)
 {
-	struct release_question question = {.level = request->level,
-	    .count = count->count,
+	return rules->difference > 0 || rules->noise > 0;
+}
+
+int
+answer_hold(struct index *index, const struct answer_question *q, Cairn__Level level,
+    const Cairn__Expression *expression, uint64_t *count, bool *ret_suppressed,
+    struct cairn_error *err)
+{
+	struct release_question question = {.level = level,
+	    .count = *count,
 	    .difference = q->rules.difference,
 	    .noise = q->rules.noise,
 	    .min_cell = q->rules.min_cell};
 	Cairn__Expression everybody = CAIRN__EXPRESSION__INIT;
 	struct release_answer answer = {0};
 	struct index_count whole = {0};
-	int code = hold_once(index, q, request->expression, &question, &answer, err);
+	int code = hold_once(index, q, expression, &question, &answer, err);
 
 	if (code == 0 && answer.everybody) {
 		everybody.operand = CAIRN__EXPRESSION__OPERAND__ALL;
-		code = index_count(index, &everybody, request->level, &q->asking, &whole, err);
+		code = index_count(index, &everybody, level, &q->asking, &whole, err);
 		question.count = whole.count;
 		index_count_fini(&whole);
 		if (code == 0)
@@ -120,7 +126,7 @@ hold_back(struct index *index, const struct answer_question *q, const Cairn__Cou
 	if (code != 0)
 		return code;
 	*ret_suppressed = answer.suppressed;
-	count->count = answer.count;
+	*count = answer.count;
 	return 0;
 }
 
@@ -166,8 +172,9 @@ answer_count(
 	if (code != 0)
 		return code;
 	suppressed = count.patients < q->rules.min_cell;
-	if (count.criteria_count == 0 && (q->rules.difference > 0 || q->rules.noise > 0))
-		code = hold_back(index, q, request, &count, &suppressed, err);
+	if (count.criteria_count == 0 && answer_is_held(&q->rules))
+		code = answer_hold(
+		    index, q, request->level, request->expression, &count.count, &suppressed, err);
 	answer.level = request->level;
 	fill_answer(&count, &q->rules, suppressed, &answer);
 	if (code == 0)

@@ -24,7 +24,7 @@
 struct answer_rules {
 	uint32_t min_cell;          /* 0: not asked for */
 	uint32_t round;             /* 0: not asked for */
-	uint32_t difference, noise; /* the same; of counts only */
+	uint32_t difference, noise; /* the same; of counts and breakdowns */
 };
 
 struct answer_question {
@@ -64,6 +64,12 @@ int answer_unpack(const ProtobufCMessageDescriptor *descriptor,
     const struct answer_question *question, ProtobufCMessage **ret, struct cairn_error *err);
 /* A well-formed tree within its limits, or words. */
 int answer_check(const Cairn__Expression *expression, struct cairn_error *err);
+/* Do the rules hold answers against each other (release.h)?  Then puts into `count`, which is of
+ * `expression`, what may be told in its place; `*ret_suppressed`: nothing. */
+bool answer_is_held(const struct answer_rules *rules);
+int answer_hold(struct index *index, const struct answer_question *question, Cairn__Level level,
+    const Cairn__Expression *expression, uint64_t *count, bool *ret_suppressed,
+    struct cairn_error *err);
 uint64_t answer_rounded(uint64_t count, const struct answer_rules *rules);
 void answer_message_free(ProtobufCMessage **message);
 #define MESSAGE_AUTO __attribute__((cleanup(answer_message_free))) ProtobufCMessage *

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "carriers.h"
 #include "cohort/expr.h"
 #include "table.h"
 
@@ -113,6 +114,79 @@ pack_breakdown(const struct index_breakdown *b, const struct answer_rules *rules
 	return code;
 }
 
+/* The value of a row or column as the criterion that selects its patients. */
+static void
+value_leaf(const char *attribute, const struct index_value *value, Cairn__Leaf *leaf,
+    Cairn__Scalar *scalar, Cairn__Expression *ret)
+{
+	const struct cohort_attribute *known = cohort_attribute_find(attribute);
+
+	cairn__scalar__init(scalar);
+	if (known != NULL && known->type == COHORT_NUMBER) {
+		scalar->value_case = CAIRN__SCALAR__VALUE_NUMBER;
+		scalar->number = strtod(value->text, NULL);
+	} else {
+		scalar->value_case = CAIRN__SCALAR__VALUE_TEXT;
+		scalar->text = (char *)(uintptr_t)value->text;
+	}
+	cairn__leaf__init(leaf);
+	leaf->attribute = (char *)(uintptr_t)attribute;
+	leaf->operator_ = CAIRN__LEAF__OPERATOR__EQ;
+	cairn__expression__init(ret);
+	ret->operand = CAIRN__EXPRESSION__OPERAND__LEAF;
+	ret->leaf = leaf;
+}
+
+/* One cell is a count like any other.  What may not be told is a 1 from then on, which is hidden
+ * like any small number. */
+static int
+hold_cell(struct index *index, const struct answer_question *q,
+    const Cairn__BreakdownRequest *request, struct index_breakdown *b, size_t i,
+    struct cairn_error *err)
+{
+	const struct index_value *values[] = {&b->rows[i / b->column_count],
+	    b->columns == NULL ? NULL : &b->columns[i % b->column_count]};
+	Cairn__Expression cell = CAIRN__EXPRESSION__INIT, operands[2];
+	Cairn__Expression *children[3] = {request->expression};
+	Cairn__Scalar scalars[2], *pointers[2];
+	Cairn__Leaf leaves[2];
+	bool suppressed = false;
+	int code;
+
+	cell.operand = CAIRN__EXPRESSION__OPERAND__AND;
+	cell.children = children;
+	cell.n_children = 1 + request->n_attributes;
+	for (size_t n = 0; n < request->n_attributes; n++) {
+		value_leaf(
+		    request->attributes[n], values[n], &leaves[n], &scalars[n], &operands[n]);
+		pointers[n] = &scalars[n];
+		leaves[n].values = &pointers[n];
+		leaves[n].n_values = 1;
+		children[n + 1] = &operands[n];
+	}
+	code = answer_hold(index, q, CAIRN__LEVEL__PATIENT, &cell, &b->cells[i], &suppressed, err);
+	if (suppressed)
+		b->cells[i] = 1;
+	return code;
+}
+
+static int
+hold_cells(struct index *index, const struct answer_question *q,
+    const Cairn__BreakdownRequest *request, struct index_breakdown *b, struct cairn_error *err)
+{
+	int code = 0;
+
+	if (!answer_is_held(&q->rules))
+		return 0;
+	if (q->asking.carriers != NULL && !q->asking.carriers->none)
+		return cairn_error_set(err, CAIRN_EUNSUPPORTED,
+		    "a cohort of who carries a variant is counted as a whole only");
+	for (size_t i = 0; i < b->row_count * b->column_count && code == 0; i++)
+		if (b->cells[i] > 0)
+			code = hold_cell(index, q, request, b, i, err);
+	return code;
+}
+
 int
 answer_breakdown(
     struct index *index, const struct answer_question *q, struct buf *ret, struct cairn_error *err)
@@ -137,7 +211,9 @@ answer_breakdown(
 	/* Which values are the most frequent says something of the hidden ones; that there are more
 	 * of them than were asked for does as well. */
 	breakdown.truncated &= q->rules.min_cell == 0;
-	code = pack_breakdown(&breakdown, &q->rules, ret, err);
+	code = hold_cells(index, q, request, &breakdown, err);
+	if (code == 0)
+		code = pack_breakdown(&breakdown, &q->rules, ret, err);
 	index_breakdown_fini(&breakdown);
 	return code;
 }

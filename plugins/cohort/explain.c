@@ -71,7 +71,7 @@ fill_number(struct explanation *x, const Cairn__Expression *node, Cairn__Explain
 	int code;
 
 	step->kind = CAIRN__COUNT_ANSWER__KIND__SUPPRESSED;
-	if (rules->difference > 0 || rules->noise > 0)
+	if (answer_is_held(rules))
 		return 0;
 	code = index_count_part(x->index, x->whole, node, x->level, &x->q->asking, &count, x->err);
 	if (code != 0)

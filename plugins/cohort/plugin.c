@@ -402,7 +402,7 @@ static const struct subject subjects[] = {
     {"cohort.count", answer_count, &cairn__count_request__descriptor, 4},
     {"cohort.select", answer_select, &cairn__select_request__descriptor, 1},
     {"cohort.explain", answer_explain, &cairn__explain_request__descriptor, 4},
-    {"cohort.breakdown", answer_breakdown, &cairn__breakdown_request__descriptor, 2},
+    {"cohort.breakdown", answer_breakdown, &cairn__breakdown_request__descriptor, 4},
     {"cohort.distribution", answer_distribution, &cairn__distribution_request__descriptor, 2},
 };
 
@@ -529,7 +529,7 @@ CAIRN_PLUGIN("cohort", "0.1.0",
     "     fulfils: [min_cell, round, difference, noise]}\n"
     "  - {subject: cohort.breakdown, guarded: true, request: cairn.BreakdownRequest,\n"
     "     answer: cairn.BreakdownAnswer, record: [expression, attributes, kind, level, criteria],\n"
-    "     fulfils: [min_cell, round]}\n"
+    "     fulfils: [min_cell, round, difference, noise]}\n"
     "  - {subject: cohort.distribution, guarded: true, request: cairn.DistributionRequest,\n"
     "     answer: cairn.DistributionAnswer, record: [expression, attribute, kind, level, "
     "criteria],\n"

@@ -248,6 +248,50 @@ a_plan_has_no_numbers(void **state)
 	site_close(&s);
 }
 
+/* The count of the only value, SUPPRESSED when it is not shown. */
+static long
+break_down(struct site *s, const char *text)
+{
+	Cairn__BreakdownRequest request = CAIRN__BREAKDOWN_REQUEST__INIT;
+	struct answer_question question = {.rules = s->rules, .release = s->release};
+	BUF_AUTO body = {.max = 1 << 16}, reply = {.max = 1 << 16};
+	char attribute[] = "diagnosis", *names[] = {attribute};
+	Cairn__BreakdownAnswer *answer;
+	struct cairn_error err = {0};
+	long count;
+
+	request.expression = parsed(text);
+	request.attributes = names;
+	request.n_attributes = 1;
+	assert_int_equal(answer_pack(&request.base, &body, &err), 0);
+	cairn__expression__free_unpacked(request.expression, NULL);
+	question.body = body.data;
+	question.length = body.length;
+	assert_ok(answer_breakdown(s->f.index, &question, &reply, &err), &err);
+	answer = cairn__breakdown_answer__unpack(NULL, reply.length, reply.data);
+	assert_non_null(answer);
+	assert_true(answer->n_cells <= 1);
+	count = answer->n_cells == 0 ? SUPPRESSED : (long)answer->cells[0]->count;
+	cairn__breakdown_answer__free_unpacked(answer, NULL);
+	return count;
+}
+
+static void
+a_breakdown_is_held_against_counts(void **state)
+{
+	struct site s;
+
+	(void)state;
+	site_open(&s, true, strict);
+	assert_int_equal(ask(&s, "diagnosis exists and psa != 57"), 99);
+	assert_int_equal(break_down(&s, "*"), 99);
+	assert_int_equal(break_down(&s, "psa != 59"), 99);
+	assert_int_equal(break_down(&s, "psa < 120"), 60);
+	assert_int_equal(ask(&s, "diagnosis exists and psa < 119"), 60);
+	assert_int_equal(break_down(&s, "psa < 10"), SUPPRESSED);
+	site_close(&s);
+}
+
 static void
 what_was_told_is_known_after_a_restart(void **state)
 {
@@ -318,6 +362,7 @@ main(void)
 	    cmocka_unit_test(a_walk_in_small_steps_gives_answers_that_are_far_apart),
 	    cmocka_unit_test(patients_who_come_are_told_of_when_they_are_enough),
 	    cmocka_unit_test(a_plan_has_no_numbers),
+	    cmocka_unit_test(a_breakdown_is_held_against_counts),
 	    cmocka_unit_test(what_was_told_is_known_after_a_restart),
 	    cmocka_unit_test(noise_depends_on_the_patients_and_not_on_the_words),
 	    cmocka_unit_test(a_full_memory_answers_only_what_it_knows),

@@ -109,7 +109,10 @@ def test_a_cohort_is_counted_by_the_values_of_a_field():
         equal(ages[1]["count"], node.count("age >= 25 and age < 50")["count"], "a bin")
         unknown = node.cairn("cohort", "breakdown", "*", "--by", "shoe_size", *ask, status=1)
         contains(unknown + node.stderr, "shoe_size", "an unknown field")
-        node.cairn("cohort", "breakdown", "*", "--by", "sex", "--purpose", "statistics", "--as",
+        shown = node.json("cohort", "breakdown", "*", "--by", "sex", "--purpose", "statistics", "--as",
+                          RESEARCHER)
+        assert all(cell["count"] % 5 == 0 for cell in shown["cells"]), shown
+        node.cairn("cohort", "distribution", "*", "--of", "age", "--purpose", "statistics", "--as",
                    RESEARCHER, status=1)  # no rule permits it
         plan = node.json("cohort", "explain", "sex = female and modality = CT", "--purpose",
                          "statistics", "--as", RESEARCHER)
