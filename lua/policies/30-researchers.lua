@@ -27,7 +27,7 @@ rule {
 
 rule {
 	name = "rounded-counts",
-	subjects = { "cohort.count", "cohort.explain", "cohort.breakdown" },
+	subjects = { "cohort.count", "cohort.explain", "cohort.breakdown", "cohort.distribution" },
 	decide = function(q)
 		local role = q.principal.role
 		if (role == "researcher" or role == "operator") and contains(permitted, q.purpose) then

@@ -24,7 +24,7 @@
 struct answer_rules {
 	uint32_t min_cell;          /* 0: not asked for */
 	uint32_t round;             /* 0: not asked for */
-	uint32_t difference, noise; /* the same; of counts and breakdowns */
+	uint32_t difference, noise; /* the same; not of selections */
 };
 
 struct answer_question {

@@ -114,6 +114,12 @@ pack_breakdown(const struct index_breakdown *b, const struct answer_rules *rules
 	return code;
 }
 
+static bool
+has_carriers(const struct answer_question *q)
+{
+	return q->asking.carriers != NULL && !q->asking.carriers->none;
+}
+
 /* The value of a row or column as the criterion that selects its patients. */
 static void
 value_leaf(const char *attribute, const struct index_value *value, Cairn__Leaf *leaf,
@@ -178,7 +184,7 @@ hold_cells(struct index *index, const struct answer_question *q,
 
 	if (!answer_is_held(&q->rules))
 		return 0;
-	if (q->asking.carriers != NULL && !q->asking.carriers->none)
+	if (has_carriers(q))
 		return cairn_error_set(err, CAIRN_EUNSUPPORTED,
 		    "a cohort of who carries a variant is counted as a whole only");
 	for (size_t i = 0; i < b->row_count * b->column_count && code == 0; i++)
@@ -271,6 +277,86 @@ pack_distribution(const struct index_bins *bins, const struct answer_rules *rule
 	return answer_pack(&answer.base, ret, err);
 }
 
+/* A criterion `attribute` `operator_` `number`, in room that the caller has. */
+struct criterion {
+	Cairn__Expression node;
+	Cairn__Leaf leaf;
+	Cairn__Scalar scalar, *values[1];
+};
+
+static void
+criterion_make(
+    struct criterion *c, const char *attribute, Cairn__Leaf__Operator operator_, double number)
+{
+	cairn__scalar__init(&c->scalar);
+	c->scalar.value_case = CAIRN__SCALAR__VALUE_NUMBER;
+	c->scalar.number = number;
+	c->values[0] = &c->scalar;
+	cairn__leaf__init(&c->leaf);
+	c->leaf.attribute = (char *)(uintptr_t)attribute;
+	c->leaf.operator_ = operator_;
+	c->leaf.values = c->values;
+	c->leaf.n_values = 1;
+	cairn__expression__init(&c->node);
+	c->node.operand = CAIRN__EXPRESSION__OPERAND__LEAF;
+	c->node.leaf = &c->leaf;
+}
+
+/* Both ends are of one number: of one entity, where a patient may have several. */
+static int
+hold_bin(struct index *index, const struct answer_question *q,
+    const Cairn__DistributionRequest *request, struct index_bins *bins, size_t i,
+    struct cairn_error *err)
+{
+	const struct cohort_attribute *known = cohort_attribute_find(request->attribute);
+	bool last = i + 1 == bins->count, suppressed = false;
+	struct criterion low, high;
+	Cairn__Expression *ends[] = {&low.node, &high.node};
+	Cairn__Expression range = CAIRN__EXPRESSION__INIT, same = CAIRN__EXPRESSION__INIT;
+	Cairn__Expression *within[] = {&range}, *parts[] = {request->expression, &range};
+	Cairn__Expression bin = CAIRN__EXPRESSION__INIT;
+	int code;
+
+	criterion_make(&low, request->attribute, CAIRN__LEAF__OPERATOR__GE, index_bin_end(bins, i));
+	criterion_make(&high, request->attribute,
+	    last ? CAIRN__LEAF__OPERATOR__LE : CAIRN__LEAF__OPERATOR__LT,
+	    index_bin_end(bins, i + 1));
+	range.operand = bin.operand = CAIRN__EXPRESSION__OPERAND__AND;
+	range.children = ends;
+	bin.children = parts;
+	range.n_children = bin.n_children = 2;
+	if (known->entity != COHORT_PATIENT) {
+		same.operand = CAIRN__EXPRESSION__OPERAND__SAME;
+		same.entity = (char *)(uintptr_t)cohort_entity_name(known->entity);
+		same.children = within;
+		same.n_children = 1;
+		parts[1] = &same;
+	}
+	code = answer_hold(
+	    index, q, CAIRN__LEVEL__PATIENT, &bin, &bins->patients[i], &suppressed, err);
+	if (suppressed)
+		bins->patients[i] = 1;
+	return code;
+}
+
+static int
+hold_bins(struct index *index, const struct answer_question *q,
+    const Cairn__DistributionRequest *request, struct index_bins *bins, struct cairn_error *err)
+{
+	int code = 0;
+
+	if (!answer_is_held(&q->rules) || bins->criteria_count > 0)
+		return 0;
+	if (cohort_attribute_find(request->attribute) == NULL || has_carriers(q))
+		return cairn_error_set(err, CAIRN_EUNSUPPORTED,
+		    "under this policy only a field that cairn cohort fields lists is divided, and "
+		    "no cohort of who carries a variant");
+	for (size_t i = 0; i < bins->count && code == 0; i++)
+		if (bins->patients[i] > 0)
+			code = hold_bin(index, q, request, bins, i, err);
+	return code;
+}
+
 int
 answer_distribution(
     struct index *index, const struct answer_question *q, struct buf *ret, struct cairn_error *err)
@@ -294,7 +380,9 @@ answer_distribution(
 		    index, request->expression, &q->asking, request->attribute, &bins, err);
 	if (code != 0)
 		return code;
-	code = pack_distribution(&bins, &q->rules, ret, err);
+	code = hold_bins(index, q, request, &bins, err);
+	if (code == 0)
+		code = pack_distribution(&bins, &q->rules, ret, err);
 	unknown =
 	    (struct index_count){.criteria = bins.criteria, .criteria_count = bins.criteria_count};
 	index_count_fini(&unknown);

@@ -403,7 +403,7 @@ static const struct subject subjects[] = {
     {"cohort.select", answer_select, &cairn__select_request__descriptor, 1},
     {"cohort.explain", answer_explain, &cairn__explain_request__descriptor, 4},
     {"cohort.breakdown", answer_breakdown, &cairn__breakdown_request__descriptor, 4},
-    {"cohort.distribution", answer_distribution, &cairn__distribution_request__descriptor, 2},
+    {"cohort.distribution", answer_distribution, &cairn__distribution_request__descriptor, 4},
 };
 
 static int
@@ -533,7 +533,7 @@ CAIRN_PLUGIN("cohort", "0.1.0",
     "  - {subject: cohort.distribution, guarded: true, request: cairn.DistributionRequest,\n"
     "     answer: cairn.DistributionAnswer, record: [expression, attribute, kind, level, "
     "criteria],\n"
-    "     fulfils: [min_cell, round]}\n"
+    "     fulfils: [min_cell, round, difference, noise]}\n"
     "  - {subject: cohort.fields, guarded: false, answer: cairn.FieldsAnswer}\n"
     "  - {subject: cohort.index, guarded: false, request: cairn.IndexRequest,\n"
     "     answer: cairn.IndexAnswer}\n"

@@ -17,6 +17,27 @@ struct site {
 	struct answer_rules rules;
 };
 
+static Cairn__EntryFacts *
+entry(const char *kind, const char *attribute, double number, const char *text)
+{
+	Cairn__EntryFacts *made = calloc(1, sizeof *made);
+	Cairn__Fact *fact = calloc(1, sizeof *fact);
+
+	cairn__entry_facts__init(made);
+	cairn__fact__init(fact);
+	made->kind = strdup(kind);
+	made->id = strdup("1");
+	made->facts = calloc(1, sizeof(void *));
+	made->facts[made->n_facts++] = fact;
+	fact->attribute = strdup(attribute);
+	fact->value_case = text == NULL ? CAIRN__FACT__VALUE_NUMBER : CAIRN__FACT__VALUE_TEXT;
+	if (text == NULL)
+		fact->number = number;
+	else
+		fact->text = strdup(text);
+	return made;
+}
+
 /* Patient `n` has psa n, and the diagnosis when n is odd; but the target as is said. */
 static Cairn__FactBatch *
 patients(unsigned from, unsigned to, bool target_ill)
@@ -32,20 +53,11 @@ patients(unsigned from, unsigned to, bool target_ill)
 
 		cairn__patient_facts__init(patient);
 		assert_true(asprintf(&patient->patient, "patient%u", n) > 0);
-		patient->facts = calloc(2, sizeof(void *));
-		for (size_t i = 0; i < (ill ? 2u : 1u); i++) {
-			Cairn__Fact *fact = calloc(1, sizeof *fact);
-
-			cairn__fact__init(fact);
-			fact->attribute = strdup(i == 0 ? "psa" : "diagnosis");
-			fact->value_case =
-			    i == 0 ? CAIRN__FACT__VALUE_NUMBER : CAIRN__FACT__VALUE_TEXT;
-			if (i == 0)
-				fact->number = n;
-			else
-				fact->text = strdup("icd10:C61");
-			patient->facts[patient->n_facts++] = fact;
-		}
+		patient->entries = calloc(2, sizeof(void *));
+		patient->entries[patient->n_entries++] = entry("observation", "psa", n, NULL);
+		if (ill)
+			patient->entries[patient->n_entries++] =
+			    entry("condition", "diagnosis", 0, "icd10:C61");
 		batch->patients[batch->n_patients++] = patient;
 	}
 	return batch;
@@ -293,6 +305,39 @@ a_breakdown_is_held_against_counts(void **state)
 }
 
 static void
+the_bins_of_a_distribution_are_held_against_counts(void **state)
+{
+	Cairn__DistributionRequest request = CAIRN__DISTRIBUTION_REQUEST__INIT;
+	struct answer_question question = {.rules = strict};
+	BUF_AUTO body = {.max = 1 << 16}, reply = {.max = 1 << 16};
+	char attribute[] = "psa";
+	Cairn__DistributionAnswer *answer;
+	struct cairn_error err = {0};
+	struct site s;
+
+	(void)state;
+	site_open(&s, true, strict);
+	assert_int_equal(ask(&s, "psa <= 99"), 100);
+	request.expression = parsed("psa != 57");
+	request.attribute = attribute;
+	request.to = 200;
+	request.bins = 2;
+	assert_int_equal(answer_pack(&request.base, &body, &err), 0);
+	cairn__expression__free_unpacked(request.expression, NULL);
+	question.body = body.data;
+	question.length = body.length;
+	question.release = s.release;
+	assert_ok(answer_distribution(s.f.index, &question, &reply, &err), &err);
+	answer = cairn__distribution_answer__unpack(NULL, reply.length, reply.data);
+	assert_non_null(answer);
+	assert_int_equal(answer->n_bins, 2);
+	assert_int_equal(answer->bins[0]->count, 100);
+	assert_int_equal(answer->bins[1]->count, 100);
+	cairn__distribution_answer__free_unpacked(answer, NULL);
+	site_close(&s);
+}
+
+static void
 what_was_told_is_known_after_a_restart(void **state)
 {
 	struct site s;
@@ -363,6 +408,7 @@ main(void)
 	    cmocka_unit_test(patients_who_come_are_told_of_when_they_are_enough),
 	    cmocka_unit_test(a_plan_has_no_numbers),
 	    cmocka_unit_test(a_breakdown_is_held_against_counts),
+	    cmocka_unit_test(the_bins_of_a_distribution_are_held_against_counts),
 	    cmocka_unit_test(what_was_told_is_known_after_a_restart),
 	    cmocka_unit_test(noise_depends_on_the_patients_and_not_on_the_words),
 	    cmocka_unit_test(a_full_memory_answers_only_what_it_knows),
