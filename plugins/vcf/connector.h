@@ -8,9 +8,11 @@
 
 #include <cairn/plugin.h>
 
+#include "facts/facts.h"
 #include "genomics/load.h"
 #include "names.h"
 #include "shelf.h"
+#include "statement.h"
 
 enum origin { ORIGIN_AUTO, ORIGIN_GERMLINE, ORIGIN_SOMATIC };
 
@@ -22,13 +24,15 @@ struct connector {
 	struct names *names;
 	struct shelf *shelf;
 	struct import *imports;
+	struct facts *facts;
+	struct statement *statement;
 	struct watch *watch; /* NULL: nothing is watched */
 	char *fasta;         /* NULL: variants are trimmed, not left-aligned */
 	enum origin origin;
 	bool declared, pass_only;
 	unsigned threads;
 	unsigned busy; /* jobs */
-	bool stopping;
+	bool stopping, closing;
 	atomic_bool cancel_all;
 };
 
@@ -58,6 +62,8 @@ int job_start(struct connector *connector, const char *path, const atomic_bool *
 int import_start(struct connector *connector, struct cairn_request *req, struct cairn_error *err);
 /* NULL: all. */
 void import_cancel(struct connector *connector, const struct cairn_request *req);
+/* States of the shelf up to `told` have been stated; or could not be: `failure`. */
+void import_stated(struct connector *connector, uint64_t told, const char *failure);
 bool import_is_name(const char *name); /* of a file of genotypes, by its end */
 
 /* ---- a folder (watch.c) ------------------------------------------------------------------- */

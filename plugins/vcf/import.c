@@ -25,6 +25,7 @@ struct import {
 	Cairn__ImportProgress counts;
 	Cairn__Refusal *refusals[REFUSALS_MAX];
 	size_t refusal_count, sent;
+	uint64_t awaited; /* state of the shelf that must have been stated; 0: does not wait */
 };
 
 bool
@@ -111,7 +112,7 @@ import_free(struct import *import)
 }
 
 static void
-import_finish(struct import *import)
+import_end(struct import *import)
 {
 	struct connector *connector = import->connector;
 	size_t length;
@@ -134,6 +135,43 @@ import_finish(struct import *import)
 	    (unsigned long long)import->counts.refused);
 	import_free(import);
 	connector_rest(connector);
+}
+
+/* Who asks for a count after an import means the patients of it, too. */
+static void
+import_finish(struct import *import)
+{
+	const struct statement *statement = import->connector->statement;
+	const char *failure = statement_failure(statement);
+
+	if (atomic_load(&import->cancelled) || statement_is_told(statement)) {
+		import_end(import);
+		return;
+	}
+	import->awaited = statement_wanted(statement);
+	if (failure != NULL)
+		import_stated(import->connector, UINT64_MAX, failure);
+}
+
+void
+import_stated(struct connector *connector, uint64_t told, const char *failure)
+{
+	struct import *next;
+	char reason[256];
+
+	for (struct import *import = connector->imports; import != NULL; import = next) {
+		next = import->next;
+		if (import->awaited == 0 || import->awaited > told)
+			continue;
+		if (failure != NULL) {
+			snprintf(reason, sizeof reason,
+			    "held, but not counted yet: %s; this is tried again by itself",
+			    failure);
+			import->counts.refused++;
+			say(import, import->roots[0], reason);
+		}
+		import_end(import);
+	}
 }
 
 /* ---- a file after the other --------------------------------------------------------------- */
@@ -305,8 +343,14 @@ import_start(struct connector *connector, struct cairn_request *req, struct cair
 void
 import_cancel(struct connector *connector, const struct cairn_request *req)
 {
-	for (struct import *import = connector->imports; import != NULL; import = import->next) {
-		if (req == NULL || import->req == req)
-			atomic_store(&import->cancelled, true);
+	struct import *next;
+
+	for (struct import *import = connector->imports; import != NULL; import = next) {
+		next = import->next;
+		if (req != NULL && import->req != req)
+			continue;
+		atomic_store(&import->cancelled, true);
+		if (import->awaited > 0) /* else its job ends it */
+			import_end(import);
 	}
 }

@@ -307,6 +307,8 @@ run_after(void *arg)
 
 	if (job->code == 0)
 		job->code = shelf_add(job->connector->shelf, job->name, &replaced, &job->err);
+	if (job->code == 0)
+		statement_refresh(job->connector->statement);
 	finish(job, false);
 }
 

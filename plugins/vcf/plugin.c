@@ -86,6 +86,7 @@ static int
 start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 {
 	struct connector *connector = calloc(1, sizeof *connector);
+	const struct facts_options facts = {.source = "vcf"};
 	char dir[4096];
 	int code;
 
@@ -102,27 +103,45 @@ start(struct cairn *cairn, void **ret_self, struct cairn_error *err)
 	if (code == 0)
 		code = shelf_open(&connector->shelf, dir, err);
 	if (code == 0)
+		code = facts_open(&connector->facts, cairn, &facts, err);
+	if (code == 0)
+		code = statement_new(&connector->statement, connector, err);
+	if (code == 0)
 		code = open_watch(connector, err);
+	if (code == 0)
+		statement_refresh(connector->statement); /* what a killed run left unsaid */
 	*ret_self = connector;
 	return code;
 }
 
-void
-connector_rest(struct connector *connector)
+static void
+facts_closed(void *arg)
 {
+	struct connector *connector = arg;
 	struct cairn *cairn = connector->cairn;
 
-	if (!connector->stopping || connector->busy > 0 || connector->imports != NULL)
-		return;
-	if (connector->watch != NULL) {
-		watch_close(connector->watch); /* and we are called again */
-		return;
-	}
+	statement_free(connector->statement);
 	shelf_free(connector->shelf);
 	names_free(connector->names);
 	free(connector->fasta);
 	free(connector);
 	cairn_stopped(cairn);
+}
+
+void
+connector_rest(struct connector *connector)
+{
+	if (!connector->stopping || connector->closing || connector->busy > 0 ||
+	    connector->imports != NULL || statement_is_staging(connector->statement))
+		return;
+	if (connector->watch != NULL) {
+		watch_close(connector->watch); /* and we are called again */
+		return;
+	}
+	if (!statement_close(connector->statement))
+		return; /* likewise */
+	connector->closing = true;
+	facts_close(connector->facts, facts_closed, connector);
 }
 
 static void
@@ -260,6 +279,11 @@ health(void *self, struct cairn_findings *findings)
 		find(findings, CAIRN_FAULT, what, "their variants are in no answer",
 		    "the log names them: remove them and import their files again");
 	}
+	facts_health(connector->facts, findings);
+	if (statement_failure(connector->statement) != NULL)
+		find(findings, CAIRN_WARNING, "whose genotypes are held could not be stated",
+		    statement_failure(connector->statement),
+		    "patients of whom nothing else is known are in no count; it is tried again");
 	if (connector->watch != NULL)
 		watch_health(connector->watch, findings);
 }
@@ -272,7 +296,7 @@ CAIRN_PLUGIN("vcf", "0.1.0",
     "     answer: cairn.ImportProgress, record: [paths, files_done, imported, duplicates,\n"
     "     refused], fulfils: []}\n"
     "  - {subject: genomics.carriers, guarded: false}\n"
-    "capabilities: [call:pseudonym.patient, intake:write, record]\n"
+    "capabilities: [call:pseudonym.patient, call:cohort.index, intake:write, put:facts, record]\n"
     "config:\n"
     "  samples: {type: string, default: '', max: 1024,\n"
     "    help: 'Table of samples, CSV SAMPLE,PATIENT; below the plugin''s state folder'}\n"

@@ -271,54 +271,7 @@ run_variant(const struct shelf *shelf, const Cairn__Expression *node, struct que
 	return 0;
 }
 
-/* ---- sets of patients --------------------------------------------------------------------- */
-
-static void
-join(Cairn__Expression__Operand operand, uint8_t *ret, const uint8_t *child, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i++) {
-		switch (operand) {
-		case OPERAND(AND):
-			ret[i] &= child[i];
-			break;
-		case OPERAND(XOR):
-			ret[i] ^= child[i];
-			break;
-		case OPERAND(NOT):
-			ret[i] = (uint8_t)~child[i];
-			break;
-		default:
-			ret[i] |= child[i];
-			break;
-		}
-	}
-}
-
-static int
-patients_of(const struct shelf *shelf, const Cairn__Expression *node, struct query_answer *answer,
-    uint8_t *ret)
-{
-	uint8_t *child;
-	int code = 0;
-
-	if (is_one_variant(node))
-		return run_variant(shelf, node->children[0], answer, ret);
-	if (node->operand == OPERAND(LEAF))
-		return run_variant(shelf, node, answer, ret);
-	memset(ret, node->operand == OPERAND(AND) || node->operand == OPERAND(ALL) ? 0xff : 0,
-	    answer->bytes);
-	child = malloc(answer->bytes + 1);
-	if (child == NULL)
-		return CAIRN_ENOMEM;
-	for (size_t i = 0; code == 0 && i < node->n_children; i++) {
-		memset(child, 0, answer->bytes);
-		code = patients_of(shelf, node->children[i], answer, child);
-		if (code == 0)
-			join(node->operand, ret, child, answer->bytes);
-	}
-	free(child);
-	return code;
-}
+/* ---- the whole --------------------------------------------------------------------------- */
 
 /* No bits behind the last patient. */
 static void
@@ -346,7 +299,9 @@ query_run(const struct shelf *shelf, const Cairn__Expression *expression, struct
 	if (answer.carriers == NULL || answer.called == NULL)
 		code = CAIRN_ENOMEM;
 	if (code == 0 && answer.criteria_count == 0)
-		code = patients_of(shelf, expression, &answer, answer.carriers);
+		code = run_variant(shelf,
+		    is_one_variant(expression) ? expression->children[0] : expression, &answer,
+		    answer.carriers);
 	if (code != 0) {
 		query_answer_fini(&answer);
 		return cairn_error_set(err, code, "out of memory");

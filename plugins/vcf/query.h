@@ -3,9 +3,9 @@
 #define VCF_QUERY_H
 
 /*
- * Who carries a variant of which an expression is true.  Inside `same variant (..)`, and in a leaf
- * alone, all of it must hold of one variant in one sample; and, or, xor and not outside join sets
- * of patients.  NOT means "carries none such".
+ * Who carries a variant of which an expression is true: all of it of one variant in one sample, as
+ * it stands inside `same variant (..)`.  NOT is of the variant: who carries one that is another.
+ * Sets of patients (and, or, not outside) are joined by the cohort engine.
  */
 
 #include "cairn/cohort.pb-c.h"
