@@ -187,7 +187,7 @@ add_patient(struct eval *e, const char *pseudonym, struct set *set)
 {
 	char name[INDEX_NAME_MAX + 1];
 	uint32_t id;
-	int code = alias_find(e->index, e->txn, &e->counters, pseudonym, name);
+	int code = alias_find(e->index, e->txn, &e->counters, pseudonym, name, NULL);
 
 	if (code == 0)
 		code = name_find(e->index, e->txn, TERM_PATIENT, 0, name, &id);

@@ -191,6 +191,24 @@ entry_any(struct index_write *w, uint32_t patient, bool *ret)
 	return code == CAIRN_ENOTFOUND ? 0 : code;
 }
 
+uint32_t
+entry_day(const struct index_write *w, const struct entry *entry)
+{
+	uint16_t date = entry->kind < ENTRY_KINDS_MAX ? w->entry_dates[entry->kind] : 0;
+	uint32_t earliest = STORE_NONE;
+
+	for (size_t i = 0; date != 0 && i < entry->count; i++) {
+		uint32_t day;
+
+		if (entry->facts[i].attribute != date)
+			continue;
+		day = column_day((int64_t)term_number(entry->facts[i].key));
+		if (day < earliest)
+			earliest = day;
+	}
+	return earliest;
+}
+
 int
 entry_post(struct index_write *w, const struct entry *entry, bool set)
 {
@@ -241,7 +259,8 @@ source_number(
 }
 
 int
-alias_resolve(struct index_write *w, const char *name, char ret[INDEX_NAME_MAX + 1])
+alias_resolve(
+    struct index_write *w, const char *name, char ret[INDEX_NAME_MAX + 1], int64_t *ret_days)
 {
-	return alias_find(w->index, w->txn, &w->counters, name, ret);
+	return alias_find(w->index, w->txn, &w->counters, name, ret, ret_days);
 }

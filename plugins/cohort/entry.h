@@ -14,7 +14,6 @@
 #define ENTRY_DIGEST 12
 #define ENTRY_FACT_BYTES 10 /* at most: attribute 2, key 4 or 8 */
 #define ENTRY_BYTES_MAX (8 + ENTRY_FACT_BYTES * INDEX_FACTS_MAX)
-#define ENTRY_KINDS_MAX 16
 
 /* ---- kinds (kind.c) ----------------------------------------------------------------------- */
 
@@ -55,6 +54,8 @@ int entry_delete(struct index_write *write, const struct entry_key *key);
 int entry_next(struct index_write *write, struct entry_key *key, uint16_t source, bool first,
     struct entry *ret);
 int entry_any(struct index_write *write, uint32_t patient, bool *ret);
+/* The day of its date, as the column has it. */
+uint32_t entry_day(const struct index_write *write, const struct entry *entry);
 /* Sets or clears the entry's own postings. */
 int entry_post(struct index_write *write, const struct entry *entry, bool set);
 
@@ -63,8 +64,9 @@ int entry_post(struct index_write *write, const struct entry *entry, bool set);
 /* The number of a source, 1 and up; `images`: it states instances. */
 int source_number(struct index_write *write, const char *name, bool images, uint16_t *ret,
     struct cairn_error *err);
-/* The pseudonym that the patient has now. */
-int alias_resolve(struct index_write *write, const char *name, char ret[INDEX_NAME_MAX + 1]);
+/* The pseudonym that the patient has now, and the days to add to what is stated under `name`. */
+int alias_resolve(
+    struct index_write *write, const char *name, char ret[INDEX_NAME_MAX + 1], int64_t *ret_days);
 
 /* ---- statements about a patient (patient.c, merge.c) --------------------------------------- */
 
@@ -72,9 +74,14 @@ int alias_resolve(struct index_write *write, const char *name, char ret[INDEX_NA
 const char *patient_problem(const Cairn__PatientFacts *facts);
 int patient_apply(struct index_write *write, uint16_t source, const Cairn__PatientFacts *facts,
     bool *ret_changed, struct cairn_error *err);
-/* All that `old` has is `patient`'s from now on, what comes later included. */
-int patient_merge(
-    struct index_write *write, const char *old, const char *patient, bool *ret_changed);
+/* What is wrong with it in view of what the index has: days that would leave the calendar.  NULL:
+ * nothing. */
+int patient_shift_problem(
+    struct index_write *write, const Cairn__PatientFacts *facts, const char **ret);
+/* All that each of `replaces` has is the patient's from now on, what comes later included.  `name`
+ * and `days`: of alias_resolve() for the message's patient. */
+int patient_merge_all(struct index_write *write, const Cairn__PatientFacts *facts, const char *name,
+    int64_t days, bool *ret_changed);
 /* What sources state of it, and its former pseudonyms. */
 int patient_forget(struct index_write *write, uint32_t patient, const char *name);
 /* An observation as an entry (observation.c); `ret` is freed with observation_free(). */

@@ -9,6 +9,7 @@
 #include "entity.h"
 #include "entry.h"
 #include "merge.h"
+#include "shift.h"
 
 /* Errors from the tables come without words. */
 static int
@@ -233,17 +234,48 @@ apply_one(struct index_write *w, const Cairn__InstanceFacts *facts, const struct
 	return code != 0 ? code : entity_prune(w, old_series);
 }
 
-/* Of a pseudonym that was replaced everything goes to its successor. */
+static void
+refuse(struct index_applied *applied, const char *problem)
+{
+	if (applied->refused++ == 0)
+		snprintf(applied->reason, sizeof applied->reason, "%s", problem);
+}
+
+static void
+note_applied(struct index_write *w, struct index_applied *applied, bool changed)
+{
+	w->changed |= changed;
+	applied->changed += changed;
+	applied->unchanged += !changed;
+}
+
+/* Of a pseudonym that was replaced everything goes to its successor, its days moved. */
 static int
 apply_resolved(struct index_write *w, const Cairn__InstanceFacts *facts,
-    const struct buf *statement, bool *ret_changed)
+    const struct buf *statement, struct index_applied *applied)
 {
 	Cairn__InstanceFacts copy = *facts;
+	BUF_AUTO moved = {.max = STATEMENT_MAX};
 	char patient[INDEX_NAME_MAX + 1];
-	int code = alias_resolve(w, facts->patient, patient);
+	int64_t days = 0;
+	bool fits = true, changed = false;
+	int code = alias_resolve(w, facts->patient, patient, &days);
 
 	copy.patient = patient;
-	return code != 0 ? code : apply_one(w, &copy, statement, ret_changed);
+	if (code == 0 && days != 0) {
+		code = buf_append(&moved, statement->data, statement->length);
+		if (code == 0)
+			code = shift_statement(moved.data, moved.length, days, &fits);
+		statement = &moved;
+	}
+	if (code == 0 && !fits) {
+		refuse(applied, SHIFT_PROBLEM);
+		return 0;
+	}
+	if (code == 0)
+		code = apply_one(w, &copy, statement, &changed);
+	note_applied(w, applied, changed);
+	return code;
 }
 
 static int
@@ -256,21 +288,16 @@ apply_instances(struct index_write *w, const Cairn__FactBatch *batch, struct ind
 	for (size_t i = 0; i < batch->n_instances && code == 0; i++) {
 		const Cairn__InstanceFacts *facts = batch->instances[i];
 		const char *problem = facts_problem(facts);
-		bool changed = false;
 
 		if (problem != NULL) {
-			if (applied->refused++ == 0)
-				snprintf(applied->reason, sizeof applied->reason, "%s", problem);
+			refuse(applied, problem);
 			continue;
 		}
 		if (last == NULL || !facts_equal(last, facts))
 			code = statement_encode(w, facts, &w->statement, err);
 		last = facts;
 		if (code == 0)
-			code = apply_resolved(w, facts, &w->statement, &changed);
-		w->changed |= changed;
-		applied->changed += changed;
-		applied->unchanged += !changed;
+			code = apply_resolved(w, facts, &w->statement, applied);
 	}
 	return code;
 }
@@ -285,15 +312,15 @@ apply_patients(struct index_write *w, uint16_t source, const Cairn__FactBatch *b
 		const char *problem = patient_problem(batch->patients[i]);
 		bool changed = false;
 
-		if (problem != NULL) {
-			if (applied->refused++ == 0)
-				snprintf(applied->reason, sizeof applied->reason, "%s", problem);
+		if (problem == NULL)
+			code = patient_shift_problem(w, batch->patients[i], &problem);
+		if (code == 0 && problem != NULL) {
+			refuse(applied, problem);
 			continue;
 		}
-		code = patient_apply(w, source, batch->patients[i], &changed, err);
-		w->changed |= changed;
-		applied->changed += changed;
-		applied->unchanged += !changed;
+		if (code == 0)
+			code = patient_apply(w, source, batch->patients[i], &changed, err);
+		note_applied(w, applied, changed);
 	}
 	return code;
 }
@@ -355,7 +382,7 @@ index_erase_patient(struct index_write *w, const char *patient, struct cairn_err
 {
 	uint32_t id, series, owner;
 	char name[INDEX_NAME_MAX + 1];
-	int code = alias_resolve(w, patient, name);
+	int code = alias_resolve(w, patient, name, NULL);
 
 	if (code == 0)
 		code = name_find(w->index, w->txn, TERM_PATIENT, 0, name, &id);
@@ -378,7 +405,7 @@ index_erase_patient(struct index_write *w, const char *patient, struct cairn_err
 /* ---- the transaction --------------------------------------------------------------------- */
 
 static int
-find_study_attributes(struct index_write *w)
+find_dates(struct index_write *w)
 {
 	struct attribute_record record;
 	int code = attribute_find(w->index, w->txn, TERM_DAY, "study_date", &record);
@@ -388,6 +415,12 @@ find_study_attributes(struct index_write *w)
 	w->study_date = record.id;
 	code = attribute_find(w->index, w->txn, TERM_NUMBER, "study_day", &record);
 	w->study_day = record.id;
+	for (unsigned kind = 0; code == 0 && kind_name(kind) != NULL; kind++) {
+		if (kind_date(kind) == NULL)
+			continue;
+		code = attribute_find(w->index, w->txn, TERM_DAY, kind_date(kind), &record);
+		w->entry_dates[kind] = record.id;
+	}
 	return code;
 }
 
@@ -413,7 +446,7 @@ index_begin(struct index *index, struct index_write **ret, struct cairn_error *e
 	if (code == 0)
 		code = counters_read(index, w->txn, &w->counters, err);
 	if (code == 0)
-		code = find_study_attributes(w);
+		code = find_dates(w);
 	if (code != 0) {
 		index_abort(w);
 		return explain(code, err);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A patient that was known under two pseudonyms.  Everything moves: rows, studies with all below
- * them, and whatever comes later for the old pseudonym.  Where both have a statement of the same
- * source about the same thing, the successor's holds.
+ * them, and whatever comes later for the old pseudonym, its days by the difference of the two.
+ * Where both have a statement of the same source about the same thing, the successor's holds.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "entity.h"
 #include "entry.h"
 #include "merge.h"
+#include "shift.h"
 
 /* ---- rows -------------------------------------------------------------------------------- */
 
@@ -159,38 +161,145 @@ move_studies(struct index_write *w, uint32_t from, uint32_t patient)
 
 /* ---- pseudonyms -------------------------------------------------------------------------- */
 
-static int
-put_alias(struct index_write *w, const char *old, const char *now)
-{
-	MDB_val value = {strlen(now), (void *)(uintptr_t)now};
+/* One pseudonym that the message's patient replaces. */
+struct merge {
+	const char *old, *patient;
+	char from[INDEX_NAME_MAX + 1]; /* what `old` is known as now */
+	int64_t days;                  /* to add to what that has */
+};
 
-	w->counters.aliases++;
-	return store_put(w->txn, w->index->aliases, old, strlen(old), &value, NULL);
+/* Whether `name` is known as `successor` by now, or is it. */
+static int
+is_known_as(struct index_write *w, const char *name, const char *successor, bool *ret)
+{
+	struct alias_record record;
+	char at[INDEX_NAME_MAX + 1];
+	int code = 0;
+
+	snprintf(at, sizeof at, "%s", name);
+	*ret = strcmp(at, successor) == 0;
+	for (uint32_t i = 0; i < w->counters.aliases && code == 0 && !*ret; i++) {
+		code = alias_get(w->index, w->txn, at, &record, at);
+		*ret = code == 0 && strcmp(at, successor) == 0;
+	}
+	return code == CAIRN_ENOTFOUND ? 0 : code;
 }
 
-int
-patient_merge(struct index_write *w, const char *old, const char *patient, bool *ret_changed)
+/* The days count from what was stated under `old` to what was stated under the message's patient,
+ * and either may be known as another one by now.  CAIRN_ENOTFOUND: nothing is to be done. */
+static int
+plan(struct index_write *w, const Cairn__PatientFacts *facts, size_t i, int64_t after,
+    struct merge *ret)
 {
-	char from_name[INDEX_NAME_MAX + 1];
-	uint32_t from, to;
-	int code = alias_resolve(w, old, from_name);
+	int64_t before;
+	bool back = false;
+	int code = alias_resolve(w, facts->replaces[i], ret->from, &before);
 
-	if (code != 0 || strcmp(from_name, patient) == 0)
-		return code;
-	*ret_changed = true;
-	code = put_alias(w, from_name, patient);
+	ret->old = facts->replaces[i];
 	if (code == 0)
-		code = name_find(w->index, w->txn, TERM_PATIENT, 0, from_name, &from);
+		code = is_known_as(w, facts->patient, ret->old, &back);
+	if (code != 0)
+		return code;
+	ret->days = (i < facts->n_replaces_days ? facts->replaces_days[i] : 0) + after - before;
+	/* The way back of a merge that is known says nothing new. */
+	if (back)
+		return CAIRN_ENOTFOUND;
+	return ret->days == 0 && strcmp(ret->from, ret->patient) == 0 ? CAIRN_ENOTFOUND : 0;
+}
+
+/* They are one patient already, whose facts cannot be told apart any more: what is stated under the
+ * old pseudonym from now on, or again, is moved by the other number. */
+static int
+correct_alias(struct index_write *w, const struct merge *merge)
+{
+	struct alias_record record;
+	char successor[INDEX_NAME_MAX + 1];
+	int code = alias_get(w->index, w->txn, merge->old, &record, successor);
+
+	if (code != 0)
+		return code == CAIRN_ENOTFOUND ? CAIRN_EINTERNAL : code;
+	record.days += merge->days;
+	return alias_put(w->index, w->txn, merge->old, &record, successor);
+}
+
+static int
+merge_patients(struct index_write *w, const struct merge *merge)
+{
+	const struct alias_record record = {.days = merge->days};
+	uint32_t from, to;
+	int code = alias_put(w->index, w->txn, merge->from, &record, merge->patient);
+
+	w->counters.aliases++;
+	if (code == 0)
+		code = name_find(w->index, w->txn, TERM_PATIENT, 0, merge->from, &from);
 	if (code != 0)
 		return code == CAIRN_ENOTFOUND ? 0 : code;
-	code = entity_make_patient(w, patient, &to);
+	code = entity_make_patient(w, merge->patient, &to);
 	if (code == 0)
 		code = touch_two(w, from, to);
+	if (code == 0)
+		code = shift_patient(w, from, merge->days);
 	if (code == 0)
 		code = move_rows(w, from, to);
 	if (code == 0)
 		code = move_studies(w, from, to);
 	return code != 0 ? code : entity_remove(w, TERM_PATIENT, from);
+}
+
+int
+patient_merge_all(struct index_write *w, const Cairn__PatientFacts *facts, const char *name,
+    int64_t days, bool *ret_changed)
+{
+	for (size_t i = 0; i < facts->n_replaces; i++) {
+		struct merge merge = {.patient = name};
+		int code = plan(w, facts, i, days, &merge);
+
+		if (code == CAIRN_ENOTFOUND)
+			continue;
+		if (code == 0)
+			code = strcmp(merge.from, name) == 0 ? correct_alias(w, &merge)
+							     : merge_patients(w, &merge);
+		if (code != 0)
+			return code;
+		*ret_changed = true;
+	}
+	return 0;
+}
+
+static int
+merge_fits(struct index_write *w, const struct merge *merge, bool *ret_fits)
+{
+	uint32_t from;
+	int code;
+
+	*ret_fits = merge->days >= -SHIFT_MAX && merge->days <= SHIFT_MAX;
+	if (!*ret_fits || strcmp(merge->from, merge->patient) == 0)
+		return 0;
+	code = name_find(w->index, w->txn, TERM_PATIENT, 0, merge->from, &from);
+	if (code != 0)
+		return code == CAIRN_ENOTFOUND ? 0 : code;
+	return shift_patient_fits(w, from, merge->days, ret_fits);
+}
+
+int
+patient_shift_problem(struct index_write *w, const Cairn__PatientFacts *facts, const char **ret)
+{
+	char name[INDEX_NAME_MAX + 1];
+	int64_t days;
+	int code = alias_resolve(w, facts->patient, name, &days);
+	bool fits = code == 0 && shift_message_fits(facts, days);
+
+	for (size_t i = 0; i < facts->n_replaces && code == 0 && fits; i++) {
+		struct merge merge = {.patient = name};
+
+		code = plan(w, facts, i, days, &merge);
+		if (code == 0)
+			code = merge_fits(w, &merge, &fits);
+		code = code == CAIRN_ENOTFOUND ? 0 : code;
+	}
+	if (code == 0)
+		*ret = fits ? NULL : SHIFT_PROBLEM;
+	return code;
 }
 
 /* ---- forgetting -------------------------------------------------------------------------- */
@@ -206,7 +315,9 @@ forget_aliases(struct index_write *w, const char *name)
 	if (rc != 0)
 		return CAIRN_EIO;
 	while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-		if (value.mv_size != length || memcmp(value.mv_data, name, length) != 0)
+		if (value.mv_size != sizeof(struct alias_record) + length ||
+		    memcmp((const char *)value.mv_data + sizeof(struct alias_record), name,
+			length) != 0)
 			continue;
 		rc = mdb_cursor_del(cursor, 0);
 		if (rc != 0)

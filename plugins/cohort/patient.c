@@ -9,6 +9,7 @@
 
 #include "entity.h"
 #include "entry.h"
+#include "shift.h"
 
 #define ENTRIES_MAX 65536 /* of one statement */
 
@@ -48,6 +49,8 @@ patient_problem(const Cairn__PatientFacts *facts)
 	if (problem == NULL &&
 	    (facts->n_entries > ENTRIES_MAX || facts->n_observations > ENTRIES_MAX))
 		problem = "there are too many entries";
+	if (problem == NULL && facts->n_replaces_days > facts->n_replaces)
+		problem = "there are more numbers of days than pseudonyms that are replaced";
 	for (size_t i = 0; i < facts->n_replaces && problem == NULL; i++)
 		problem = identifier_problem(facts->replaces[i]);
 	for (size_t i = 0; i < facts->n_entries && problem == NULL; i++)
@@ -61,6 +64,7 @@ struct statement {
 	struct index_write *w;
 	uint16_t source;
 	uint32_t patient;
+	int64_t days; /* to add to what is stated under this pseudonym */
 	bool changed;
 	uint8_t (*stated)[ENTRY_DIGEST]; /* what must stay when the rest is withdrawn */
 	size_t stated_count, stated_max;
@@ -73,8 +77,12 @@ encode_facts(struct statement *s, enum term_level level, Cairn__Fact *const *fac
 {
 	int code = 0;
 
-	for (size_t i = 0; i < count && code == 0; i++)
+	for (size_t i = 0; i < count && code == 0; i++) {
 		code = fact_encode(s->w, level, facts[i], &ret->facts[i], s->err);
+		/* What does not fit was refused: patient_shift_problem(). */
+		if (code == 0 && !shift_fact(&ret->facts[i], s->days))
+			code = CAIRN_EINTERNAL;
+	}
 	if (code == 0)
 		ret->count = facts_sort(ret->facts, count);
 	return code;
@@ -140,22 +148,6 @@ state_patient(struct statement *s, const Cairn__PatientFacts *facts)
 
 /* ---- entries ----------------------------------------------------------------------------- */
 
-static uint32_t
-date_of(const Cairn__EntryFacts *facts, unsigned kind)
-{
-	uint32_t earliest = STORE_NONE;
-	const char *date = kind_date(kind);
-
-	for (size_t i = 0; date != NULL && i < facts->n_facts; i++) {
-		const Cairn__Fact *fact = facts->facts[i];
-
-		if (fact->value_case == CAIRN__FACT__VALUE_DAY &&
-		    strcmp(fact->attribute, date) == 0 && column_day(fact->day) < earliest)
-			earliest = column_day(fact->day);
-	}
-	return earliest;
-}
-
 static int
 set_columns(struct index_write *w, uint32_t number, uint32_t patient, uint32_t day)
 {
@@ -181,8 +173,8 @@ remove_entry(struct statement *s, const struct entry_key *key, const struct entr
 }
 
 static int
-put_entry(struct statement *s, const struct entry_key *key, const struct entry *before,
-    struct entry *now, uint32_t day)
+put_entry(
+    struct statement *s, const struct entry_key *key, const struct entry *before, struct entry *now)
 {
 	int code = touch(s->w, key->patient);
 
@@ -199,7 +191,8 @@ put_entry(struct statement *s, const struct entry_key *key, const struct entry *
 		code = entry_put(s->w, key, now);
 	if (code == 0)
 		code = entry_post(s->w, now, true);
-	return code != 0 ? code : set_columns(s->w, now->number, key->patient, day);
+	return code != 0 ? code
+			 : set_columns(s->w, now->number, key->patient, entry_day(s->w, now));
 }
 
 static int
@@ -222,7 +215,7 @@ state_entry(struct statement *s, const Cairn__EntryFacts *facts)
 	code = encode_facts(s, TERM_ENTRY, facts->facts, facts->n_facts, &now);
 	if (code != 0 || (exists && facts_alike(&now, &before)))
 		return code;
-	return put_entry(s, &key, exists ? &before : NULL, &now, date_of(facts, now.kind));
+	return put_entry(s, &key, exists ? &before : NULL, &now);
 }
 
 static int
@@ -320,10 +313,10 @@ patient_apply(struct index_write *w, uint16_t source, const Cairn__PatientFacts 
 {
 	struct statement s = {.w = w, .source = source, .err = err};
 	char name[INDEX_NAME_MAX + 1];
-	int code = alias_resolve(w, facts->patient, name);
+	int code = alias_resolve(w, facts->patient, name, &s.days);
 
-	for (size_t i = 0; i < facts->n_replaces && code == 0; i++)
-		code = patient_merge(w, facts->replaces[i], name, &s.changed);
+	if (code == 0)
+		code = patient_merge_all(w, facts, name, s.days, &s.changed);
 	if (code == 0)
 		code = apply_statement(&s, facts, name);
 	*ret_changed = s.changed;

@@ -114,6 +114,26 @@ random_item(uint64_t *seed)
 	return item;
 }
 
+/* What is added to days that are stated under the number. */
+static int
+days_of(const struct population *population, unsigned patient)
+{
+	int days = 0;
+
+	for (; patient < PATIENTS && population->alias[patient] != 0;
+	     patient = population->alias[patient] - 1)
+		days += population->alias_days[patient];
+	return days;
+}
+
+static void
+move_days(struct item_fact *facts, size_t count, int days)
+{
+	for (size_t i = 0; i < count; i++)
+		if (attributes[facts[i].attribute].kind == DAY)
+			facts[i].number += days;
+}
+
 void
 population_remove(struct population *population, unsigned instance)
 {
@@ -128,6 +148,7 @@ population_put(struct population *population, const struct item *item)
 	struct item copy = *item;
 
 	copy.path[0] = population_resolve(population, item->path[0]);
+	move_days(copy.facts, copy.fact_count, days_of(population, item->path[0]));
 	population_remove(population, item->path[3]);
 	if (population->count == population->capacity) {
 		population->capacity = population->capacity * 2 + 16;
@@ -159,6 +180,8 @@ random_statement(uint64_t *seed)
 
 	if (random_below(seed, 12) == 0)
 		s.replaces = (unsigned)random_below(seed, 12);
+	if (random_below(seed, 3) > 0)
+		s.days = (int)random_below(seed, 21) - 10;
 	if (random_below(seed, 2) == 0) {
 		s.facts[0].attribute = random_below(seed, 2) == 0 ? 2 : 3;
 		random_fact(seed, &s.facts[0]);
@@ -238,20 +261,31 @@ add_missing(struct record *to, const struct record *from)
 }
 
 static void
-merge(struct population *p, unsigned old, unsigned patient)
+merge(struct population *p, const struct statement *s, unsigned patient)
 {
-	old = population_resolve(p, old);
-	if (old == patient)
+	unsigned old = population_resolve(p, s->replaces);
+	int days = s->days + days_of(p, s->patient) - days_of(p, s->replaces);
+
+	for (unsigned at = s->patient + 1; at != 0; at = p->alias[at - 1])
+		if (at - 1 == s->replaces)
+			return;
+	if (old == patient) {
+		p->alias_days[s->replaces] += days;
 		return;
+	}
 	p->alias[old] = patient + 1;
+	p->alias_days[old] = days;
 	for (size_t i = 0; i < p->count; i++)
-		if (p->items[i].path[0] == old)
+		if (p->items[i].path[0] == old) {
 			p->items[i].path[0] = patient;
+			move_days(p->items[i].facts, p->items[i].fact_count, days);
+		}
 	for (size_t i = 0; i < p->record_count; i++) {
 		struct record *r = &p->records[i], *has;
 
 		if (r->patient != old)
 			continue;
+		move_days(r->facts, r->fact_count, days);
 		has = find_record(p, patient, r->source, r->kind, r->id);
 		if (has == NULL) {
 			r->patient = patient;
@@ -276,6 +310,7 @@ state_facts(struct population *p, const struct statement *s, unsigned patient)
 	before = *r;
 	memcpy(r->facts, s->facts, sizeof s->facts);
 	r->fact_count = s->fact_count;
+	move_days(r->facts, r->fact_count, days_of(p, s->patient));
 	add_missing(r, &before);
 }
 
@@ -285,7 +320,7 @@ population_state(struct population *p, const struct statement *s)
 	unsigned patient = population_resolve(p, s->patient);
 
 	if (s->replaces != NOBODY)
-		merge(p, s->replaces, patient);
+		merge(p, s, patient);
 	for (size_t i = 0; s->withdrawn && i < p->record_count; i++)
 		if (p->records[i].patient == patient && p->records[i].source == s->source)
 			drop_record(p, &p->records[i--]);
@@ -300,6 +335,7 @@ population_state(struct population *p, const struct statement *s)
 		}
 		memcpy(r->facts, s->records[i].facts, sizeof r->facts);
 		r->fact_count = s->records[i].fact_count;
+		move_days(r->facts, r->fact_count, days_of(p, s->patient));
 	}
 }
 
@@ -419,6 +455,9 @@ batch_of_statement(const struct statement *s)
 	if (s->replaces != NOBODY) {
 		facts->replaces = calloc(1, sizeof(char *));
 		facts->replaces[facts->n_replaces++] = numbered("patient-", s->replaces);
+		facts->replaces_days = calloc(1, sizeof(int32_t));
+		facts->replaces_days[0] = s->days;
+		facts->n_replaces_days = s->days != 0;
 	}
 	return batch;
 }

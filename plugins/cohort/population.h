@@ -44,6 +44,7 @@ struct record {
 /* One PatientFacts. */
 struct statement {
 	unsigned patient, source, replaces;
+	int days; /* of what it replaces */
 	bool withdrawn;
 	struct item_fact facts[ITEM_FACTS_MAX];
 	size_t fact_count;
@@ -57,6 +58,7 @@ struct population {
 	struct record *records;
 	size_t record_count;
 	unsigned alias[PATIENTS]; /* 0, or 1 + the successor */
+	int alias_days[PATIENTS];
 };
 
 enum attribute_kind { CODE, NUMBER, DAY };

@@ -404,6 +404,21 @@ belongs(const MDB_val *key, uint32_t series, uint32_t *ret_n)
 }
 
 int
+statement_next(struct index_write *w, uint32_t series, uint32_t *n, uint32_t *ret_references,
+    const uint8_t **ret_bytes, size_t *ret_length)
+{
+	uint8_t wanted[8];
+	MDB_val key = {sizeof wanted, wanted}, value;
+	int rc;
+
+	statement_key(series, *n, wanted);
+	rc = mdb_cursor_get(w->statements, &key, &value, MDB_SET_RANGE);
+	if (rc == MDB_NOTFOUND || (rc == 0 && !belongs(&key, series, n)))
+		return CAIRN_ENOTFOUND;
+	return rc != 0 ? CAIRN_EIO : split(&value, ret_references, ret_bytes, ret_length);
+}
+
+int
 statement_find(struct index_write *w, uint32_t series, const struct buf *bytes, uint32_t *ret_n,
     uint32_t *ret_references)
 {

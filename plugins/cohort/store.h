@@ -11,7 +11,7 @@
  *   statements  series, n -> references, then the facts: what instances of the series state
  *   entries     patient, source -> the facts of the patient that the source states;
  *               patient, source, digest of kind and id -> an entry of the record (entry.c)
- *   aliases     a pseudonym that was replaced -> the patient's pseudonym now
+ *   aliases     a pseudonym that was replaced -> struct alias_record, then its successor
  *   columns     column, chunk -> 32-bit values by entity number
  *   postings    posting_key() -> container
  *   attributes  type, name -> struct attribute_record
@@ -25,7 +25,7 @@
 #include "index.h"
 #include "term.h"
 
-#define STORE_FORMAT 2U
+#define STORE_FORMAT 3U
 #define STORE_NONE UINT32_MAX
 #define STORE_NAME_KEY_MAX (5 + INDEX_NAME_MAX)
 
@@ -52,6 +52,10 @@ struct instance_record {
 struct attribute_record {
 	uint16_t id;
 	uint16_t levels; /* bit per term_level at which it was ever stated */
+};
+
+struct alias_record {
+	int64_t days; /* to add to what is stated under it */
 };
 
 struct source_record {
@@ -121,9 +125,15 @@ int name_delete(const struct index *index, MDB_txn *txn, enum term_level level, 
 int name_each(const struct index *index, MDB_txn *txn, enum term_level level, uint32_t parent,
     MDB_cursor **cursor, uint32_t *ret);
 
-/* The pseudonym that a patient has now. */
+/* The successor of a pseudonym, which may have one in turn.  CAIRN_ENOTFOUND: it has none. */
+int alias_get(const struct index *index, MDB_txn *txn, const char *name, struct alias_record *ret,
+    char ret_name[INDEX_NAME_MAX + 1]);
+int alias_put(const struct index *index, MDB_txn *txn, const char *name,
+    const struct alias_record *record, const char *successor);
+/* The pseudonym that a patient has now, and the days to add to what is stated under `name`.
+ * `ret_days` may be NULL. */
 int alias_find(const struct index *index, MDB_txn *txn, const struct counters *counters,
-    const char *name, char ret[INDEX_NAME_MAX + 1]);
+    const char *name, char ret[INDEX_NAME_MAX + 1], int64_t *ret_days);
 
 /* Copies the fixed part (`size` bytes) and, where `name` is not NULL, the identifier. */
 int record_get(const struct index *index, MDB_txn *txn, enum term_level level, uint32_t id,

@@ -82,25 +82,59 @@ name_each(const struct index *index, MDB_txn *txn, enum term_level level, uint32
 	return 0;
 }
 
+/* ---- aliases ----------------------------------------------------------------------------- */
+
+int
+alias_get(const struct index *index, MDB_txn *txn, const char *name, struct alias_record *ret,
+    char ret_name[INDEX_NAME_MAX + 1])
+{
+	MDB_val value;
+	size_t length;
+	int code = store_get(txn, index->aliases, name, strlen(name), &value, NULL);
+
+	if (code != 0)
+		return code;
+	if (value.mv_size < sizeof *ret || value.mv_size - sizeof *ret > INDEX_NAME_MAX)
+		return CAIRN_ECORRUPT;
+	length = value.mv_size - sizeof *ret;
+	memcpy(ret, value.mv_data, sizeof *ret);
+	memcpy(ret_name, (const char *)value.mv_data + sizeof *ret, length);
+	ret_name[length] = 0;
+	return 0;
+}
+
+int
+alias_put(const struct index *index, MDB_txn *txn, const char *name,
+    const struct alias_record *record, const char *successor)
+{
+	uint8_t bytes[sizeof *record + INDEX_NAME_MAX];
+	size_t length = strnlen(successor, INDEX_NAME_MAX);
+	MDB_val value = {sizeof *record + length, bytes};
+
+	memcpy(bytes, record, sizeof *record);
+	memcpy(bytes + sizeof *record, successor, length);
+	return store_put(txn, index->aliases, name, strlen(name), &value, NULL);
+}
+
 /* A replaced pseudonym's successor may be replaced in turn, but never by itself. */
 int
 alias_find(const struct index *index, MDB_txn *txn, const struct counters *counters,
-    const char *name, char ret[INDEX_NAME_MAX + 1])
+    const char *name, char ret[INDEX_NAME_MAX + 1], int64_t *ret_days)
 {
-	snprintf(ret, INDEX_NAME_MAX + 1, "%s", name);
-	for (uint32_t i = 0; i < counters->aliases; i++) {
-		MDB_val value;
-		int code = store_get(txn, index->aliases, ret, strlen(ret), &value, NULL);
+	struct alias_record record;
+	int64_t days = 0;
+	int code = 0;
 
-		if (code == CAIRN_ENOTFOUND)
-			return 0;
-		if (code != 0)
-			return code;
-		if (value.mv_size > INDEX_NAME_MAX)
-			return CAIRN_ECORRUPT;
-		memcpy(ret, value.mv_data, value.mv_size);
-		ret[value.mv_size] = 0;
+	snprintf(ret, INDEX_NAME_MAX + 1, "%s", name);
+	for (uint32_t i = 0; i < counters->aliases && code == 0; i++) {
+		code = alias_get(index, txn, ret, &record, ret);
+		if (code == 0)
+			days += record.days;
 	}
+	if (code != 0 && code != CAIRN_ENOTFOUND)
+		return code;
+	if (ret_days != NULL)
+		*ret_days = days;
 	return 0;
 }
 

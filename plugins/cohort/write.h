@@ -57,6 +57,10 @@ int statement_encode(struct index_write *write, const Cairn__InstanceFacts *fact
 /* A stored statement is its references (4 bytes) and its bytes. */
 int statement_get(struct index_write *write, uint32_t series, uint32_t n, uint32_t *ret_references,
     const uint8_t **ret_bytes, size_t *ret_length);
+/* The series' first statement from number `*n` on, which `*n` becomes; CAIRN_ENOTFOUND after the
+ * last. */
+int statement_next(struct index_write *write, uint32_t series, uint32_t *n,
+    uint32_t *ret_references, const uint8_t **ret_bytes, size_t *ret_length);
 /* The number of the series' statement with these bytes, or of a new one without references. */
 int statement_find(struct index_write *write, uint32_t series, const struct buf *bytes,
     uint32_t *ret_n, uint32_t *ret_references);
@@ -105,12 +109,15 @@ int settle(struct index_write *write);
 /* `note_days`: writes the days of the patient's studies to their column. */
 int collect(struct index_write *write, uint32_t patient, bool note_days, struct collected *ret);
 
+#define ENTRY_KINDS_MAX 16
+
 struct index_write {
 	struct index *index;
 	MDB_txn *txn;
 	struct counters counters;
 	bool changed;
-	uint16_t study_date, study_day; /* attribute numbers */
+	uint16_t study_date, study_day;        /* attribute numbers */
+	uint16_t entry_dates[ENTRY_KINDS_MAX]; /* of the date of each kind; 0: none */
 	struct column_chunk chunks[COLUMN_COUNT];
 	struct container_change last[SET_BLOCK_BITS]; /* scratch: one container's changes */
 	struct change *changes;
