@@ -63,6 +63,24 @@ cairn_project(struct cairn *cairn)
 	return "fuzz";
 }
 
+/* Nothing is linked. */
+size_t
+cairn_config_list_length(struct cairn *cairn, const char *key)
+{
+	(void)cairn;
+	(void)key;
+	return 0;
+}
+
+const char *
+cairn_config_list_get(struct cairn *cairn, const char *key, size_t index)
+{
+	(void)cairn;
+	(void)key;
+	(void)index;
+	return NULL;
+}
+
 /* wide: it is the ABI's signature */
 /* wide: the ABI's own signature */
 int
