@@ -75,6 +75,21 @@ grow(struct fixture *f, struct population *p, uint64_t *seed)
 	}
 }
 
+/* Narrow windows of a date: a day that was not moved with its patient is in another one. */
+static void
+assert_days_equal_search(struct fixture *f, const struct population *p, int step)
+{
+	static const char *const names[] = {
+	    "study_date", "diagnosis_date", "observation_date", "procedure_date"};
+	char text[128];
+
+	for (unsigned day = 1 + (unsigned)step % 2; day < 28; day += 4) {
+		snprintf(text, sizeof text, "%s between 2019-04-%02u and 2019-04-%02u",
+		    names[step % 4], day, day + 1);
+		assert_equals_search(f, p, text);
+	}
+}
+
 /* Six populations to a round, each grown from the one before, and ten expressions for each.
  * COHORT_ROUNDS: 167 are 10,000 expressions. */
 static int
@@ -102,6 +117,7 @@ random_expressions_equal_a_search_through_all_facts(void **state)
 		fixture_open(&f);
 		for (int step = 0; step < 6; step++) {
 			grow(&f, &p, &seed);
+			assert_days_equal_search(&f, &p, round + step);
 			for (int i = 0; i < 10; i++) {
 				char text[8192];
 
