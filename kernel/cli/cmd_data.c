@@ -252,19 +252,27 @@ send_import(
 static int
 send_by_kind(struct cli *cli, const char *purpose, const Cairn__ImportRequest *request)
 {
+	unsigned *kinds = calloc(request->n_paths, sizeof *kinds);
 	const struct import_kind *kind;
 	unsigned used = 0;
 	int worst = CLI_DONE;
+
+	if (kinds == NULL)
+		return cli_failf(cli, CAIRN_ENOMEM, "out of memory");
+	for (size_t i = 0; i < request->n_paths; i++)
+		kinds[i] = import_kinds_of(request->paths[i]);
 
 	for (unsigned k = 0; (kind = import_kind_at(k)) != NULL; k++) {
 		Cairn__ImportRequest part = CAIRN__IMPORT_REQUEST__INIT;
 		int status = CLI_DONE;
 
 		part.paths = calloc(request->n_paths, sizeof(char *));
-		if (part.paths == NULL)
+		if (part.paths == NULL) {
+			free(kinds);
 			return cli_failf(cli, CAIRN_ENOMEM, "out of memory");
+		}
 		for (size_t i = 0; i < request->n_paths; i++) {
-			if (import_kind_of(request->paths[i]) == kind)
+			if ((kinds[i] >> k & 1) != 0)
 				part.paths[part.n_paths++] = request->paths[i];
 		}
 		if (part.n_paths > 0 && used++ > 0 && cli->json)
@@ -279,6 +287,7 @@ send_by_kind(struct cli *cli, const char *purpose, const Cairn__ImportRequest *r
 		worst = status > worst ? status : worst;
 		free(part.paths);
 	}
+	free(kinds);
 	return worst;
 }
 
@@ -307,13 +316,13 @@ run_import(struct cli *cli, int argc, char **argv)
 const struct cli_command cli_data_commands[] = {
     {"import", "PATH... [--purpose P]", "read images, FHIR resources or genotypes into the node",
 	"  --purpose P   default: operations\n\n"
-	"Files that end in .json or .ndjson, and folders that begin with one, are FHIR (plugin "
-	"fhir),\n"
-	"and .vcf, .vcf.gz and .bcf are genotypes (plugin vcf): each taken as a whole or not at "
-	"all. "
-	"All\n"
-	"others are DICOM (plugin dicom). Tables have a command of their own, cairn table "
-	"import.\n"
+	"Files that end in .json or .ndjson are FHIR (plugin fhir), .vcf, .vcf.gz and .bcf "
+	"genotypes\n"
+	"(plugin vcf): each taken as a whole or not at all. All others are DICOM (plugin dicom). "
+	"A\n"
+	"folder goes to each plugin that it has something for. Tables have a command of their "
+	"own,\n"
+	"cairn table import.\n"
 	"Each file is de-identified on the way in, or refused with the reason. Files that are "
 	"held\n"
 	"already are counted and left alone, so an import can be repeated. One that is interrupted "

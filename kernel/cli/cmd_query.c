@@ -50,6 +50,9 @@ translate_run(struct cli *cli, int argc, char **argv)
 static void
 number_text(const Cairn__ExplainAnswer *answer, const Cairn__ExplainStep *step, char ret[64])
 {
+	ret[0] = 0;
+	if (answer->plan_only)
+		return;
 	switch (step->kind) {
 	case CAIRN__COUNT_ANSWER__KIND__EXACT:
 		snprintf(ret, 64, "%" PRIu64, step->count);
@@ -111,9 +114,9 @@ print_explanation(
 			print_step(answer, answer->steps[i]);
 	}
 	if (cli->json) {
-		cli_print_json(json_pack("{s:o, s:I, s:I, s:o}", "steps", steps, "rounded_to",
-		    (json_int_t)answer->rounded_to, "min_cell", (json_int_t)answer->min_cell,
-		    "request_id", cli_text(reply->request_id)));
+		cli_print_json(json_pack("{s:o, s:b, s:I, s:I, s:o}", "steps", steps, "plan_only",
+		    answer->plan_only, "rounded_to", (json_int_t)answer->rounded_to, "min_cell",
+		    (json_int_t)answer->min_cell, "request_id", cli_text(reply->request_id)));
 		return;
 	}
 	json_decref(steps);
@@ -123,6 +126,9 @@ print_explanation(
 	}
 	if (answer->n_criteria > 0)
 		putchar('\n');
+	if (answer->plan_only)
+		puts("  the policy shows no numbers here; cairn count asks for the one of the "
+		     "whole");
 	question_print_decision(cli, reply);
 }
 

@@ -10,8 +10,9 @@ struct import_kind {
 	const char *const *suffixes; /* NULL: whatever no other kind takes */
 };
 
-/* Of a file by its name; of a folder by the first file found in it, at most a few thousand deep. */
-const struct import_kind *import_kind_of(const char *path);
+/* Bit n: there is something for import_kind_at(n).  Of a file by its name; of a folder all kinds of
+ * files that are among the first few thousand in it, and DICOM where there is nothing known. */
+unsigned import_kinds_of(const char *path);
 const struct import_kind *import_kind_at(unsigned index); /* NULL past the end */
 
 #endif

@@ -33,8 +33,9 @@ rule {
 		if (role == "researcher" or role == "operator") and contains(permitted, q.purpose) then
 			return permit {
 				reason = string.format(
-					"counts for %s: groups under %d patients are suppressed, others rounded to %d",
-					q.purpose, minimum_cell, rounding),
+					"counts for %s: groups under %d patients are suppressed, others rounded to %d; "
+						.. "questions that differ by fewer than %d patients get one answer",
+					q.purpose, minimum_cell, rounding, difference),
 				obligations = {
 					min_cell = minimum_cell,
 					round = rounding,

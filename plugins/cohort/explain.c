@@ -146,6 +146,7 @@ fill(struct explanation *x)
 	if (code != 0)
 		return code;
 	answer->kind = answer->steps[0]->kind;
+	answer->plan_only = answer_is_held(&x->q->rules);
 	answer->rounded_to = x->q->rules.round > 1 ? x->q->rules.round : 0;
 	answer->min_cell = x->q->rules.min_cell;
 	return 0;

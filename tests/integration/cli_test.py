@@ -325,6 +325,18 @@ def test_paths_with_spaces_are_imported():
                  "the error")
 
 
+def test_a_folder_of_several_kinds_goes_to_each_plugin():
+    with Node() as node:
+        synth(node.dir / "pacs", 2)
+        (node.dir / "pacs/0.ndjson").write_text('{"resourceType": "Patient", "id": "1"}\n')
+        node.start()
+        said = node.cairn("import", str(node.dir / "pacs"), status=1)
+        contains(said, "to the plugin fhir", "the record, although no plugin takes it")
+        contains(node.stderr, "fhir.import", "why it is not taken")
+        images = len([f for f in (node.dir / "pacs").rglob("*") if f.is_file()]) - 1
+        contains(said, f"{images} imported", "the images")
+
+
 def test_an_interrupted_import_is_cancelled():
     with Node() as node:
         node.start()
