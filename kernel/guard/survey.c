@@ -14,6 +14,7 @@
 #define PURPOSES_MAX 128
 #define FAILURES_MAX 3 /* a rule that runs away costs its whole budget each time */
 #define TOLD_MAX 32
+#define PURPOSES_TOLD 3
 
 struct asker {
 	const char *role, *name;
@@ -198,16 +199,47 @@ ask_about(struct survey *s, const struct guard_served *served, const ProtobufCMe
 	}
 }
 
+/* Each by itself when it may be misspelt; many are those of a plugin that is not enabled. */
+static void
+report_purposes(struct survey *s)
+{
+	const struct purpose *first = NULL;
+	struct finding_place place = {"settings.yaml", 0};
+	size_t count = 0;
+
+	for (size_t i = s->purpose_count; i > 0; i--) {
+		if (!s->purposes[i - 1].permitted && !s->purposes[i - 1].forbidden) {
+			first = &s->purposes[i - 1];
+			count++;
+		}
+	}
+	if (count <= PURPOSES_TOLD) {
+		for (size_t i = 0; i < s->purpose_count; i++) {
+			const struct purpose *purpose = &s->purposes[i];
+
+			place.line = purpose->line;
+			if (!purpose->permitted && !purpose->forbidden)
+				finding_add(s->findings, false, &place,
+				    "no rule permits anybody anything for the purpose '%s'",
+				    purpose->word);
+		}
+		return;
+	}
+	place.line = first->line;
+	finding_add(s->findings, false, &place,
+	    "no rule permits anybody anything for %zu of the purposes, such as '%s'; is the plugin "
+	    "that they are for enabled?",
+	    count, first->word);
+}
+
 static void
 report_unpermitted(struct survey *s)
 {
+	report_purposes(s);
 	for (size_t i = 0; i < s->purpose_count; i++) {
 		const struct purpose *purpose = &s->purposes[i];
 		const struct finding_place place = {"settings.yaml", purpose->line};
 
-		if (!purpose->permitted && !purpose->forbidden)
-			finding_add(s->findings, false, &place,
-			    "no rule permits anybody anything for the purpose '%s'", purpose->word);
 		if (purpose->permitted && purpose->forbidden)
 			finding_add(s->findings, false, &place,
 			    "the purpose '%s' is called forbidden, and a rule permits it",
