@@ -247,6 +247,28 @@ send_import(
 	return status;
 }
 
+/* Among images other files are what belongs to them (reports, side files): nobody takes them
+ * unasked, and nobody leaves them out unsaid. */
+static unsigned
+kinds_of(const char *path)
+{
+	unsigned kinds = import_kinds_of(path), images = 0;
+
+	for (unsigned k = 0; import_kind_at(k) != NULL; k++)
+		images = 1u << k; /* the last kind */
+	if ((kinds & images) == 0 || kinds == images)
+		return kinds;
+	for (unsigned k = 0; import_kind_at(k) != NULL; k++) {
+		if ((kinds & ~images & 1u << k) == 0)
+			continue;
+		cli_print_safe(stderr, path);
+		fprintf(stderr,
+		    ": imported as images; there are %s too: name them to import them\n",
+		    import_kind_at(k)->what);
+	}
+	return images;
+}
+
 /* Each connector gets what is of its kind; the worst of their answers. With --json all must be of
  * one kind, since one object is printed. */
 static int
@@ -260,7 +282,7 @@ send_by_kind(struct cli *cli, const char *purpose, const Cairn__ImportRequest *r
 	if (kinds == NULL)
 		return cli_failf(cli, CAIRN_ENOMEM, "out of memory");
 	for (size_t i = 0; i < request->n_paths; i++)
-		kinds[i] = import_kinds_of(request->paths[i]);
+		kinds[i] = kinds_of(request->paths[i]);
 
 	for (unsigned k = 0; (kind = import_kind_at(k)) != NULL; k++) {
 		Cairn__ImportRequest part = CAIRN__IMPORT_REQUEST__INIT;
@@ -316,13 +338,11 @@ run_import(struct cli *cli, int argc, char **argv)
 const struct cli_command cli_data_commands[] = {
     {"import", "PATH... [--purpose P]", "read images, FHIR resources or genotypes into the node",
 	"  --purpose P   default: operations\n\n"
-	"Files that end in .json or .ndjson are FHIR (plugin fhir), .vcf, .vcf.gz and .bcf "
-	"genotypes\n"
-	"(plugin vcf): each taken as a whole or not at all. All others are DICOM (plugin dicom). "
-	"A\n"
-	"folder goes to each plugin that it has something for. Tables have a command of their "
-	"own,\n"
-	"cairn table import.\n"
+	"Files that end in .json or .ndjson are FHIR (plugin fhir), those in .vcf, .vcf.gz or "
+	".bcf\n"
+	"are genotypes (plugin vcf): each taken as a whole or not at all. All others are DICOM\n"
+	"(plugin dicom). A folder with images is imported as images, another goes to each plugin\n"
+	"that it has something for. Tables have a command of their own, cairn table import.\n"
 	"Each file is de-identified on the way in, or refused with the reason. Files that are "
 	"held\n"
 	"already are counted and left alone, so an import can be repeated. One that is interrupted "

@@ -325,14 +325,13 @@ def test_paths_with_spaces_are_imported():
                  "the error")
 
 
-def test_a_folder_of_several_kinds_goes_to_each_plugin():
+def test_what_a_folder_of_images_holds_beside_them_is_said():
     with Node() as node:
         synth(node.dir / "pacs", 2)
         (node.dir / "pacs/0.ndjson").write_text('{"resourceType": "Patient", "id": "1"}\n')
         node.start()
-        said = node.cairn("import", str(node.dir / "pacs"), status=1)
-        contains(said, "to the plugin fhir", "the record, although no plugin takes it")
-        contains(node.stderr, "fhir.import", "why it is not taken")
+        said = node.cairn("import", str(node.dir / "pacs"), status=1)  # one is no image
+        contains(node.stderr, "there are FHIR resources (.json, .ndjson) too: name them", "what is left out")
         images = len([f for f in (node.dir / "pacs").rglob("*") if f.is_file()]) - 1
         contains(said, f"{images} imported", "the images")
 
