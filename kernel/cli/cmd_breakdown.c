@@ -13,14 +13,6 @@
 #define VALUE_WIDTH 24
 #define ATTRIBUTES_MAX 2
 
-static const char *const kinds[] = {"exact", "rounded", "suppressed", "unsupported"};
-
-static const char *
-kind_text(Cairn__CountAnswer__Kind kind)
-{
-	return (unsigned)kind < sizeof kinds / sizeof kinds[0] ? kinds[kind] : "unknown";
-}
-
 static void
 print_value(const char *value)
 {
@@ -39,16 +31,6 @@ print_criteria(char *const *criteria, size_t count)
 	}
 	if (count > 0)
 		putchar('\n');
-}
-
-static json_t *
-criteria_json(char *const *criteria, size_t count)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, cli_text(criteria[i]));
-	return list;
 }
 
 /* ---- breakdown --------------------------------------------------------------------------- */
@@ -97,10 +79,10 @@ show_breakdown(const struct cli *cli, const Cairn__Envelope *reply)
 		for (size_t i = 0; i < answer->n_cells; i++)
 			json_array_append_new(cells, cell_json(answer->cells[i]));
 		cli_print_json(json_pack("{s:s, s:o, s:I, s:I, s:b, s:o, s:o}", "answer",
-		    kind_text(answer->kind), "cells", cells, "rounded_to",
+		    question_kind_text(answer->kind), "cells", cells, "rounded_to",
 		    (json_int_t)answer->rounded_to, "min_cell", (json_int_t)answer->min_cell,
 		    "truncated", answer->truncated, "criteria",
-		    criteria_json(answer->criteria, answer->n_criteria), "request_id",
+		    question_texts_json(answer->criteria, answer->n_criteria), "request_id",
 		    cli_text(reply->request_id)));
 	} else {
 		if (answer->n_criteria == 0)
@@ -120,7 +102,7 @@ bin_json(const Cairn__DistributionBin *bin)
 	bool counted = bin->kind <= CAIRN__COUNT_ANSWER__KIND__ROUNDED;
 
 	return json_pack("{s:f, s:f, s:s, s:o}", "from", bin->from, "to", bin->to, "answer",
-	    kind_text(bin->kind), "count",
+	    question_kind_text(bin->kind), "count",
 	    counted ? json_integer((json_int_t)bin->count) : json_null());
 }
 
@@ -158,10 +140,10 @@ show_distribution(const struct cli *cli, const Cairn__Envelope *reply)
 	}
 	if (cli->json) {
 		cli_print_json(json_pack("{s:s, s:o, s:I, s:I, s:o, s:o}", "answer",
-		    kind_text(answer->kind), "bins", bins, "rounded_to",
+		    question_kind_text(answer->kind), "bins", bins, "rounded_to",
 		    (json_int_t)answer->rounded_to, "min_cell", (json_int_t)answer->min_cell,
-		    "criteria", criteria_json(answer->criteria, answer->n_criteria), "request_id",
-		    cli_text(reply->request_id)));
+		    "criteria", question_texts_json(answer->criteria, answer->n_criteria),
+		    "request_id", cli_text(reply->request_id)));
 	} else {
 		json_decref(bins);
 		print_criteria(answer->criteria, answer->n_criteria);

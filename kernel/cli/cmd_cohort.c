@@ -30,16 +30,6 @@ find_level(const char *name)
 	return -1;
 }
 
-static json_t *
-texts_json(char *const *texts, size_t count)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, cli_text(texts[i]));
-	return list;
-}
-
 /* {"modalitiy": "modality"}: the criteria for which there is one that was probably meant. */
 static json_t *
 suggestions_json(const Cairn__CountAnswer *answer)
@@ -58,15 +48,14 @@ suggestions_json(const Cairn__CountAnswer *answer)
 static json_t *
 answer_json(const Cairn__CountAnswer *answer, const Cairn__Envelope *reply, const char *text)
 {
-	static const char *const kinds[] = {"exact", "rounded", "suppressed", "unsupported"};
 	bool counted = answer->kind <= CAIRN__COUNT_ANSWER__KIND__ROUNDED;
 
 	return json_pack("{s:s, s:o, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "answer",
-	    (unsigned)answer->kind < 4 ? kinds[answer->kind] : "unknown", "count",
+	    question_kind_text(answer->kind), "count",
 	    counted ? json_integer((json_int_t)answer->count) : json_null(), "level",
 	    level_names[(unsigned)answer->level & 3], "rounded_to", (json_int_t)answer->rounded_to,
 	    "min_cell", (json_int_t)answer->min_cell, "criteria",
-	    texts_json(answer->criteria, answer->n_criteria), "suggestions",
+	    question_texts_json(answer->criteria, answer->n_criteria), "suggestions",
 	    suggestions_json(answer), "expression", cli_text(text), "rule", cli_text(reply->rule),
 	    "reason", cli_text(reply->reason), "request_id", cli_text(reply->request_id));
 }
@@ -241,9 +230,9 @@ field_json(const Cairn__CohortField *field)
 	    cli_text(field->name), "level", field_level(field), "entity",
 	    cli_text(field_entity(field)), "type", field_type(field), "unit", cli_text(field->unit),
 	    "operators", operators, "values",
-	    field->n_codes > 0 ? texts_json(field->codes, field->n_codes) : json_null(), "min",
-	    end_json(field->min), "max", end_json(field->max), "example", cli_text(field->example),
-	    "help", cli_text(field->help));
+	    field->n_codes > 0 ? question_texts_json(field->codes, field->n_codes) : json_null(),
+	    "min", end_json(field->min), "max", end_json(field->max), "example",
+	    cli_text(field->example), "help", cli_text(field->help));
 }
 
 /* As many on a line as fit. */

@@ -91,12 +91,10 @@ print_step(const Cairn__ExplainAnswer *answer, const Cairn__ExplainStep *step)
 static json_t *
 step_json(const Cairn__ExplainStep *step)
 {
-	static const char *const kinds[] = {"exact", "rounded", "suppressed", "unsupported"};
 	bool counted = step->kind <= CAIRN__COUNT_ANSWER__KIND__ROUNDED;
 
 	return json_pack("{s:I, s:o, s:s, s:o, s:o}", "depth", (json_int_t)step->depth, "what",
-	    cli_text(step->what), "answer",
-	    (unsigned)step->kind < 4 ? kinds[step->kind] : "unknown", "count",
+	    cli_text(step->what), "answer", question_kind_text(step->kind), "count",
 	    counted ? json_integer((json_int_t)step->count) : json_null(), "how",
 	    cli_text(step->how));
 }

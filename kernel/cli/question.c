@@ -13,6 +13,24 @@ print_field(const char *name, const char *text)
 	putchar('\n');
 }
 
+const char *
+question_kind_text(Cairn__CountAnswer__Kind kind)
+{
+	static const char *const kinds[] = {"exact", "rounded", "suppressed", "unsupported"};
+
+	return (unsigned)kind < sizeof kinds / sizeof kinds[0] ? kinds[kind] : "unknown";
+}
+
+json_t *
+question_texts_json(char *const *texts, size_t count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, cli_text(texts[i]));
+	return list;
+}
+
 void
 question_print_decision(const struct cli *cli, const Cairn__Envelope *reply)
 {

@@ -4,6 +4,7 @@
 
 /* A guarded question to the node: what count, import and export have in common. */
 
+#include "cairn/cohort.pb-c.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 
@@ -26,6 +27,10 @@ struct question {
 /* CLI_DONE with a reply whose code is 0.  Otherwise the denial (with its rule) or the error has
  * been printed, and the exit status is returned. */
 int question_ask(const struct question *question, Cairn__Envelope **ret_reply);
+
+/* "exact", "rounded", ... as --json has it. */
+const char *question_kind_text(Cairn__CountAnswer__Kind kind);
+json_t *question_texts_json(char *const *texts, size_t count);
 
 /* "permitted by 30-researchers.lua: ...; ledger: cairn ledger show --request ..." */
 void question_print_decision(const struct cli *cli, const Cairn__Envelope *reply);

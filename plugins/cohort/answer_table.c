@@ -120,27 +120,52 @@ has_carriers(const struct answer_question *q)
 	return q->asking.carriers != NULL && !q->asking.carriers->none;
 }
 
+/* A criterion `attribute` `operator_` `value`, in room that the caller has. */
+struct criterion {
+	Cairn__Expression node;
+	Cairn__Leaf leaf;
+	Cairn__Scalar scalar, *values[1];
+};
+
+/* The value is not there yet. */
+static void
+criterion_begin(struct criterion *c, const char *attribute, Cairn__Leaf__Operator operator_)
+{
+	cairn__scalar__init(&c->scalar);
+	c->values[0] = &c->scalar;
+	cairn__leaf__init(&c->leaf);
+	c->leaf.attribute = (char *)(uintptr_t)attribute;
+	c->leaf.operator_ = operator_;
+	c->leaf.values = c->values;
+	c->leaf.n_values = 1;
+	cairn__expression__init(&c->node);
+	c->node.operand = CAIRN__EXPRESSION__OPERAND__LEAF;
+	c->node.leaf = &c->leaf;
+}
+
+static void
+criterion_number(
+    struct criterion *c, const char *attribute, Cairn__Leaf__Operator operator_, double number)
+{
+	criterion_begin(c, attribute, operator_);
+	c->scalar.value_case = CAIRN__SCALAR__VALUE_NUMBER;
+	c->scalar.number = number;
+}
+
 /* The value of a row or column as the criterion that selects its patients. */
 static void
-value_leaf(const char *attribute, const struct index_value *value, Cairn__Leaf *leaf,
-    Cairn__Scalar *scalar, Cairn__Expression *ret)
+criterion_value(struct criterion *c, const char *attribute, const struct index_value *value)
 {
 	const struct cohort_attribute *known = cohort_attribute_find(attribute);
 
-	cairn__scalar__init(scalar);
 	if (known != NULL && known->type == COHORT_NUMBER) {
-		scalar->value_case = CAIRN__SCALAR__VALUE_NUMBER;
-		scalar->number = strtod(value->text, NULL);
-	} else {
-		scalar->value_case = CAIRN__SCALAR__VALUE_TEXT;
-		scalar->text = (char *)(uintptr_t)value->text;
+		criterion_number(
+		    c, attribute, CAIRN__LEAF__OPERATOR__EQ, strtod(value->text, NULL));
+		return;
 	}
-	cairn__leaf__init(leaf);
-	leaf->attribute = (char *)(uintptr_t)attribute;
-	leaf->operator_ = CAIRN__LEAF__OPERATOR__EQ;
-	cairn__expression__init(ret);
-	ret->operand = CAIRN__EXPRESSION__OPERAND__LEAF;
-	ret->leaf = leaf;
+	criterion_begin(c, attribute, CAIRN__LEAF__OPERATOR__EQ);
+	c->scalar.value_case = CAIRN__SCALAR__VALUE_TEXT;
+	c->scalar.text = (char *)(uintptr_t)value->text;
 }
 
 /* One cell is a count like any other.  What may not be told is a 1 from then on, which is hidden
@@ -152,10 +177,9 @@ hold_cell(struct index *index, const struct answer_question *q,
 {
 	const struct index_value *values[] = {&b->rows[i / b->column_count],
 	    b->columns == NULL ? NULL : &b->columns[i % b->column_count]};
-	Cairn__Expression cell = CAIRN__EXPRESSION__INIT, operands[2];
+	Cairn__Expression cell = CAIRN__EXPRESSION__INIT;
 	Cairn__Expression *children[3] = {request->expression};
-	Cairn__Scalar scalars[2], *pointers[2];
-	Cairn__Leaf leaves[2];
+	struct criterion criteria[2];
 	bool suppressed = false;
 	int code;
 
@@ -163,12 +187,8 @@ hold_cell(struct index *index, const struct answer_question *q,
 	cell.children = children;
 	cell.n_children = 1 + request->n_attributes;
 	for (size_t n = 0; n < request->n_attributes; n++) {
-		value_leaf(
-		    request->attributes[n], values[n], &leaves[n], &scalars[n], &operands[n]);
-		pointers[n] = &scalars[n];
-		leaves[n].values = &pointers[n];
-		leaves[n].n_values = 1;
-		children[n + 1] = &operands[n];
+		criterion_value(&criteria[n], request->attributes[n], values[n]);
+		children[n + 1] = &criteria[n].node;
 	}
 	code = answer_hold(index, q, CAIRN__LEVEL__PATIENT, &cell, &b->cells[i], &suppressed, err);
 	if (suppressed)
@@ -277,31 +297,6 @@ pack_distribution(const struct index_bins *bins, const struct answer_rules *rule
 	return answer_pack(&answer.base, ret, err);
 }
 
-/* A criterion `attribute` `operator_` `number`, in room that the caller has. */
-struct criterion {
-	Cairn__Expression node;
-	Cairn__Leaf leaf;
-	Cairn__Scalar scalar, *values[1];
-};
-
-static void
-criterion_make(
-    struct criterion *c, const char *attribute, Cairn__Leaf__Operator operator_, double number)
-{
-	cairn__scalar__init(&c->scalar);
-	c->scalar.value_case = CAIRN__SCALAR__VALUE_NUMBER;
-	c->scalar.number = number;
-	c->values[0] = &c->scalar;
-	cairn__leaf__init(&c->leaf);
-	c->leaf.attribute = (char *)(uintptr_t)attribute;
-	c->leaf.operator_ = operator_;
-	c->leaf.values = c->values;
-	c->leaf.n_values = 1;
-	cairn__expression__init(&c->node);
-	c->node.operand = CAIRN__EXPRESSION__OPERAND__LEAF;
-	c->node.leaf = &c->leaf;
-}
-
 /* Both ends are of one number: of one entity, where a patient may have several. */
 static int
 hold_bin(struct index *index, const struct answer_question *q,
@@ -317,8 +312,9 @@ hold_bin(struct index *index, const struct answer_question *q,
 	Cairn__Expression bin = CAIRN__EXPRESSION__INIT;
 	int code;
 
-	criterion_make(&low, request->attribute, CAIRN__LEAF__OPERATOR__GE, index_bin_end(bins, i));
-	criterion_make(&high, request->attribute,
+	criterion_number(
+	    &low, request->attribute, CAIRN__LEAF__OPERATOR__GE, index_bin_end(bins, i));
+	criterion_number(&high, request->attribute,
 	    last ? CAIRN__LEAF__OPERATOR__LE : CAIRN__LEAF__OPERATOR__LT,
 	    index_bin_end(bins, i + 1));
 	range.operand = bin.operand = CAIRN__EXPRESSION__OPERAND__AND;
